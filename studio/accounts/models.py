@@ -1,0 +1,132 @@
+"""People and who may do what: users, workspaces, memberships, API tokens."""
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+from typing import Self
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.utils import timezone
+
+TOKEN_PREFIX = "studio_"
+NAME_RULE = r"^[a-z0-9][a-z0-9\-]{0,62}$"
+
+
+class User(AbstractUser):
+    """A person who signs in; `is_superuser` is the instance admin."""
+
+    last_workspace = models.ForeignKey(
+        "accounts.Workspace", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+
+
+class WorkspaceQuerySet(models.QuerySet["Workspace"]):
+    def visible_to(self, user: User) -> Self:
+        """The workspaces `user` is a member of; the instance admin sees all."""
+        if user.is_superuser:
+            return self
+        return self.filter(memberships__user=user)
+
+
+class Workspace(models.Model):
+    """A team's room: everything else lives in exactly one workspace."""
+
+    name = models.SlugField(max_length=63, unique=True)
+    description = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = WorkspaceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Role(models.TextChoices):
+    READER = "reader", "Reader"
+    CONTRIBUTOR = "contributor", "Contributor"
+    OWNER = "owner", "Owner"
+
+
+class Membership(models.Model):
+    """A user's role in a workspace."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=20, choices=Role.choices)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "workspace"], name="membership_once"),
+            models.CheckConstraint(
+                condition=models.Q(role__in=Role.values), name="membership_known_role"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} is {self.role} of {self.workspace}"
+
+
+class Scope(models.TextChoices):
+    READ = "read", "Read"
+    WRITE = "write", "Read and write"
+
+
+class ApiToken(models.Model):
+    """A secret that lets a program act as `user`; only its SHA-256 is stored.
+
+    `workspace` empty: every workspace of the user. `run_uid` set: the token of one submitted run,
+    which may write to that run and its descendants only.
+    """
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="tokens")
+    workspace = models.ForeignKey(
+        Workspace, null=True, blank=True, on_delete=models.CASCADE, related_name="tokens"
+    )
+    name = models.CharField(max_length=100)
+    scope = models.CharField(max_length=10, choices=Scope.choices)
+    run_uid = models.CharField(max_length=256, blank=True, default="")
+    digest = models.CharField(max_length=64, unique=True)
+    hint = models.CharField(max_length=8)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.hint}…)"
+
+    def is_live(self, now: datetime) -> bool:
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > now)
+
+
+def digest_of(secret: str) -> str:
+    """SHA-256 in hex: enough for a random secret of 256 bits (no salt or stretching needed)."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def new_token(
+    user: User,
+    *,
+    name: str,
+    scope: Scope,
+    workspace: Workspace | None = None,
+    run_uid: str = "",
+    lifetime: timedelta | None = None,
+) -> tuple[ApiToken, str]:
+    """Store a new token; return it with its secret, which can't be read again."""
+    secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
+    token = ApiToken.objects.create(
+        user=user,
+        workspace=workspace,
+        name=name,
+        scope=scope,
+        run_uid=run_uid,
+        digest=digest_of(secret),
+        hint=secret[len(TOKEN_PREFIX) :][:4],
+        expires_at=timezone.now() + lifetime if lifetime else None,
+    )
+    return token, secret

@@ -1,0 +1,75 @@
+"""Changes to jobs. Rights are checked by the actions above: compute knows no runs."""
+
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from studio.accounts.models import Workspace
+from studio.compute import doorbell
+from studio.compute.models import LOCAL_TARGET, Job, Target
+
+
+class UnknownTarget(Exception):
+    """No enabled target of that name serves this workspace; the text lists those that do."""
+
+
+def find_target(name: str, *, workspace: Workspace) -> Target:
+    """The enabled target of that name which `workspace` may use (1 query, 2 on a miss)."""
+    usable = Target.objects.filter(is_enabled=True)
+    usable = usable.filter(workspace=None) | usable.filter(workspace=workspace)
+    target = usable.filter(name=name).first()
+    if target is None:
+        names = ", ".join(usable.order_by("name").values_list("name", flat=True)) or "none"
+        raise UnknownTarget(f"There is no compute target “{name}”. Targets you can use: {names}.")
+    return target
+
+
+def ensure_local_target() -> Target:
+    target, _ = Target.objects.get_or_create(
+        name=LOCAL_TARGET, defaults={"description": "The studio's own worker"}
+    )
+    return target
+
+
+def queue_job(
+    target: Target,
+    *,
+    argv: list[str],
+    environment: dict[str, Any],
+    snapshot: str,
+    grace_s: float | None = None,
+    max_duration_s: float | None = None,
+) -> Job:
+    """Write a waiting job and ring its target once the transaction is committed."""
+    job = Job.objects.create(
+        target=target,
+        argv=argv,
+        environment=environment,
+        snapshot=snapshot,
+        grace_s=target.effective_grace_s() if grace_s is None else grace_s,
+        max_duration_s=max_duration_s,
+    )
+    transaction.on_commit(lambda: doorbell.ring_target(target.queue))
+    return job
+
+
+def withdraw_job(job: Job) -> bool:
+    """Close a job that no worker has claimed yet; False if one has (then ask for a stop)."""
+    now = timezone.now()
+    return bool(
+        Job.objects.filter(pk=job.pk, claimed_at=None, closed_at=None).update(
+            cancel_requested_at=now, closed_at=now
+        )
+    )
+
+
+def request_stop(job: Job, *, kill: bool = False) -> None:
+    """Ask the worker that holds the job to stop it; asking twice changes nothing."""
+    now = timezone.now()
+    still = Job.objects.filter(pk=job.pk, closed_at=None)
+    still.filter(cancel_requested_at=None).update(cancel_requested_at=now)
+    if kill:
+        still.filter(kill_requested_at=None).update(kill_requested_at=now)
+    job.refresh_from_db(fields=["node"])
+    transaction.on_commit(lambda: doorbell.ring_cancel(job.node, job.pk))

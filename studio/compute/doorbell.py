@@ -1,0 +1,32 @@
+"""Ringing workers through Celery. The row is already written: a lost ring only costs seconds."""
+
+import logging
+
+from celery import current_app
+from kombu.exceptions import OperationalError
+
+logger = logging.getLogger(__name__)
+
+WAKE = "studio.wake"
+DELIVER_CANCEL = "studio.deliver_cancel"
+
+
+def ring(task: str, *, queue: str, **kwargs: object) -> bool:
+    """Send one short task; False (and a warning) when the broker can't be reached."""
+    try:
+        current_app.send_task(task, kwargs=kwargs, queue=queue, ignore_result=True, retry=False)
+    except (OperationalError, OSError) as error:
+        # Workers poll the database too, so the work is late, not lost.
+        logger.warning("broker unreachable task=%s queue=%s error=%s", task, queue, error)
+        return False
+    return True
+
+
+def ring_target(queue: str) -> bool:
+    """Tell the workers of a target that a job waits."""
+    return ring(WAKE, queue=queue)
+
+
+def ring_cancel(node: str, job_id: int) -> bool:
+    """Tell the worker that holds a job to look at its cancel request now."""
+    return ring(DELIVER_CANCEL, queue=f"node.{node}", job_id=job_id)
