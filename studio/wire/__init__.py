@@ -1,0 +1,88 @@
+"""Messages between client and server, standard library only.
+
+`Message.parse(json_value)` returns the message or raises `WireError` with the path of the first
+wrong field ("metrics[3].values"); unknown fields are refused. `dump()` gives JSON-ready values.
+Numbers that JSON lacks travel as "NaN", "Infinity", "-Infinity".
+"""
+
+from studio.wire.checks import (
+    DIGEST,
+    EXPERIMENT,
+    MAX_DESCRIPTION,
+    MAX_LABEL,
+    MAX_NAME,
+    MAX_TEXT,
+    UID,
+    WireError,
+    label,
+)
+from studio.wire.columns import KINDS, dump_numbers, load_numbers
+from studio.wire.messages import (
+    MAX_CHILDREN,
+    MAX_POINTS,
+    RUN_TYPES,
+    Batch,
+    CancelRequest,
+    ChildCreate,
+    ChildrenCreate,
+    DigestList,
+    Environment,
+    ErrorInfo,
+    FailRequest,
+    FileEntry,
+    Heartbeat,
+    Message,
+    ParameterChange,
+    PropertyChange,
+    RunCreate,
+    RunPatch,
+    Series,
+    SnapshotCreate,
+    Submit,
+    TagChange,
+)
+
+STATUSES = (
+    *("NotStarted", "Starting", "Preparing", "Queued", "Running", "Finalizing"),
+    *("CancelRequested", "NotResponding", "Completed", "Failed", "Canceled"),
+)
+TERMINAL = frozenset({"Completed", "Failed", "Canceled"})
+
+__all__ = [
+    "DIGEST",
+    "EXPERIMENT",
+    "KINDS",
+    "MAX_CHILDREN",
+    "MAX_DESCRIPTION",
+    "MAX_LABEL",
+    "MAX_NAME",
+    "MAX_POINTS",
+    "MAX_TEXT",
+    "RUN_TYPES",
+    "STATUSES",
+    "TERMINAL",
+    "UID",
+    "Batch",
+    "CancelRequest",
+    "ChildCreate",
+    "ChildrenCreate",
+    "DigestList",
+    "Environment",
+    "ErrorInfo",
+    "FailRequest",
+    "FileEntry",
+    "Heartbeat",
+    "Message",
+    "ParameterChange",
+    "PropertyChange",
+    "RunCreate",
+    "RunPatch",
+    "Series",
+    "SnapshotCreate",
+    "Submit",
+    "TagChange",
+    "WireError",
+    "dump_numbers",
+    "label",
+    "load_numbers",
+]
