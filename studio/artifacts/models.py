@@ -1,0 +1,77 @@
+"""Files of runs and the sources they were submitted with. Bytes live in `blobs`, under keys that
+the studio makes; names given by people are labels, never paths."""
+
+import hashlib
+
+from django.db import models
+from django.utils import timezone
+
+from studio.accounts.models import Workspace
+from studio.runs.models import Run
+
+MAIN_LOG = "logs/output.txt"
+
+
+class Artifact(models.Model):
+    """One file of a run. A log is an artifact that still grows (`is_complete` false)."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="artifacts")
+    path = models.TextField()
+    # The unique constraint is over the hash: a label may have 5,000 characters.
+    path_hash = models.CharField(max_length=64)
+    blob_key = models.CharField(max_length=200)
+    n_bytes = models.BigIntegerField(default=0)
+    digest = models.CharField(max_length=64, blank=True, default="")
+    content_type = models.CharField(max_length=100, default="application/octet-stream")
+    is_log = models.BooleanField(default=False)
+    is_complete = models.BooleanField(default=True)
+    # Why bytes are missing, in words for the page ("12 KB lost: the disk was full").
+    damage = models.TextField(blank=True, default="")
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "path_hash"], name="artifact_once")]
+
+    def __str__(self) -> str:
+        return self.path
+
+
+def hash_of_path(path: str) -> str:
+    return hashlib.sha256(path.encode()).hexdigest()
+
+
+class Snapshot(models.Model):
+    """The source of a submission: a list of files by digest. `digest` is the hash of that list,
+    so the same tree submitted twice is one snapshot."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="snapshots")
+    digest = models.CharField(max_length=64)
+    files = models.JSONField(default=list)
+    n_bytes = models.BigIntegerField(default=0)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "digest"], name="snapshot_once")
+        ]
+
+    def __str__(self) -> str:
+        return self.digest[:12]
+
+
+class SourceBlob(models.Model):
+    """A file some snapshot may use, already stored in this workspace (never across workspaces:
+    knowing a digest must not give anybody the bytes)."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    digest = models.CharField(max_length=64)
+    n_bytes = models.BigIntegerField()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "digest"], name="blob_once")]
+
+    def __str__(self) -> str:
+        return self.digest[:12]

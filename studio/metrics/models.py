@@ -1,0 +1,88 @@
+"""Metrics of runs: one summary row per name, points packed in chunks, batches seen."""
+
+from django.db import models
+from django.utils import timezone
+
+from studio.accounts.models import Workspace
+from studio.runs.models import Run
+
+
+class Kind(models.TextChoices):
+    SCALAR = "scalar", "Scalar"
+    LIST = "list", "List"
+    TEXT = "text", "Text"
+    TABLE = "table", "Table"
+    IMAGE = "image", "Image"
+    CONFUSION_MATRIX = "confusion_matrix", "Confusion matrix"
+    ACCURACY_TABLE = "accuracy_table", "Accuracy table"
+    RESIDUALS = "residuals", "Residuals"
+    PREDICTIONS = "predictions", "Predictions"
+
+
+NUMERIC = frozenset({Kind.SCALAR, Kind.LIST})
+
+
+class Metric(models.Model):
+    """Summary of one metric of one run; what lists sort and filter by.
+
+    `last` is the value with the greatest (step, time); NaN never becomes min or max. For kinds
+    without numbers the five value columns stay empty and `last_text` holds what a cell shows.
+    """
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="metrics")
+    name = models.CharField(max_length=255)
+    kind = models.CharField(max_length=20, choices=Kind.choices, default=Kind.SCALAR)
+    n_points = models.BigIntegerField(default=0)
+    n_open_chunks = models.IntegerField(default=0)
+    next_step = models.BigIntegerField(default=0)
+    last = models.FloatField(null=True, blank=True)
+    # FloatField can't hold NaN on every database: what `last` is when it is not finite.
+    last_text = models.TextField(blank=True, default="")
+    last_step = models.BigIntegerField(null=True, blank=True)
+    last_at = models.FloatField(null=True, blank=True)
+    min = models.FloatField(null=True, blank=True)
+    min_step = models.BigIntegerField(null=True, blank=True)
+    max = models.FloatField(null=True, blank=True)
+    max_step = models.BigIntegerField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "name"], name="metric_once")]
+        indexes = [
+            # Sort and filter the run list by a metric's last, min or max.
+            models.Index(fields=["workspace", "name", "last", "-run"], name="metric_by_last"),
+            models.Index(fields=["workspace", "name", "min", "-run"], name="metric_by_min"),
+            models.Index(fields=["workspace", "name", "max", "-run"], name="metric_by_max"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class MetricChunk(models.Model):
+    """Up to a few thousand points of one metric, packed; the bytes are described in `packing`."""
+
+    metric = models.ForeignKey(Metric, on_delete=models.CASCADE, related_name="chunks")
+    n_points = models.IntegerField()
+    is_open = models.BooleanField(default=True)
+    data = models.BinaryField()
+
+    class Meta:
+        indexes = [models.Index(fields=["metric", "id"], name="chunk_of_metric")]
+
+    def __str__(self) -> str:
+        return f"{self.n_points} points of {self.metric_id}"
+
+
+class Batch(models.Model):
+    """A batch that was stored: sent again (a retry), it is answered and not stored twice."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="batches")
+    batch_id = models.CharField(max_length=64)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "batch_id"], name="batch_once")]
+
+    def __str__(self) -> str:
+        return self.batch_id

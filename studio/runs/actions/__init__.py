@@ -1,0 +1,56 @@
+"""What people and programs do to runs: each function checks the right, then the rule, writes in
+one transaction and records who did it. Pages, API, CLI, importers and tasks all call these."""
+
+from studio.runs.actions.annotate import (
+    EditConflict,
+    PropertyConflict,
+    add_properties,
+    change_tags,
+    describe_run,
+    rename_run,
+    set_parameters,
+    star_run,
+    warn_run,
+)
+from studio.runs.actions.create import (
+    ExperimentName,
+    NewRun,
+    Submission,
+    UidTaken,
+    create_children,
+    create_run,
+    ensure_experiment,
+)
+from studio.runs.actions.status import (
+    cancel_run,
+    complete_run,
+    confirm_canceled,
+    fail_run,
+    kill_run,
+    start_run,
+)
+
+__all__ = [
+    "EditConflict",
+    "ExperimentName",
+    "NewRun",
+    "PropertyConflict",
+    "Submission",
+    "UidTaken",
+    "add_properties",
+    "cancel_run",
+    "change_tags",
+    "complete_run",
+    "confirm_canceled",
+    "create_children",
+    "create_run",
+    "describe_run",
+    "ensure_experiment",
+    "fail_run",
+    "kill_run",
+    "rename_run",
+    "set_parameters",
+    "star_run",
+    "start_run",
+    "warn_run",
+]

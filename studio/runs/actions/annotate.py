@@ -1,0 +1,188 @@
+"""Naming, describing and labelling runs."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from studio.accounts.permissions import Actor, NotAllowed, Permission, require
+from studio.runs import searchtext
+from studio.runs.actions.rights import require_on
+from studio.runs.deeplinks import resolver
+from studio.runs.lifecycle import record_event
+from studio.runs.limits import (
+    MAX_DESCRIPTION_BYTES,
+    MAX_LABELS,
+    MAX_PARAMETERS,
+    Invalid,
+    as_number,
+    clean_key,
+    clean_labels,
+    clean_name,
+    clean_text,
+)
+from studio.runs.markdown import RENDERER_VERSION, render_markdown
+from studio.runs.models import Description, Parameter, Property, Run, Star, Tag
+
+
+class PropertyConflict(Exception):
+    """A property is write-once, and this one holds another value."""
+
+    def __init__(self, key: str, existing: str, value: str) -> None:
+        self.key, self.existing, self.value = key, existing, value
+        super().__init__(
+            f"The property “{key}” is “{existing}” and can't be changed to “{value}”. "
+            "Use a tag for what may change."
+        )
+
+
+class EditConflict(Exception):
+    """Somebody saved meanwhile; carries what is stored now."""
+
+    def __init__(self, current: Description) -> None:
+        self.current = current
+        who = current.edited_by or "Somebody"
+        super().__init__(f"{who} saved this description meanwhile. Compare, then save again.")
+
+
+def rename_run(run: Run, display_name: str, *, by: Actor) -> Run:
+    """Give the run another display name."""
+    require_on(by, Permission.EDIT_RUN, run)
+    name = clean_name(display_name)
+    with transaction.atomic():
+        before = Run.objects.select_for_update().values_list("display_name", flat=True).get(
+            pk=run.pk
+        )
+        if name != before:
+            Run.objects.filter(pk=run.pk).update(display_name=name)
+            run.display_name = name
+            searchtext.refresh(run)
+            record_event(run, "name", by=by, before=before, after=name)
+    return run
+
+
+def describe_run(
+    run: Run, text: str, *, by: Actor, expected_version: int | None = None
+) -> Description:
+    """Save the Markdown description; `expected_version` (0: none yet) guards against overwriting.
+
+    Raises EditConflict when another version is stored, Invalid when the text is too long.
+    """
+    require_on(by, Permission.EDIT_RUN, run)
+    size = len(text.encode(errors="replace")) if isinstance(text, str) else 0
+    if size > MAX_DESCRIPTION_BYTES:
+        raise Invalid(
+            "description",
+            f"The description has {size:,} bytes; at most {MAX_DESCRIPTION_BYTES:,} fit. Put long "
+            "texts in a file of the run and link to it.",
+        )
+    text = clean_text(text, field="description", most=MAX_DESCRIPTION_BYTES)
+    html = render_markdown(text, links=resolver(run))
+    with transaction.atomic():
+        row, created = Description.objects.select_for_update().get_or_create(run=run)
+        version = 0 if created else row.version
+        if expected_version is not None and version != expected_version:
+            raise EditConflict(row)
+        before, row.text, row.html = row.text, text, html
+        row.version = version + 1
+        row.renderer_version = RENDERER_VERSION
+        row.edited_by, row.edited_at = by.name, timezone.now()
+        row.save()
+        searchtext.refresh(run)
+        record_event(run, "description", by=by, before=before, after=text)
+    return row
+
+
+def change_tags(
+    run: Run, *, by: Actor, put: Mapping[str, Any] | None = None, remove: Iterable[str] = ()
+) -> dict[str, str | None]:
+    """Set some tags and remove others; returns all tags of the run by key."""
+    require_on(by, Permission.EDIT_RUN, run)
+    new = clean_labels(put or {}, what="tag", nullable=True)
+    gone = {clean_key(key, what="tag") for key in remove} - set(new)
+    with transaction.atomic():
+        Run.objects.select_for_update().only("pk").get(pk=run.pk)
+        before = dict(run.tags.values_list("key", "value"))
+        after = {key: value for key, value in (before | new).items() if key not in gone}
+        if len(after) > MAX_LABELS:
+            raise Invalid("tags", f"A run holds at most {MAX_LABELS:,} tags.")
+        if after != before:
+            run.tags.filter(key__in=gone).delete()
+            Tag.objects.bulk_create(
+                [Tag(run=run, workspace_id=run.workspace_id, key=k, value=v) for k, v in new.items()],
+                update_conflicts=True,
+                unique_fields=["run", "key"],
+                update_fields=["value"],
+            )
+            searchtext.refresh(run)
+            record_event(run, "tags", by=by, before=before, after=after)
+    return dict(sorted(after.items()))
+
+
+def add_properties(run: Run, properties: Mapping[str, Any], *, by: Actor) -> dict[str, str]:
+    """Add write-once properties, all or none; the same value again is fine."""
+    require_on(by, Permission.LOG_TO_RUN, run)
+    new = clean_labels(properties, what="property")
+    with transaction.atomic():
+        Run.objects.select_for_update().only("pk").get(pk=run.pk)
+        before = dict(run.properties.values_list("key", "value"))
+        for key, value in new.items():
+            if before.get(key, value) != value:
+                raise PropertyConflict(key, before[key], str(value))
+        added = {key: value or "" for key, value in new.items() if key not in before}
+        if len(before) + len(added) > MAX_LABELS:
+            raise Invalid("properties", f"A run holds at most {MAX_LABELS:,} properties.")
+        Property.objects.bulk_create(
+            Property(run=run, workspace_id=run.workspace_id, key=k, value=v)
+            for k, v in added.items()
+        )
+        if added:
+            record_event(run, "properties", by=by, after=added)
+    return before | added
+
+
+def set_parameters(run: Run, parameters: Mapping[str, Any], *, by: Actor) -> dict[str, str]:
+    """Set parameters; a later value of the same key replaces the earlier one."""
+    require_on(by, Permission.LOG_TO_RUN, run)
+    new = {key: value or "" for key, value in clean_labels(parameters, what="parameter").items()}
+    with transaction.atomic():
+        Run.objects.select_for_update().only("pk").get(pk=run.pk)
+        before = dict(run.parameters.values_list("key", "value"))
+        if len(before | new) > MAX_PARAMETERS:
+            raise Invalid("parameters", f"A run holds at most {MAX_PARAMETERS:,} parameters.")
+        rows = [
+            Parameter(
+                run=run, workspace_id=run.workspace_id, key=k, value=v, number=as_number(v)
+            )
+            for k, v in new.items()
+        ]
+        Parameter.objects.bulk_create(
+            rows,
+            update_conflicts=True,
+            unique_fields=["run", "key"],
+            update_fields=["value", "number"],
+        )
+        if before | new != before:
+            old = {key: before.get(key) for key in new}
+            record_event(run, "parameters", by=by, before=old, after=new)
+    return before | new
+
+
+def star_run(run: Run, *, by: Actor, starred: bool) -> None:
+    """Mark or unmark the run as a favourite of the person who asks."""
+    require(by, Permission.STAR, run.workspace)
+    if by.user is None:
+        raise NotAllowed("Only a person can have favourites.")
+    if starred:
+        Star.objects.get_or_create(user=by.user, run=run)
+    else:
+        Star.objects.filter(user=by.user, run=run).delete()
+
+
+def warn_run(run: Run, message: str) -> None:
+    """Add a warning to the run, once per text; the studio's own parts call this."""
+    with transaction.atomic():
+        current = Run.objects.select_for_update().get(pk=run.pk)
+        if message not in current.warnings and len(current.warnings) < 100:
+            Run.objects.filter(pk=run.pk).update(warnings=[*current.warnings, message])

@@ -1,0 +1,280 @@
+"""Making experiments and runs; submitting a run to a compute target."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from studio.accounts.models import Workspace
+from studio.accounts.permissions import Actor, Permission, require
+from studio.compute.actions import find_target, queue_job
+from studio.compute.models import Job, Target
+from studio.runs.actions.rights import require_on
+from studio.runs.limits import (
+    MAX_CHILDREN_PER_CALL,
+    Invalid,
+    as_number,
+    clean_labels,
+    clean_name,
+    clean_text,
+)
+from studio.runs.models import (
+    EXPERIMENT_NAME_RULE,
+    UID_RULE,
+    Experiment,
+    Parameter,
+    Property,
+    Run,
+    RunDefinition,
+    RunEvent,
+    RunText,
+    Tag,
+    new_uid,
+)
+from studio.runs.searchtext import body_of
+from studio.runs.status import Status
+
+
+class ExperimentName(Invalid):
+    """A name an experiment can't have."""
+
+
+class UidTaken(Exception):
+    """Another run of the workspace has this uid already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What a worker needs to run a script. `argv` starts with the script or holds a command."""
+
+    target: str
+    snapshot: str
+    script: str = ""
+    arguments: Sequence[str] = ()
+    command: Sequence[str] = ()
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    grace_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """Everything a run can be born with."""
+
+    uid: str = ""
+    display_name: str = ""
+    type: str = "interactive"
+    tags: Mapping[str, Any] = field(default_factory=dict)
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    definition: Mapping[str, Any] = field(default_factory=dict)
+    start: bool = False
+    max_duration_s: float | None = None
+    submit: Submission | None = None
+
+
+def ensure_experiment(
+    workspace: Workspace, name: str, *, by: Actor, description: str = ""
+) -> tuple[Experiment, bool]:
+    """The experiment of that name and whether it was made now."""
+    found = Experiment.objects.of(workspace).filter(name=name).first()
+    if found is not None:
+        return found, False
+    require(by, Permission.SUBMIT_RUN, workspace)
+    if not re.fullmatch(EXPERIMENT_NAME_RULE, str(name)):
+        raise ExperimentName(
+            "experiment",
+            f"“{str(name)[:80]}” can't name an experiment: start with a letter or digit, then use "
+            "letters, digits, “_” and “-” only, at most 255 characters.",
+        )
+    return Experiment.objects.get_or_create(
+        workspace=workspace,
+        name=name,
+        defaults={
+            "description": clean_text(description, field="description", most=5_000),
+            "created_by": by.user,
+        },
+    )
+
+
+def create_run(
+    experiment: Experiment, new: NewRun, *, by: Actor, parent: Run | None = None
+) -> Run:
+    """One new run: NotStarted, Running (`start`) or Queued (`submit`)."""
+    return create_runs(experiment, [new], by=by, parent=parent)[0]
+
+
+def create_children(parent: Run, children: Sequence[NewRun], *, by: Actor) -> list[Run]:
+    """Many child runs in one transaction, numbered in the order given."""
+    if not 1 <= len(children) <= MAX_CHILDREN_PER_CALL:
+        raise Invalid(
+            "children",
+            f"{len(children)} child runs asked for; one call makes 1 to {MAX_CHILDREN_PER_CALL}.",
+        )
+    return create_runs(parent.experiment, children, by=by, parent=parent)
+
+
+def create_runs(
+    experiment: Experiment, news: Sequence[NewRun], *, by: Actor, parent: Run | None
+) -> list[Run]:
+    """All or nothing: runs with their tags, properties, parameters and first events.
+
+    Queries: a fixed number per call (not per run), plus one job row per submitted run.
+    """
+    workspace = experiment.workspace
+    if parent is not None:
+        require_on(by, Permission.SUBMIT_RUN, parent)
+    else:
+        require(by, Permission.SUBMIT_RUN, workspace)
+        if by.run_uid:
+            raise Invalid("parent", "The token of a run can only make child runs of that run.")
+    for new in news:
+        _check(new)
+    targets = {
+        name: find_target(name, workspace=workspace)
+        for name in {new.submit.target for new in news if new.submit}
+    }
+    with transaction.atomic():
+        first_number = _take_numbers(experiment, len(news))
+        runs = [
+            _build(experiment, new, number=first_number + i, parent=parent, by=by, targets=targets)
+            for i, new in enumerate(news)
+        ]
+        try:
+            with transaction.atomic():
+                Run.objects.bulk_create(runs)
+        except IntegrityError as error:
+            uids = [run.uid for run in runs]
+            if Run.objects.filter(workspace=workspace, uid__in=uids).exists():
+                raise UidTaken(f"A run with the id {uids[0]} exists already.") from error
+            raise
+        _attach(runs, news, by=by)
+    return runs
+
+
+def _check(new: NewRun) -> None:
+    if new.uid and not re.fullmatch(UID_RULE, new.uid):
+        raise Invalid("uid", "A run id has 1 to 256 letters, digits, “_” or “-”.")
+    if new.submit and not (new.submit.script or new.submit.command):
+        raise Invalid("script", "Nothing to run: give a script or a command.")
+    if new.max_duration_s is not None and not new.max_duration_s > 0:
+        raise Invalid("max_run_duration_s", "The longest run time must be above 0 seconds.")
+
+
+def _take_numbers(experiment: Experiment, n: int) -> int:
+    """Reserve `n` run numbers; returns the first. The row lock is short: one UPDATE."""
+    Experiment.objects.filter(pk=experiment.pk).update(
+        last_number=F("last_number") + n, latest_run_at=timezone.now(), archived_at=None
+    )
+    experiment.refresh_from_db(fields=["last_number", "latest_run_at"])
+    return experiment.last_number - n + 1
+
+
+def _build(
+    experiment: Experiment,
+    new: NewRun,
+    *,
+    number: int,
+    parent: Run | None,
+    by: Actor,
+    targets: Mapping[str, Target],
+) -> Run:
+    now = timezone.now()
+    run = Run(
+        workspace=experiment.workspace,
+        experiment=experiment,
+        uid=new.uid or new_uid(),
+        number=number,
+        type="script" if new.submit else new.type[:20],
+        parent=parent,
+        root=(parent.root or parent) if parent else None,
+        submitter=by.user,
+        created_at=now,
+        max_duration_s=new.max_duration_s,
+    )
+    run.display_name = clean_name(new.display_name or f"{experiment.name}-{number}")
+    birth_status(run, new)
+    if new.submit:
+        run.target = targets[new.submit.target]
+        run.script = clean_text(new.submit.script, field="script", most=1_000)
+        run.arguments = [str(argument) for argument in new.submit.arguments]
+        run.snapshot = new.submit.snapshot
+        run.job = _job(run, new.submit, target=run.target)
+    return run
+
+
+def birth_status(run: Run, new: NewRun) -> None:
+    """The status a run is born with; it is inserted, so there is nothing to transition from."""
+    now = run.created_at
+    run.status_at = now
+    if new.submit:
+        run.status = Status.QUEUED
+    elif new.start:
+        run.status = Status.RUNNING
+        run.started_at = run.last_beat_at = now
+
+
+def _job(run: Run, submit: Submission, *, target: Target) -> Job:
+    argv = list(submit.command) or [submit.script, *map(str, submit.arguments)]
+    environment = {
+        **submit.environment,
+        "is_command": bool(submit.command),
+        "run_uid": run.uid,
+        "workspace": run.workspace.name,
+    }
+    return queue_job(
+        target,
+        argv=argv,
+        environment=environment,
+        snapshot=submit.snapshot,
+        grace_s=submit.grace_s,
+        max_duration_s=run.max_duration_s,
+    )
+
+
+def _attach(runs: Sequence[Run], news: Sequence[NewRun], *, by: Actor) -> None:
+    """Everything that hangs on the new runs, in one bulk insert per table."""
+    tags: list[Tag] = []
+    properties: list[Property] = []
+    parameters: list[Parameter] = []
+    texts: list[RunText] = []
+    for run, new in zip(runs, news, strict=True):
+        own = clean_labels(new.tags, what="tag", nullable=True)
+        owned = {"run": run, "workspace": run.workspace}
+        tags += [Tag(**owned, key=k, value=v) for k, v in own.items()]
+        properties += [
+            Property(**owned, key=k, value=v or "")
+            for k, v in clean_labels(new.properties, what="property").items()
+        ]
+        parameters += [
+            Parameter(**owned, key=k, value=v or "", number=as_number(v or ""))
+            for k, v in clean_labels(new.parameters, what="parameter").items()
+        ]
+        texts.append(RunText(run=run, body=body_of(run.display_name, "", own.items())))
+    Tag.objects.bulk_create(tags)
+    Property.objects.bulk_create(properties)
+    Parameter.objects.bulk_create(parameters)
+    RunText.objects.bulk_create(texts)
+    RunDefinition.objects.bulk_create(
+        RunDefinition(run=run, facts=dict(new.definition))
+        for run, new in zip(runs, news, strict=True)
+        if new.definition
+    )
+    RunEvent.objects.bulk_create(
+        RunEvent(
+            workspace=run.workspace,
+            run=run,
+            at=run.created_at,
+            kind="status",
+            actor=by.name,
+            actor_user=by.user,
+            after=run.status,
+            message="Created",
+        )
+        for run in runs
+    )
+
+

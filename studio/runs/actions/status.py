@@ -1,0 +1,144 @@
+"""Starting, finishing, cancelling."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from studio.accounts.permissions import Actor, Permission
+from studio.compute.actions import request_stop, withdraw_job
+from studio.runs.actions.rights import require_on
+from studio.runs.lifecycle import InvalidTransition, transition
+from studio.runs.limits import MAX_REASON, clean_text
+from studio.runs.models import Run
+from studio.runs.status import CANCELLABLE, TERMINAL, Status
+
+MAX_TRACEBACK = 200_000
+
+
+def start_run(run: Run, *, by: Actor) -> Run:
+    """NotStarted -> Running; starting a running run changes nothing."""
+    require_on(by, Permission.LOG_TO_RUN, run)
+    if run.status == Status.RUNNING:
+        return run
+    return transition(run, Status.RUNNING, by=by)
+
+
+def complete_run(run: Run, *, by: Actor) -> Run:
+    """-> Completed; completing a Completed run changes nothing."""
+    require_on(by, Permission.LOG_TO_RUN, run)
+    if run.status == Status.COMPLETED or _is_own_job(run, by):
+        return run
+    with transaction.atomic():
+        _let_go(run)
+        return transition(run, Status.COMPLETED, by=by)
+
+
+def _is_own_job(run: Run, by: Actor) -> bool:
+    """Whether a submitted script speaks of itself: then the end of its process decides."""
+    return run.job is not None and by.run_uid == run.uid
+
+
+def _let_go(run: Run) -> None:
+    """Stop the process of a run whose status somebody sets by hand."""
+    if run.job is not None and not run.is_terminal and not withdraw_job(run.job):
+        request_stop(run.job)
+
+
+def fail_run(
+    run: Run, *, by: Actor, error: Mapping[str, Any] | None = None, reason: str = ""
+) -> Run:
+    """-> Failed. A Completed run becomes Failed only here: «Mark as failed»."""
+    require_on(by, Permission.LOG_TO_RUN, run)
+    reason = clean_text(reason, field="reason", most=MAX_REASON)
+    details = clean_error(error or {}, reason)
+    if _is_own_job(run, by):
+        Run.objects.filter(pk=run.pk).update(error=details)
+        run.error = details
+        return run
+    if run.status == Status.COMPLETED:
+        reason = reason or "Marked as failed"
+    with transaction.atomic():
+        _let_go(run)
+        return transition(run, Status.FAILED, by=by, reason=reason, mark=True, error=details)
+
+
+def clean_error(error: Mapping[str, Any], reason: str = "") -> dict[str, str]:
+    """The three parts of an error as text, cut to what a page can show."""
+    message = str(error.get("message") or reason or "")[:MAX_TRACEBACK].replace("\0", "\ufffd")
+    return {
+        "code": str(error.get("code") or "UserError")[:100].replace("\0", "\ufffd"),
+        "message": message.encode("utf-8", "replace").decode(),
+        "traceback": str(error.get("traceback") or "")[-MAX_TRACEBACK:]
+        .replace("\0", "\ufffd")
+        .encode("utf-8", "replace")
+        .decode(),
+    }
+
+
+def cancel_run(run: Run, *, by: Actor, reason: str = "", children: bool = True) -> Run:
+    """Ask for the run to stop; with its unfinished child runs unless `children` is False.
+
+    A queued run is Canceled at once and never starts. A running one is CancelRequested: its
+    worker is rung, its client learns of it with the next heartbeat. A finished run stays as it is,
+    and asking twice is harmless.
+    """
+    require_on(by, Permission.CANCEL_RUN, run)
+    reason = clean_text(reason, field="reason", most=MAX_REASON)
+    targets = [run]
+    if children:
+        below = Run.objects.descendants_of(run).filter(status__in=CANCELLABLE)
+        targets += list(below.select_related("workspace", "job"))
+    for target in targets:
+        _cancel_one(target, by=by, reason=reason)
+    run.refresh_from_db()
+    return run
+
+
+def _cancel_one(run: Run, *, by: Actor, reason: str) -> None:
+    if run.status not in CANCELLABLE:
+        return
+    was_waiting = run.status == Status.NOT_STARTED
+    with transaction.atomic():
+        try:
+            transition(
+                run,
+                Status.CANCEL_REQUESTED,
+                by=by,
+                reason=reason,
+                only_from=CANCELLABLE,
+                cancel_requested_at=timezone.now(),
+                cancel_requested_by=by.name,
+                cancel_reason=reason,
+            )
+        except InvalidTransition:
+            # Somebody else cancelled it, or it ended, between our reading and our asking.
+            return
+        if run.job is None:
+            if was_waiting:
+                transition(run, Status.CANCELED, by=by, reason=reason or "Never started")
+        elif withdraw_job(run.job):
+            transition(run, Status.CANCELED, by=by, reason=reason or "Canceled while queued")
+        else:
+            request_stop(run.job)
+
+
+def kill_run(run: Run, *, by: Actor) -> Run:
+    """Skip the rest of the grace period of a cancel (asks for the cancel first if need be)."""
+    require_on(by, Permission.CANCEL_RUN, run)
+    run = cancel_run(run, by=by)
+    if run.status not in TERMINAL and run.job is not None:
+        with transaction.atomic():
+            request_stop(run.job, kill=True)
+    return run
+
+
+def confirm_canceled(run: Run, *, by: Actor, reason: str = "") -> Run:
+    """-> Canceled: the program obeyed a cancel, or its person interrupted it."""
+    require_on(by, Permission.LOG_TO_RUN, run)
+    if run.status == Status.CANCELED:
+        return run
+    return transition(
+        run, Status.CANCELED, by=by, reason=clean_text(reason, field="reason", most=MAX_REASON)
+    )

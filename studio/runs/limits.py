@@ -1,0 +1,75 @@
+"""What a run may hold, and the words for what it may not. Pure."""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+
+MAX_NAME = 255
+MAX_KEY = 255
+MAX_VALUE = 5_000
+MAX_REASON = 3_000
+MAX_DESCRIPTION_BYTES = 100_000
+MAX_LABELS = 1_000
+MAX_PARAMETERS = 5_000
+MAX_CHILDREN_PER_CALL = 1_000
+
+
+class Invalid(Exception):
+    """A value that can't be stored; names the field and what to do."""
+
+    def __init__(self, field: str, message: str) -> None:
+        self.field = field
+        super().__init__(message)
+
+
+def clean_text(value: object, *, field: str, most: int, allow_empty: bool = True) -> str:
+    """Return `value` as NFC text; refuse what some page, database or terminal can't show.
+
+    Refused: non-strings, lone surrogates, NUL, more than `most` characters, and (unless
+    `allow_empty`) text that shows nothing.
+    """
+    if not isinstance(value, str):
+        raise Invalid(field, f"{field} must be text, not {type(value).__name__}.")
+    if len(value) > most:
+        raise Invalid(field, f"{field} has {len(value):,} characters; at most {most:,} fit.")
+    if "\0" in value or any(0xD800 <= ord(c) <= 0xDFFF for c in value):
+        raise Invalid(field, f"{field} holds a character that can't be stored (NUL or surrogate).")
+    text = unicodedata.normalize("NFC", value)
+    if not allow_empty and not is_visible(text):
+        raise Invalid(field, f"{field} must not be empty.")
+    return text
+
+
+def is_visible(text: str) -> bool:
+    """Whether any character of `text` shows (not only blanks, controls and zero-width marks)."""
+    return any(unicodedata.category(c) not in {"Zs", "Zl", "Zp", "Cc", "Cf"} for c in text)
+
+
+def clean_key(key: object, *, what: str) -> str:
+    return clean_text(key, field=f"{what} key", most=MAX_KEY, allow_empty=False).strip()
+
+
+def clean_labels(
+    labels: Mapping[str, object], *, what: str, nullable: bool = False
+) -> dict[str, str | None]:
+    """Keys and values as they will be stored; numbers and booleans become text."""
+    cleaned: dict[str, str | None] = {}
+    for key, value in labels.items():
+        name = clean_key(key, what=what)
+        if value is None and nullable:
+            cleaned[name] = None
+            continue
+        text = str(value) if isinstance(value, bool | int | float) else value
+        cleaned[name] = clean_text(text, field=f"{what} “{name}”", most=MAX_VALUE)
+    return cleaned
+
+
+def clean_name(value: object, *, field: str = "display_name") -> str:
+    return clean_text(value, field=field, most=MAX_NAME, allow_empty=False).strip()
+
+
+def as_number(text: str) -> float | None:
+    """The number that `text` writes, None for words and for nan (which never compares)."""
+    if not re.fullmatch(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*|[+-]?inf(inity)?", text):
+        return None
+    return float(text)

@@ -1,0 +1,316 @@
+"""Experiments and runs, and what hangs on a run: description, tags, properties, parameters, events.
+
+Only `lifecycle` writes `Run.status`; only `actions` writes the rest.
+"""
+
+import uuid
+from datetime import datetime
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from studio.accounts.models import User, Workspace
+from studio.compute.models import Job, Target
+from studio.runs.querysets import ExperimentQuerySet, RunQuerySet
+from studio.runs.status import ACTIVE, TERMINAL, Status
+
+UID_RULE = r"^[A-Za-z0-9_\-]{1,256}$"
+EXPERIMENT_NAME_RULE = r"^[a-zA-Z0-9][\w\-]{0,254}$"
+
+
+def new_uid() -> str:
+    return uuid.uuid4().hex
+
+
+class Experiment(models.Model):
+    """A named group of runs."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="experiments")
+    name = models.CharField(max_length=255)
+    description = models.TextField(blank=True)
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    archived_at = models.DateTimeField(null=True, blank=True)
+    latest_run_at = models.DateTimeField(null=True, blank=True)
+    last_number = models.IntegerField(default=0)
+
+    objects = ExperimentQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "name"], name="experiment_name_once")
+        ]
+        indexes = [
+            models.Index(fields=["workspace", "-latest_run_at"], name="experiment_latest"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Run(models.Model):
+    """One training run. `uid` is its name outside; `id` orders pages and never leaves."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="runs")
+    experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="runs")
+    uid = models.CharField(max_length=256, default=new_uid)
+    number = models.IntegerField()
+    display_name = models.CharField(max_length=255)
+    type = models.CharField(max_length=20, default="interactive")
+
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.CASCADE, related_name="children"
+    )
+    # Empty on a root run, so that inserting one needs no second write.
+    root = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.CASCADE, related_name="descendants"
+    )
+
+    submitter = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="runs")
+    target = models.ForeignKey(
+        Target, null=True, blank=True, on_delete=models.SET_NULL, related_name="runs"
+    )
+    job = models.OneToOneField(
+        Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="run"
+    )
+
+    status = models.CharField(max_length=20, choices=Status.choices, default=Status.NOT_STARTED)
+    status_at = models.DateTimeField(default=timezone.now)
+    status_reason = models.TextField(blank=True, default="")
+    # What a run that stopped responding goes back to when it is heard again.
+    status_before_silence = models.CharField(max_length=20, blank=True, default="")
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    duration_s = models.FloatField(null=True, blank=True)
+    last_beat_at = models.DateTimeField(null=True, blank=True)
+    max_duration_s = models.FloatField(null=True, blank=True)
+
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    cancel_requested_by = models.CharField(max_length=200, blank=True, default="")
+    cancel_reason = models.TextField(blank=True, default="")
+
+    error = models.JSONField(null=True, blank=True)
+    exit_code = models.IntegerField(null=True, blank=True)
+    exit_signal = models.IntegerField(null=True, blank=True)
+    warnings = models.JSONField(default=list)
+
+    script = models.TextField(blank=True, default="")
+    arguments = models.JSONField(default=list)
+    snapshot = models.CharField(max_length=64, blank=True, default="")
+    archived_at = models.DateTimeField(null=True, blank=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    objects = RunQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "uid"], name="run_uid_once"),
+            models.CheckConstraint(
+                condition=models.Q(status__in=Status.values), name="run_known_status"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(status__in=list(TERMINAL)) | models.Q(ended_at__isnull=False),
+                name="run_terminal_has_end",
+            ),
+        ]
+        indexes = [
+            # All runs, roots, newest first: the default page.
+            models.Index(
+                fields=["workspace", "-created_at", "-id"],
+                name="run_roots_newest",
+                condition=models.Q(parent=None, deleted_at=None, archived_at=None),
+            ),
+            # The same with child runs included.
+            models.Index(
+                fields=["workspace", "-created_at", "-id"],
+                name="run_newest",
+                condition=models.Q(deleted_at=None, archived_at=None),
+            ),
+            # One experiment's roots, newest first.
+            models.Index(
+                fields=["experiment", "-created_at", "-id"],
+                name="run_experiment_newest",
+                condition=models.Q(parent=None, deleted_at=None, archived_at=None),
+            ),
+            # Status counters and the status filter.
+            models.Index(
+                fields=["workspace", "status", "-created_at", "-id"],
+                name="run_status_newest",
+                condition=models.Q(parent=None, deleted_at=None, archived_at=None),
+            ),
+            # Child roll-ups of a page of parents.
+            models.Index(fields=["parent", "status"], name="run_children_status"),
+            # The reaper: every run that is not finished.
+            models.Index(
+                fields=["status", "last_beat_at"],
+                name="run_unfinished",
+                condition=models.Q(status__in=list(ACTIVE)),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.display_name} ({self.short_uid})"
+
+    @property
+    def short_uid(self) -> str:
+        return self.uid[:8]
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.status in TERMINAL
+
+    @property
+    def colour(self) -> int:
+        """One of 12 palette slots, the same for this run everywhere and always."""
+        return int.from_bytes(self.uid.encode()[-4:], "big") % 12
+
+    def elapsed_s(self, now: datetime | None = None) -> float | None:
+        """Seconds from start to end, or to now while it runs; None before it started."""
+        if self.duration_s is not None:
+            return self.duration_s
+        if self.started_at is None:
+            return None
+        return max(0.0, ((now or timezone.now()) - self.started_at).total_seconds())
+
+    @property
+    def page_path(self) -> str:
+        return f"/w/{self.workspace.name}/runs/{self.uid}"
+
+    @property
+    def page_url(self) -> str:
+        return f"{settings.STUDIO_BASE_URL}{self.page_path}"
+
+
+class RunDefinition(models.Model):
+    """How the run was started: command line, environment, packages, git facts. Written once."""
+
+    run = models.OneToOneField(
+        Run, primary_key=True, on_delete=models.CASCADE, related_name="definition"
+    )
+    facts = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return f"definition of {self.run_id}"
+
+
+class Description(models.Model):
+    """A run's Markdown with its cleaned HTML; `version` grows by one with each save."""
+
+    run = models.OneToOneField(
+        Run, primary_key=True, on_delete=models.CASCADE, related_name="description_row"
+    )
+    text = models.TextField(blank=True, default="")
+    html = models.TextField(blank=True, default="")
+    renderer_version = models.IntegerField(default=0)
+    version = models.IntegerField(default=1)
+    edited_by = models.CharField(max_length=200, blank=True, default="")
+    edited_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"description of {self.run_id}"
+
+
+class RunText(models.Model):
+    """What bare words search: name, description and tags in one casefolded column.
+
+    Mirrored by triggers into an FTS5 trigram table on SQLite; has a trigram index on PostgreSQL.
+    """
+
+    run = models.OneToOneField(Run, primary_key=True, on_delete=models.CASCADE, related_name="text")
+    body = models.TextField(default="")
+
+    def __str__(self) -> str:
+        return f"search text of {self.run_id}"
+
+
+class Tag(models.Model):
+    """A mutable label of a run; the value is optional."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="tags")
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=255)
+    value = models.TextField(null=True, blank=True)  # noqa: DJ001  (no value differs from an empty one)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "key"], name="tag_once")]
+        indexes = [models.Index(fields=["workspace", "key", "value", "-run"], name="tag_lookup")]
+
+    def __str__(self) -> str:
+        return self.key if self.value is None else f"{self.key}: {self.value}"
+
+
+class Property(models.Model):
+    """A write-once fact of a run."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="properties")
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=255)
+    value = models.TextField()
+
+    class Meta:
+        verbose_name_plural = "properties"
+        constraints = [models.UniqueConstraint(fields=["run", "key"], name="property_once")]
+        indexes = [
+            models.Index(fields=["workspace", "key", "value", "-run"], name="property_lookup")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.value}"
+
+
+class Parameter(models.Model):
+    """An input of the training; `number` is set when the text is one, for comparing and sorting."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="parameters")
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=255)
+    value = models.TextField()
+    number = models.FloatField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "key"], name="parameter_once")]
+        indexes = [
+            models.Index(fields=["workspace", "key", "value", "-run"], name="parameter_lookup"),
+            models.Index(fields=["workspace", "key", "number", "-run"], name="parameter_number"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.value}"
+
+
+class Star(models.Model):
+    """A person's favourite run."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="stars")
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="stars")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "run"], name="star_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} stars {self.run_id}"
+
+
+class RunEvent(models.Model):
+    """One change of a run: who, when, before, after. Never edited."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="events")
+    at = models.DateTimeField(default=timezone.now)
+    kind = models.CharField(max_length=30)
+    actor = models.CharField(max_length=200)
+    actor_user = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+    message = models.TextField(blank=True, default="")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["run", "id"], name="event_of_run"),
+            models.Index(fields=["workspace", "-id"], name="event_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.run_id} by {self.actor}"

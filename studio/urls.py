@@ -1,0 +1,8 @@
+"""Every URL, grouped by who asks: programs under /api/, people elsewhere."""
+
+from django.urls import URLPattern, URLResolver, include, path
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("studio.web.urls")),
+    path("api/v1/", include("studio.api.urls")),
+]
