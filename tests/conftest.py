@@ -1,0 +1,98 @@
+"""People, a workspace and an API client for every test that touches the server.
+
+alice owns the workspace, bob contributes, carol reads, dave is outside.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# Before Django reads its settings: tests never touch the data folder of a running studio.
+_home = tempfile.mkdtemp(prefix="studio-test-")
+os.environ["STUDIO_HOME"] = _home
+os.environ.setdefault("STUDIO_SECRET_KEY", "only-for-tests-" + "x" * 50)
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "studio.settings")
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+
+import pytest  # noqa: E402
+from django.test import Client  # noqa: E402
+
+from tests import make  # noqa: E402
+
+
+@dataclass(frozen=True)
+class People:
+    alice: Any
+    bob: Any
+    carol: Any
+    dave: Any
+
+
+@pytest.fixture(autouse=True)
+def _fast_and_local(settings: Any, tmp_path: Path) -> None:
+    """Cheap passwords, plain static files, bytes under the test's own folder."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+    settings.STUDIO_STORAGE_URL = f"file://{tmp_path / 'blobs'}"
+    settings.STUDIO_RUNS_DIR = tmp_path / "runs"
+
+
+@pytest.fixture
+def people(db: None) -> People:
+    return People(*(make.user(name) for name in ("alice", "bob", "carol", "dave")))
+
+
+@pytest.fixture
+def workspace(people: People) -> Any:
+    return make.workspace("lab", owner=people.alice, contributor=people.bob, reader=people.carol)
+
+
+@pytest.fixture
+def experiment(workspace: Any) -> Any:
+    return make.experiment(workspace, "vision")
+
+
+@pytest.fixture
+def run(experiment: Any) -> Any:
+    """A running interactive run of bob's."""
+    return make.run(experiment)
+
+
+@pytest.fixture
+def alice_client(people: People, workspace: Any) -> Client:
+    return make.client(people.alice)
+
+
+@pytest.fixture
+def bob_client(people: People, workspace: Any) -> Client:
+    return make.client(people.bob)
+
+
+@pytest.fixture
+def carol_client(people: People, workspace: Any) -> Client:
+    return make.client(people.carol)
+
+
+@pytest.fixture
+def dave_client(people: People, workspace: Any) -> Client:
+    return make.client(people.dave)
+
+
+@pytest.fixture
+def api(people: People, workspace: Any) -> make.Api:
+    """The JSON API as bob (contributor)."""
+    return make.Api(people.bob, workspace)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _remove_home() -> Iterator[None]:
+    yield
+    import shutil
+
+    shutil.rmtree(_home, ignore_errors=True)
