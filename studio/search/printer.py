@@ -6,7 +6,6 @@ from types import UnionType
 from studio.search.tree import (
     ALIASES,
     NAMED_KEYS,
-    STATS,
     And,
     Key,
     Node,
@@ -20,6 +19,9 @@ from studio.search.tree import (
 RESERVED_WORDS = frozenset({"AND", "OR", "NOT", "&", "&&"})
 # Opening marks that people type for quotes; only the straight double quote is one.
 FALSE_QUOTES = "'‘’‚“”„«»`"
+
+# The text of `metric.loss:min` after the colon, which reads as part of the key.
+STAT = re.compile(r'\s*(min|max|last)(?=[\s()"|:=<>~]|!=|\^=|$)', re.IGNORECASE)
 
 _BARE_WORD = re.compile(r'[^\s()"|:=<>~!^]+')
 _BARE_VALUE = re.compile(r'[^\s()"|<>]+')
@@ -85,24 +87,22 @@ def _print_term(term: Term) -> str:
     if term.op is Op.HAS:
         return f"has:{key}"
     if term.op is Op.RANGE:
-        low, high = (_print_end(end) for end in term.values)
+        low, high = (_print_end(term.key, end) for end in term.values)
         return f"{key}:{low}..{high}"
-    values = "|".join(_print_value(term, value) for value in term.values)
+    values = "|".join(_print_value(term.key, value) for value in term.values)
     return f"{key}{term.op}{values}"
 
 
-def _print_value(term: Term, value: str) -> str:
+def _print_value(key: Key, value: str) -> str:
     # metric.loss:min asks for the lowest value, metric.loss:"min" for the text.
-    reads_as_stat = term.key.family == "metric" and value.lower() in STATS
+    reads_as_stat = key.family == "metric" and STAT.match(value)
     return quote(value) if reads_as_stat or not _is_bare_value(value) else value
 
 
-def _print_end(end: str) -> str:
-    if not end:
-        return ""
+def _print_end(key: Key, end: str) -> str:
     # A dot beside the two dots of the range would move the cut: 1. and 5 print as "1."..5
     beside_dot = end.startswith(".") or end.endswith(".")
-    return quote(end) if beside_dot or not _is_bare_value(end) else end
+    return quote(end) if beside_dot else _print_value(key, end) if end else ""
 
 
 def _is_bare_value(value: str) -> bool:

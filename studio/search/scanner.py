@@ -12,7 +12,6 @@ MAX_CHARACTERS = 4_000
 WORD = re.compile(r'(?:[^\s()"|:=<>~!^]|[!^](?!=))+')
 # A bare value ends before the two dots of a range.
 VALUE = re.compile(r'(?:(?!\.\.)[^\s()"|<>])+')
-STAT = re.compile(r'\s*(min|max|last)(?=[\s()"|:=<>~]|!=|\^=|$)', re.IGNORECASE)
 NEXT_KEY = re.compile(r"-?(\w+)(?:\.[^\s:=<>~]+)?(?:[:=<>~]|!=)")
 
 _SPACE = re.compile(r"\s*")

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from studio.search import wrong
 from studio.search.errors import SearchSyntaxError
-from studio.search.printer import FALSE_QUOTES, is_named_key
-from studio.search.scanner import NEXT_KEY, STAT, VALUE, WORD, Scanner, check_text
+from studio.search.printer import FALSE_QUOTES, STAT, is_named_key
+from studio.search.scanner import NEXT_KEY, VALUE, WORD, Scanner, check_text
 from studio.search.tree import (
     ALIASES,
     FLAGS,

@@ -44,7 +44,6 @@ ALIASES = {
     "metrics": "metric",
 }
 FLAGS = ("starred", "archived", "mine")
-STATS = ("min", "max", "last")
 
 # PostgreSQL refuses NUL, and no database takes half of a surrogate pair.
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")

@@ -137,6 +137,8 @@ GOOD: list[tuple[str, Node, str | None]] = [
     ("metric.loss.min<0.3", term("metric.loss.min", Op.LT, "0.3"), None),
     ('metric.mode:"min"', term("metric.mode", Op.EQ, "min"), None),
     ("metric.mode=max", term("metric.mode", Op.EQ, "max"), 'metric.mode:"max"'),
+    ('metric.mode:"min:"..x', term("metric.mode", Op.RANGE, "min:", "x"), None),
+    ("metric.mode!=min:", term("metric.mode", Op.NE, "min:"), 'metric.mode!="min:"'),
     ("metric.mode:minimum", term("metric.mode", Op.EQ, "minimum"), None),
     # Presence and flags
     ("has:tag.quality", term("tag.quality", Op.HAS), None),

@@ -1,7 +1,7 @@
 """Query text to tree and back."""
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from studio.search.errors import SearchSyntaxError
@@ -150,6 +150,7 @@ def test_the_deepest_tree_prints_no_deeper_than_its_text() -> None:
 # Properties
 
 
+@settings(max_examples=300, deadline=None)
 @given(trees())
 def test_any_tree_comes_back_from_its_text(tree: Node) -> None:
     text = print_query(tree)
@@ -164,6 +165,7 @@ PIECES = [
 ]
 
 
+@settings(max_examples=300, deadline=None)
 @given(
     st.lists(st.sampled_from(PIECES), max_size=14).map("".join)
     | st.text(st.characters(), max_size=40)
@@ -187,6 +189,7 @@ def test_arbitrary_text_parses_or_is_explained(text: str) -> None:
             assert node.span.start <= node.value_span.start <= node.value_span.end <= node.span.end
 
 
+@settings(deadline=None)
 @given(keys().filter(lambda key: key.name or key.family in PLAIN_KEYS))
 def test_any_key_comes_back_from_its_text(key: Key) -> None:
     assert parse_key(print_key(key)) == key
