@@ -1,0 +1,62 @@
+"""`manage.py worker --target NAME`: runs the submitted scripts of one compute target."""
+
+import logging
+import os
+import sys
+from typing import Any
+
+from celery.signals import worker_shutting_down
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from studio.celery import app
+from studio.execution.agent import Agent, NodeBusy
+
+logger = logging.getLogger(__name__)
+
+
+class Command(BaseCommand):
+    help = "Serve a compute target: run what is submitted to it, and the studio's own tasks."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--target", default="local", help="compute target (default: local)")
+        parser.add_argument(
+            "--concurrency",
+            type=int,
+            default=max(2, (os.cpu_count() or 2) // 2),
+            help="how many runs at a time",
+        )
+        parser.add_argument("--node", default="", help="name of this worker (default: host-target)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["concurrency"] < 1:
+            raise CommandError("--concurrency must be at least 1.")
+        agent = Agent(options["target"], n_slots=options["concurrency"], node=options["node"])
+        try:
+            agent.start()
+        except NodeBusy as busy:
+            raise CommandError(str(busy)) from busy
+        self.stdout.write(f"worker {agent.node} serves “{agent.target_name}”")
+        # Celery's own shutdown waits for its (short) tasks; the runs must end at the same time.
+        worker_shutting_down.connect(lambda **_: agent.stopping.set(), weak=False)
+        try:
+            app.worker_main(celery_arguments(agent))
+        except SystemExit as end:
+            logger.info("celery ended code=%s", end.code)
+        finally:
+            agent.stop()
+        sys.exit(0)
+
+
+def celery_arguments(agent: Agent) -> list[str]:
+    queues = ["studio", f"target.{agent.target_name}", f"node.{agent.node}"]
+    return [
+        "worker",
+        "--pool=threads",
+        "--concurrency=4",
+        f"--queues={','.join(queues)}",
+        f"--hostname={agent.node}",
+        "--without-gossip",
+        "--without-mingle",
+        "--loglevel=WARNING",
+        "--quiet",
+    ]

@@ -1,0 +1,78 @@
+"""Copies what the guard writes into the run's log, byte for byte, and resumes where it stopped."""
+
+import logging
+from pathlib import Path
+
+from django.db import DatabaseError
+
+from studio.accounts.permissions import Actor
+from studio.artifacts import logs
+from studio.artifacts.models import MAIN_LOG
+from studio.blobs import LogGap, StorageFull
+from studio.runs.models import Run
+
+logger = logging.getLogger(__name__)
+
+PIECE_BYTES = 1024 * 1024
+
+
+class LogShipper:
+    """Ships one local file to one log. `trouble` says in words why bytes wait, empty when fine."""
+
+    def __init__(self, run: Run, source: Path, *, by: Actor, path: str = MAIN_LOG) -> None:
+        self.run, self.source, self.by, self.path = run, source, by, path
+        self.offset = 0
+        self.trouble = ""
+
+    def ship(self) -> int:
+        """Send what is new; returns the number of bytes sent. Trouble is kept, not raised: the
+        bytes stay in the local file and go out with the next call."""
+        sent = 0
+        try:
+            while piece := self._read():
+                self.offset = logs.append_log(
+                    self.run, self.path, self.offset, piece, by=self.by
+                )
+                sent += len(piece)
+        except LogGap as gap:
+            # A restarted worker begins at 0, or storage lost its tail: go on where it really ends.
+            self.offset = gap.size
+        except StorageFull as full:
+            self._note(f"The log waits for storage space: {full}")
+            return sent
+        except DatabaseError as error:
+            self._note(f"The log waits for the database: {error}")
+            return sent
+        self.trouble = ""
+        return sent
+
+    def waiting_bytes(self) -> int:
+        return max(0, self._size() - self.offset)
+
+    def finish(self, *, damage: str = "") -> bool:
+        """Send the rest and close the log; False when bytes are left behind (storage is full)."""
+        self.ship()
+        left = self.waiting_bytes()
+        if left:
+            damage = f"{damage} {left:,} bytes are missing: {self.trouble}".strip()
+        logs.close_log(self.run, self.path, damage=damage)
+        return left == 0
+
+    def _read(self) -> bytes:
+        try:
+            with self.source.open("rb") as file:
+                file.seek(self.offset)
+                return file.read(PIECE_BYTES)
+        except FileNotFoundError:
+            return b""
+
+    def _size(self) -> int:
+        try:
+            return self.source.stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def _note(self, trouble: str) -> None:
+        if trouble != self.trouble:
+            logger.warning("log not shipped run=%s because=%s", self.run.uid, trouble)
+        self.trouble = trouble

@@ -1,0 +1,103 @@
+"""Who may open a page: every page function carries `@page`, `@action` or `@public`.
+
+A test walks the URL map and fails on a function without one of them.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseNotAllowed
+from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.middleware import HtmxDetails
+
+from studio.accounts.models import User, Workspace
+from studio.accounts.permissions import Actor, NotAllowed, Permission, permissions_of
+from studio.runs.models import Experiment, Run
+
+View = Callable[..., HttpResponseBase]
+
+
+class Request(HttpRequest):
+    """What a page function gets: a signed-in member of `workspace`."""
+
+    user: User
+    htmx: HtmxDetails
+    workspace: Workspace
+    actor: Actor
+    permissions: frozenset[Permission]
+
+
+def page(function: View) -> View:
+    """A page of a workspace (GET and HEAD): for its members; outsiders get 404."""
+    return _member_only(function, methods=("GET", "HEAD"))
+
+
+def action(function: View) -> View:
+    """A change made on a page (POST only). The right itself is checked in the action it calls."""
+    return _member_only(function, methods=("POST",))
+
+
+def public(*, reason: str) -> Callable[[View], View]:
+    """A page for everybody; `reason` says why that is right."""
+
+    def decorate(function: View) -> View:
+        function.studio_policy = f"public: {reason}"  # type: ignore[attr-defined]
+        return function
+
+    return decorate
+
+
+def _member_only(function: View, *, methods: tuple[str, ...]) -> View:
+    @wraps(function)
+    def wrapper(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            return to_sign_in(request)
+        enter(request, kwargs.pop("workspace"))
+        if request.method not in methods:
+            return HttpResponseNotAllowed(methods)
+        try:
+            return function(request, *args, **kwargs)
+        except NotAllowed as refused:
+            raise PermissionDenied(str(refused)) from refused
+
+    wrapper.studio_policy = "member"  # type: ignore[attr-defined]
+    return wrapper
+
+
+def to_sign_in(request: HttpRequest) -> HttpResponseBase:
+    """The sign-in page, coming back here; an HTMX part must send the whole window there."""
+    answer = redirect_to_login(request.get_full_path())
+    if getattr(request, "htmx", False):
+        return HttpResponseClientRedirect(answer["Location"])
+    return answer
+
+
+def enter(request: Request, name: str) -> None:
+    """Set `workspace`, `actor`, `permissions`; 404 for outsiders, as if it did not exist."""
+    workspace = Workspace.objects.filter(name=name).first()
+    if workspace is None:
+        raise Http404("There is no such workspace, or you are not a member of it.")
+    request.actor = Actor.of_user(request.user)
+    request.workspace = workspace
+    request.permissions = permissions_of(request.actor, workspace)
+    if Permission.SEE not in request.permissions:
+        raise Http404("There is no such workspace, or you are not a member of it.")
+
+
+def find_run(request: Request, uid: str) -> Run:
+    """The run of the request's workspace with everything its pages show (1 query), else 404."""
+    found = Run.objects.of(request.workspace).for_detail().filter(uid=uid).first()
+    if found is None:
+        raise Http404(f"There is no run “{uid[:80]}” in the workspace “{request.workspace}”.")
+    return found
+
+
+def find_experiment(request: Request, name: str) -> Experiment:
+    found = Experiment.objects.of(request.workspace).filter(name=name).first()
+    if found is None:
+        raise Http404(f"There is no experiment “{name[:80]}” in “{request.workspace}”.")
+    found.workspace = request.workspace
+    return found
