@@ -58,6 +58,8 @@ _OTHER_WORDS = {
     "time": "duration",
     "user": "submitter",
 }
+_COMPARISONS = {"tag": ":yes", "property": ":yes", "param": ":0.1", "metric": "<0.3"}
+_SIMPLE_COMPARISON = re.compile(r"(?:[:<>=]|[<>!]=)[\w+-]+(?:\.\w+)?(?=[\s)]|$)")
 _LONGEST_ECHO = 40
 
 
@@ -176,8 +178,10 @@ def key_alone(head: str, position: int) -> SearchSyntaxError:
         f"{_echo(head)} is a key: say what it must be, as in key:value, or ask has:key. "
         "To search for the text itself, put it in quotes."
     )
-    family = head.partition(".")[0].lower()
-    example = EXAMPLES[ALIASES.get(family, family)]
+    written = head.partition(".")[0].lower()
+    family = ALIASES.get(written, written)
+    echoes = len(head) <= _LONGEST_ECHO and not head.endswith(".")
+    example = head + _COMPARISONS[family] if echoes else EXAMPLES[family]
     return SearchSyntaxError(position, len(head), message, example)
 
 
@@ -193,7 +197,11 @@ def key_without_name(position: int, length: int, family: str) -> SearchSyntaxErr
 
 def half_quoted_name(position: int, length: int, family: str) -> SearchSyntaxError:
     message = f"Quote the whole name after {family}, with a dot before it and nothing after it."
-    return SearchSyntaxError(position, length, message, f'{family}."worth another look":1')
+    example = f'{family}."worth another look":yes'
+    if family == "metric":
+        message += " The lowest and highest values are asked for by :min and :max."
+        example = 'metric."best loss":min<0.3'
+    return SearchSyntaxError(position, length, message, example)
 
 
 def unknown_key(text: str, position: int, head: str) -> SearchSyntaxError:
@@ -233,7 +241,12 @@ def _no_key_near(text: str, position: int, head: str) -> SearchSyntaxError:
     )
     if "/" in token:
         return SearchSyntaxError(position, len(head), message, print_query(Word(token)))
-    example = print_query(_text_term("param", head[:_LONGEST_ECHO]))
+    name = head[:_LONGEST_ECHO]
+    if re.search(r"\bhas\s*[:=]+\s*$", text[:position], re.IGNORECASE):
+        example = print_query(Term(Key("tag", name), Op.HAS))
+    else:
+        comparison = _SIMPLE_COMPARISON.match(text[position + len(head) :][:_LONGEST_ECHO])
+        example = print_key(Key("param", name)) + (comparison[0] if comparison else ":1")
     return SearchSyntaxError(position, len(head), message, example)
 
 

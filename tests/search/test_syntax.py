@@ -1,5 +1,8 @@
 """Query text to tree and back."""
 
+import subprocess
+import sys
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -104,6 +107,24 @@ def test_a_wrong_text_says_where_and_what_and_shows_a_correct_example(
     assert error.position == position
     assert error.position + error.length <= len(text)
     assert parse(error.example) is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "example_text"),
+    [
+        ("lr>=1e-4 a", "param.lr>=1e-4"),
+        ("lr:a|b", "param.lr:1"),
+        ("has:quality", "has:tag.quality"),
+        ("http://x.org a", '"http://x.org"'),
+        ("metric.loss:min", "metric.loss:min<0.3"),
+        ('tag."a b"', 'tag."a b":yes'),
+        ('metric."val/acc".max>1', 'metric."best loss":min<0.3'),
+    ],
+)
+def test_the_example_takes_up_what_was_written(text: str, example_text: str) -> None:
+    with pytest.raises(SearchSyntaxError) as caught:
+        parse(text)
+    assert caught.value.example == example_text
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\t "])
@@ -213,6 +234,17 @@ def test_spans_cover_exactly_what_was_read() -> None:
     assert text[slice(*phrase.span)] == '"a b"'
     assert isinstance(has, Term)
     assert text[slice(*has.value_span)] == "tag.x"
+
+
+# Purity
+
+
+def test_the_grammar_needs_no_framework() -> None:
+    program = (
+        "import sys, studio.search.syntax, studio.search.pills, studio.search.values;"
+        "sys.exit(any(name.partition('.')[0] in ('django', 'celery') for name in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 # Keys
