@@ -1,0 +1,131 @@
+"""`manage.py up`: the whole studio on one machine: database, static files, web and worker."""
+
+import os
+import signal
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from studio.accounts.models import Workspace
+from studio.web import first_start
+from studio.web.children import Child
+from studio.web.management.commands import seed_demo
+
+READY_WITHIN_S = 60.0
+STOP_WITHIN_S = 25.0
+
+
+class Command(BaseCommand):
+    help = "Start everything and keep it running until Ctrl-C."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--concurrency", type=int, default=2, help="runs at a time")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self._stop = False
+        signal.signal(signal.SIGTERM, self._ask_stop)
+        signal.signal(signal.SIGINT, self._ask_stop)
+        check_port_is_free()
+        self._step("database", lambda: call_command("migrate", verbosity=0, interactive=False))
+        self._step("static files", collect_static)
+        start = first_start.prepare()
+        children = [
+            Child("web", ["web"]),
+            Child("worker", ["worker", "--concurrency", str(options["concurrency"])]),
+        ]
+        for child in children:
+            child.start()
+        try:
+            self._step("web and worker", lambda: wait_until_ready(children, lambda: self._stop))
+            if not self._stop:
+                self._greet(start)
+                if os.environ.get("STUDIO_DEMO") == "1":
+                    self._seed_demo()
+                self._watch(children)
+        finally:
+            stop_all(children)
+            self.stdout.write("stopped")
+
+    def _ask_stop(self, number: int, frame: FrameType | None) -> None:
+        self._stop = True
+
+    def _step(self, name: str, work: Callable[[], object]) -> None:
+        began = time.monotonic()
+        work()
+        self.stdout.write(f"  {name:<16} {time.monotonic() - began:5.1f} s")
+
+    def _greet(self, start: first_start.FirstStart) -> None:
+        self.stdout.write(f"\nThe studio is at {settings.STUDIO_BASE_URL}")
+        if start.password:
+            self.stdout.write(f"Sign in as {start.user} with the password {start.password}")
+            self.stdout.write("(shown this once; change it with: manage.py changepassword admin)")
+        self.stdout.write(f"SDK and CLI are set up by {start.config_path}. Ctrl-C stops it.\n")
+        sys.stdout.flush()
+
+    def _seed_demo(self) -> None:
+        """Once: a restart keeps the demo it has."""
+        if Workspace.objects.filter(name=seed_demo.DEMO_WORKSPACE).exists():
+            self.stdout.write(f"Demo: {settings.STUDIO_BASE_URL}/w/{seed_demo.DEMO_WORKSPACE}/runs")
+        else:
+            call_command("seed_demo")
+
+    def _watch(self, children: list[Child]) -> None:
+        while not self._stop:
+            for child in children:
+                child.keep_alive()
+            time.sleep(0.2)
+
+
+def check_port_is_free() -> None:
+    port = settings.STUDIO_BASE_URL.rsplit(":", 1)[-1]
+    if not port.isdigit():
+        return
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", int(port)))
+        except OSError as error:
+            raise CommandError(
+                f"Port {port} is taken ({error.strerror}). Choose another: PORT=8001 make run"
+            ) from error
+
+
+def collect_static() -> None:
+    call_command("collectstatic", verbosity=0, interactive=False)
+
+
+def wait_until_ready(children: list[Child], stopped: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + READY_WITHIN_S
+    while time.monotonic() < deadline and not stopped():
+        for child in children:
+            child.keep_alive()
+        if answers(f"{settings.STUDIO_BASE_URL}/healthz"):
+            return
+        time.sleep(0.1)
+    if not stopped():
+        raise CommandError(f"The web server did not answer within {READY_WITHIN_S:g} s.")
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310  (our own address)
+            return bool(response.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+def stop_all(children: list[Child]) -> None:
+    for child in children:
+        child.ask_to_stop()
+    deadline = time.monotonic() + STOP_WITHIN_S
+    for child in children:
+        child.wait_or_kill(deadline)

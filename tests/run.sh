@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Runs every test. What a test needs beside Python is installed where apt and root allow it;
+# else it is named, and under CI that is a failure: nothing is skipped silently.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+BIN=${BIN:-.venv/bin}
+missing=()
+
+apt_install() {
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
+    apt-get update -qq >/dev/null 2>&1 || true
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$@" >/dev/null 2>&1
+}
+
+have_chromium() { command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null; }
+have_chromium || apt_install chromium || true
+have_chromium || missing+=("Chromium (package chromium)")
+
+export TEST_POSTGRES_URL=${TEST_POSTGRES_URL:-postgres://postgres@127.0.0.1:5432/postgres}
+have_postgres() { "$BIN/python" -c 'import os, psycopg; psycopg.connect(os.environ["TEST_POSTGRES_URL"], connect_timeout=3)' 2>/dev/null; }
+start_postgres() {
+    ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || apt_install postgresql || return 1
+    local bin folder
+    bin=$(dirname "$(ls -d /usr/lib/postgresql/*/bin/initdb | tail -n 1)")
+    folder=$(mktemp -d) && chown postgres "$folder"
+    su postgres -c "$bin/initdb -A trust -D $folder/data >/dev/null && $bin/pg_ctl -D $folder/data -o '-p 5432 -k $folder' -w start >/dev/null"
+}
+have_postgres || start_postgres || true
+have_postgres || missing+=("PostgreSQL (set TEST_POSTGRES_URL)")
+
+export TEST_REDIS_URL=${TEST_REDIS_URL:-redis://127.0.0.1:6379/9}
+have_redis() { "$BIN/python" -c 'import os, redis; redis.from_url(os.environ["TEST_REDIS_URL"], socket_connect_timeout=3).ping()' 2>/dev/null; }
+start_redis() {
+    command -v redis-server >/dev/null || apt_install redis-server || return 1
+    redis-server --daemonize yes --bind 127.0.0.1 --port 6379 --save "" --appendonly no >/dev/null
+    sleep 1
+}
+have_redis || start_redis || true
+have_redis || missing+=("Redis (set TEST_REDIS_URL)")
+
+without=""
+for what in "${missing[@]:-}"; do
+    [ -n "$what" ] || continue
+    echo "missing: $what" >&2
+    [ -z "${CI:-}" ] || exit 1
+    case "$what" in Chromium*) without="$without and not browser" ;; esac
+done
+
+step() { printf '\n== %s\n' "$1"; }
+
+step "style and types"
+"$BIN/ruff" check .
+"$BIN/ruff" format --check .
+"$BIN/mypy"
+"$BIN/python" manage.py makemigrations --check --dry-run
+
+step "all tests, SQLite and the embedded broker"
+"$BIN/pytest" -n 2 --dist loadgroup -m "not live and not browser and not faults$without"
+"$BIN/pytest" -m "(live or browser or faults)$without"
+
+if have_postgres; then
+    step "data layer on PostgreSQL"
+    DATABASE_URL=$TEST_POSTGRES_URL "$BIN/pytest" -m "data and not live and not browser"
+fi
+if have_redis; then
+    step "task layer on Redis"
+    CELERY_BROKER_URL=$TEST_REDIS_URL "$BIN/pytest" -m tasks
+fi
