@@ -1,0 +1,380 @@
+"""The process above one run: starts the script, keeps its output, ends all of it when told.
+
+Run as `python -I -S guard.py meta.json`, standard library only, one per run, so that neither a
+crash nor a restart of the worker leaves processes behind.
+
+meta.json     {argv, cwd, env, cookie, log_file, status_file, grace_s, kill_after_s}
+stdin         "C\\n" cancel, "K\\n" kill now; end of file = the worker is gone
+stdout        one line {"pid": n}, or {"pid": null, "error": text}
+status_file   replaced as a whole at each step; times are epoch seconds
+
+Cancel: SIGINT to every process of the run, SIGTERM after grace_s, SIGKILL kill_after_s later until
+none is left. A lost worker starts at SIGTERM, and so do processes a finished script left behind.
+The processes of a run are its session, everything below it (this process adopts orphans) and
+whatever carries its cookie in the environment.
+"""
+
+import contextlib
+import ctypes
+import fcntl
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import Any
+
+COOKIE = "STUDIO_RUN_COOKIE"
+TICK_S = 0.05  # while ending; otherwise signals and stdin wake the loop
+IDLE_S = 1.0
+GIVE_UP_S = 60.0  # a process in an uninterruptible wait survives SIGKILL
+STATUS_BYTES = 4096
+CHUNK_BYTES = 256 * 1024
+PR_SET_CHILD_SUBREAPER = 36
+HAS_PROC = os.path.exists("/proc/self/stat")
+
+RUNNING, INTERRUPTING, TERMINATING, KILLING = range(4)  # the ladder: only ever upwards
+STATES = ("running", "interrupting", "terminating", "killing")
+SIGNALS = (0, signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
+
+
+def read_process(pid: int) -> tuple[int, int] | None:
+    """(parent, session) of a live process; None for a dead one."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in b"ZX" else (int(fields[1]), int(fields[3]))
+
+
+def carries(pid: int, mark: bytes) -> bool:
+    """Whether the process was started with this entry in its environment."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return mark in file.read().split(b"\0")
+    except OSError:
+        return False
+
+
+def find_members(session: int, cookie: str) -> set[int]:
+    """All live processes of a run, this one excepted."""
+    me, parents, found = os.getpid(), {}, set()
+    mark = f"{COOKIE}={cookie}".encode()
+    for name in os.listdir("/proc"):
+        pid = int(name) if name.isdigit() else me
+        process = None if pid == me else read_process(pid)
+        if process is None:
+            continue
+        parents[pid] = process[0]
+        if process[0] == me or process[1] == session or carries(pid, mark):
+            found.add(pid)
+    return add_descendants(found, parents)
+
+
+def add_descendants(found: set[int], parents: dict[int, int]) -> set[int]:
+    """`found` and all processes below them; `parents` maps each live pid to its parent."""
+    while True:
+        below = {pid for pid, parent in parents.items() if parent in found}
+        if below <= found:
+            return found
+        found |= below
+
+
+class Log:
+    """The script's output on its way to the log file; a full disk never reaches the script."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.error: str | None = None
+        self.n_bytes = 0
+        self.n_dropped = 0
+        self._n_unreported = 0
+        self._fd = -1
+
+    def write(self, data: bytes) -> None:
+        """Append, or count as dropped. Whoever reads later sees where something is missing."""
+        view = memoryview(data)
+        try:
+            self._open()
+            self._report_loss()
+            while view:
+                n_written = os.write(self._fd, view)
+                self.n_bytes += n_written
+                view = view[n_written:]
+        except OSError as error:
+            self.error = error.strerror or str(error)
+            self.n_dropped += len(view)
+            self._n_unreported += len(view)
+
+    def _open(self) -> None:
+        if self._fd < 0:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+            self._fd = os.open(self.path, flags, 0o600)
+
+    def _report_loss(self) -> None:
+        """Write the line about lost output, whole or not at all."""
+        if not self._n_unreported:
+            return
+        line = f"\n[studio] {self._n_unreported} bytes of output lost: disk full\n".encode()
+        size = os.fstat(self._fd).st_size
+        try:
+            if os.write(self._fd, line) == len(line):
+                self._n_unreported = 0
+                return
+        except OSError:
+            os.ftruncate(self._fd, size)
+            raise
+        os.ftruncate(self._fd, size)
+        raise OSError(28, "No space left on device")
+
+    def pump(self, source: int) -> None:
+        """Copy until every writer has closed the pipe."""
+        while True:
+            data = os.read(source, CHUNK_BYTES)
+            if not data:
+                break
+            self.write(data)
+        self.write(b"")
+
+
+class StatusFile:
+    """Replaces status.json as a whole.
+
+    The next version's space is taken in advance: on a full disk the end of a run, the most
+    important line, still gets written.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.spare = path + ".next"
+        self.is_saved = True
+        self._reserve()
+
+    def _reserve(self) -> None:
+        with contextlib.suppress(OSError), open(self.spare, "wb", buffering=0) as file:
+            file.write(b" " * STATUS_BYTES)
+
+    def save(self, status: dict[str, Any]) -> None:
+        """Write now; `is_saved` tells whether it worked."""
+        data = json.dumps(status).encode().ljust(STATUS_BYTES)
+        try:
+            with open(os.open(self.spare, os.O_WRONLY | os.O_CREAT, 0o600), "wb", 0) as file:
+                self.is_saved = file.write(data) == len(data)
+                file.truncate(len(data))
+            if self.is_saved:
+                os.replace(self.spare, self.path)
+                self._reserve()
+        except OSError:
+            self.is_saved = False
+
+
+class Guard:
+    """One run from start to the last process."""
+
+    def __init__(self, meta: dict[str, Any]) -> None:
+        self.meta = meta
+        self.grace_s = float(meta.get("grace_s", 30))
+        self.kill_after_s = float(meta.get("kill_after_s", 2))
+        self.log = Log(meta["log_file"])
+        self.file = StatusFile(meta["status_file"])
+        self.level = RUNNING
+        self.deadline: float | None = None  # monotonic; when the next level begins
+        self.has_lifeline = True
+        self.told_to_stop = False
+        self.wait_status: int | None = None
+        self.pid: int | None = None
+        self.told_log_error: str | None = None
+        self.wake_read, self.wake_write = os.pipe()
+        self.status: dict[str, Any] = {
+            "state": "running", "pid": None, "guard_pid": os.getpid(),
+            "started_at": time.time(), "step_at": time.time(), "reason": None,
+            "exit_code": None, "exit_signal": None, "killed": False, "error": None,
+            "ended_at": None, "n_log_bytes": 0, "n_dropped_bytes": 0, "log_error": None,
+        }  # fmt: skip
+
+    # -- start and end ---------------------------------------------------------------------
+
+    def run(self) -> None:
+        """The whole life of the guard."""
+        self._catch_signals()
+        adopt_orphans()
+        try:
+            process, output = self._start()
+        except (OSError, ValueError) as error:
+            self._could_not_start(error)
+            return
+        pump = threading.Thread(target=self.log.pump, args=(output,), daemon=True)
+        pump.start()
+        while not self._is_over():
+            self._wait_for_something()
+            self._reap()
+            self._step()
+        process.returncode = 0  # reaped above; keeps Popen quiet
+        # Nobody of the run is left to write; a stranger that was handed the pipe isn't waited for.
+        pump.join(timeout=2.0)
+        self._save_end()
+
+    def _start(self) -> tuple["subprocess.Popen[bytes]", int]:
+        output, script_end = os.pipe()
+        with contextlib.suppress(OSError):  # a smaller pipe only means more switching
+            fcntl.fcntl(output, getattr(fcntl, "F_SETPIPE_SZ", 1031), 1024 * 1024)
+        try:
+            process = subprocess.Popen(
+                self.meta["argv"],
+                cwd=self.meta["cwd"],
+                env={**self.meta["env"], COOKIE: self.meta["cookie"]},
+                stdin=subprocess.DEVNULL,
+                stdout=script_end,
+                stderr=script_end,
+                start_new_session=True,
+            )
+        finally:
+            os.close(script_end)
+        self.pid = process.pid
+        self._save(pid=process.pid)
+        tell({"pid": process.pid})
+        return process, output
+
+    def _could_not_start(self, error: Exception) -> None:
+        text = f"could not start {self.meta['argv'][:1]}: {error}"[:1000]
+        self.log.write(f"[studio] {text}\n".encode(errors="replace"))
+        tell({"pid": None, "error": text})
+        self._save_end(exit_code=127, error=text)
+
+    def _save_end(self, **known: Any) -> None:
+        if self.wait_status is not None:
+            code = os.waitstatus_to_exitcode(self.wait_status)
+            known["exit_signal" if code < 0 else "exit_code"] = abs(code)
+        self._save(state="exited", ended_at=time.time(), **known)
+        for _ in range(50):
+            if self.file.is_saved:
+                break
+            time.sleep(0.1)
+            self.file.save(self.status)
+        with contextlib.suppress(OSError):
+            os.unlink(self.file.spare)
+
+    # -- the loop --------------------------------------------------------------------------
+
+    def _catch_signals(self) -> None:
+        # Handlers, not SIG_IGN: the script would inherit an ignored SIGINT and never be
+        # interrupted. The mask of the thread that started this guard is inherited as well.
+        signal.pthread_sigmask(signal.SIG_SETMASK, [])
+        os.set_blocking(self.wake_write, False)
+        signal.set_wakeup_fd(self.wake_write, warn_on_full_buffer=False)
+        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
+            signal.signal(number, lambda *_: None)
+        signal.signal(signal.SIGTERM, self._note_sigterm)
+
+    def _note_sigterm(self, *_: object) -> None:
+        self.told_to_stop = True
+
+    def _wait_for_something(self) -> None:
+        watched = [self.wake_read, *([0] if self.has_lifeline else [])]
+        timeout_s = IDLE_S if self.level == RUNNING and self.wait_status is None else TICK_S
+        ready = select.select(watched, [], [], timeout_s)[0]
+        if self.wake_read in ready:
+            os.read(self.wake_read, 4096)
+        if 0 in ready:
+            self._obey(os.read(0, 4096))
+        if self.told_to_stop:
+            self._raise_to(INTERRUPTING, "sigterm")
+
+    def _obey(self, orders: bytes) -> None:
+        if not orders:
+            self.has_lifeline = False
+            self._raise_to(TERMINATING, "worker_lost")
+        elif b"K" in orders:
+            self._raise_to(KILLING, "cancel")
+        elif b"C" in orders:
+            self._raise_to(INTERRUPTING, "cancel")
+
+    def _reap(self) -> None:
+        """Collect every dead child, adopted ones too, so that none stays a zombie."""
+        while True:
+            try:
+                pid, wait_status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if pid == self.pid:
+                self.wait_status = wait_status
+
+    def _step(self) -> None:
+        now = time.monotonic()
+        if self.level == KILLING:
+            self._signal_all(signal.SIGKILL)
+        elif self.deadline is not None and now >= self.deadline:
+            self._raise_to(self.level + 1, None)
+        elif self.level == RUNNING and self.wait_status is not None and self._any_left():
+            self._raise_to(TERMINATING, None)
+        if self.log.error != self.told_log_error or not self.file.is_saved:
+            self.told_log_error = self.log.error
+            self._save()
+
+    def _is_over(self) -> bool:
+        if self.level == KILLING and self.deadline and time.monotonic() >= self.deadline:
+            self.status["error"] = f"could not be killed within {GIVE_UP_S:.0f} s"
+            return True
+        return self.wait_status is not None and not self._any_left()
+
+    def _raise_to(self, level: int, reason: str | None) -> None:
+        """Go up the ladder, never down; the first reason stays."""
+        if level <= self.level:
+            return
+        self.level = level
+        self.status["reason"] = self.status["reason"] or reason
+        # Only a script that had to be killed counts as killed, not what it left behind.
+        if level == KILLING and self.wait_status is None:
+            self.status["killed"] = True
+        delay_s = (0.0, self.grace_s, self.kill_after_s, GIVE_UP_S)[level]
+        self.deadline = time.monotonic() + delay_s
+        self._signal_all(SIGNALS[level])
+        self._save(state=STATES[level])
+
+    def _save(self, **known: Any) -> None:
+        self.status.update(known, step_at=time.time(), log_error=self.log.error)
+        self.status.update(n_log_bytes=self.log.n_bytes, n_dropped_bytes=self.log.n_dropped)
+        self.file.save(self.status)
+
+    # -- the processes ---------------------------------------------------------------------
+
+    def _any_left(self) -> bool:
+        return self._signal_all(0) > 0
+
+    def _signal_all(self, number: int) -> int:
+        """Signal every process of the run (0 only looks); how many there were."""
+        if self.pid is None:
+            return 0
+        # Without /proc only the script's own process group is known.
+        members = find_members(self.pid, self.meta["cookie"]) if HAS_PROC else {-self.pid}
+        for pid in list(members):
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                members.discard(pid)
+            except PermissionError:  # not ours to end; without /proc: only zombies are left
+                members -= set() if HAS_PROC else {pid}
+        return len(members)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of what the script's children leave behind (Linux)."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def tell(message: dict[str, Any]) -> None:
+    """One line to the worker, if it still listens."""
+    with contextlib.suppress(OSError):
+        os.write(1, json.dumps(message).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    with open(sys.argv[1], encoding="utf-8") as meta_file:
+        Guard(json.load(meta_file)).run()
