@@ -50,7 +50,7 @@ def steps(value: Any, path: str) -> list[int]:
 def times(value: Any, path: str) -> list[float]:
     if type(value) is not list or not set(map(type, value)) <= {int, float}:
         raise WireError(path, "must be a list of epoch seconds")
-    if value and not (0 <= min(value) and max(value) <= MAX_TIME_S and math.isfinite(sum(value))):
+    if value and not (min(value) >= 0 and max(value) <= MAX_TIME_S and math.isfinite(sum(value))):
         raise WireError(path, "must be epoch seconds between the years 1970 and 9999")
     return value
 

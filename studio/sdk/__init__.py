@@ -1,0 +1,71 @@
+"""The studio's Python SDK.
+
+from studio.sdk import Workspace, Experiment
+run = Experiment(Workspace.from_config(), "explore-runs").start_logging()
+run.log("message", "Hello from run!")
+run.complete()
+"""
+
+from studio.sdk.errors import (
+    ActivityFailedException,
+    AuthenticationException,
+    AzureMLException,
+    ConflictException,
+    ConnectionFailedException,
+    ExperimentExecutionException,
+    ForbiddenException,
+    InvalidRequestException,
+    InvalidTransitionException,
+    LogGapException,
+    ModelPathNotFoundException,
+    NotFoundException,
+    PropertyConflictException,
+    RunCanceled,
+    RunConfigurationException,
+    RunEnvironmentException,
+    ServiceException,
+    SnapshotException,
+    StorageFullException,
+    StudioError,
+    UnavailableException,
+    UserErrorException,
+    WorkspaceException,
+)
+from studio.sdk.experiment import Experiment
+from studio.sdk.offline import OfflineRun
+from studio.sdk.run import Run
+from studio.sdk.script import Environment, ScriptRunConfig
+from studio.sdk.workspace import ComputeTarget, Workspace
+
+__all__ = [
+    "ActivityFailedException",
+    "AuthenticationException",
+    "AzureMLException",
+    "ComputeTarget",
+    "ConflictException",
+    "ConnectionFailedException",
+    "Environment",
+    "Experiment",
+    "ExperimentExecutionException",
+    "ForbiddenException",
+    "InvalidRequestException",
+    "InvalidTransitionException",
+    "LogGapException",
+    "ModelPathNotFoundException",
+    "NotFoundException",
+    "OfflineRun",
+    "PropertyConflictException",
+    "Run",
+    "RunCanceled",
+    "RunConfigurationException",
+    "RunEnvironmentException",
+    "ScriptRunConfig",
+    "ServiceException",
+    "SnapshotException",
+    "StorageFullException",
+    "StudioError",
+    "UnavailableException",
+    "UserErrorException",
+    "Workspace",
+    "WorkspaceException",
+]

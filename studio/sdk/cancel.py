@@ -1,0 +1,121 @@
+"""Turning a cancel request of the studio into `RunCanceled` in the main thread.
+
+The sender thread learns of the request. Where the main thread can take signals (Unix, handler
+installed from the main thread), it sends a real-time signal to that thread: the handler runs the
+`on_cancel` hooks and raises, also out of a blocking call such as time.sleep. Elsewhere the
+interpreter raises at the main thread's next bytecode (PyThreadState_SetAsyncExc), hooks run before
+that in a thread of their own, and a blocking call is not interrupted.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from studio.sdk.errors import RunCanceled
+
+log = logging.getLogger("studio.sdk")
+
+Hook = Callable[..., Any]
+
+# A real-time signal is free in practice: user signals are taken by job schedulers and torch.
+_SIGNAL = signal.SIGRTMIN + 11 if hasattr(signal, "SIGRTMIN") else None
+_pending: list[Canceler] = []
+
+
+class Canceler:
+    """Delivers one cancellation of one live run."""
+
+    def __init__(self) -> None:
+        self.hooks: list[Hook] = []
+        self.request: dict[str, Any] | None = None
+        self.delivered = False
+        self.closed = False
+        self._by_signal = _install()
+
+    def notify(self, request: dict[str, Any]) -> None:
+        """Called in the sender thread: have RunCanceled raised in the main thread."""
+        if self.closed:
+            return
+        self.request = request
+        main = threading.main_thread().ident
+        ours = _SIGNAL is not None and signal.getsignal(_SIGNAL) is _on_signal
+        if self._by_signal and ours and _SIGNAL is not None and main is not None:
+            _pending.append(self)
+            signal.pthread_kill(main, _SIGNAL)
+            return
+        threading.Thread(target=self._raise_async, name="studio-cancel", daemon=True).start()
+
+    def close(self) -> None:
+        """The run is ending: nothing is raised any more."""
+        self.closed = True
+
+    def exception(self) -> RunCanceled:
+        """The exception with who, why and when."""
+        request = self.request or {}
+        who, why, at = (str(request.get(key) or "") for key in ("by", "reason", "at"))
+        return RunCanceled(who, why, at)
+
+    def run_hooks(self) -> None:
+        """Call the hooks, newest first; a failing one is logged and does not stop the others."""
+        hooks, self.hooks = self.hooks[::-1], []
+        for hook in hooks:
+            try:
+                hook()
+            except Exception:
+                log.exception("studio: an on_cancel hook failed")
+
+    def _raise_async(self) -> None:
+        self.run_hooks()
+        main = threading.main_thread().ident
+        if self.closed or self.delivered or main is None:
+            return
+        self.delivered = True
+        raised = ctypes.py_object(RunCanceled)
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(main), raised)
+
+
+def _install() -> bool:
+    """Install the handler if this is the main thread and nobody else uses the signal."""
+    if _SIGNAL is None or threading.current_thread() is not threading.main_thread():
+        return _SIGNAL is not None and signal.getsignal(_SIGNAL) is _on_signal
+    if signal.getsignal(_SIGNAL) == signal.SIG_DFL:
+        signal.signal(_SIGNAL, _on_signal)
+    return signal.getsignal(_SIGNAL) is _on_signal
+
+
+def _on_signal(signum: int, frame: Any) -> None:
+    while _pending:
+        canceler = _pending.pop(0)
+        if canceler.closed or canceler.delivered:
+            continue
+        canceler.delivered = True
+        canceler.run_hooks()
+        raise canceler.exception()
+
+
+def hook_interrupts(canceler: Canceler) -> None:
+    """In a submitted script the worker interrupts with SIGINT: run the hooks, then raise.
+
+    Only when SIGINT has Python's own handler and this is the main thread; otherwise the script
+    handles interrupts itself.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        return
+    owner = os.getpid()
+
+    def on_interrupt(signum: int, frame: Any) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if os.getpid() == owner:
+            canceler.run_hooks()
+            raise canceler.exception()
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, on_interrupt)

@@ -1,0 +1,87 @@
+"""Where the studio is: `.studio/config.json` in a folder or its parents, else the environment."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from studio.sdk.errors import UserErrorException, WorkspaceException
+
+FOLDERS = (".studio", ".azureml")
+DEFAULT_WORKSPACE = "default"
+
+
+@dataclass(frozen=True)
+class Config:
+    """A studio's address, workspace and token, and the experiment a folder is attached to."""
+
+    url: str
+    workspace: str = DEFAULT_WORKSPACE
+    token: str = ""
+    experiment: str | None = None
+
+
+def find(path: str | os.PathLike[str] | None = None, file_name: str | None = None) -> Config:
+    """The configuration for a start folder or file; WorkspaceException naming what was searched.
+
+    Walks from `path` (default: the current folder) up to the root; a file without a URL takes it,
+    and the token, from STUDIO_URL and STUDIO_TOKEN. Without any file the environment decides.
+    """
+    start = Path(path or ".").absolute()
+    file = start if start.is_file() else _search(start, file_name or "config.json")
+    if file is not None:
+        return _read(file)
+    if config := from_environment():
+        return config
+    names = " or ".join(f"{folder}/{file_name or 'config.json'}" for folder in FOLDERS)
+    raise WorkspaceException(
+        f"No studio is configured: there is no {names} in {start} or a folder above it, and "
+        "STUDIO_URL is not set. Run `studio folder attach`, or set STUDIO_URL, STUDIO_WORKSPACE "
+        "and STUDIO_TOKEN."
+    )
+
+
+def from_environment() -> Config | None:
+    """The configuration of STUDIO_URL, STUDIO_WORKSPACE and STUDIO_TOKEN, if there is one."""
+    url = os.environ.get("STUDIO_URL", "")
+    workspace = os.environ.get("STUDIO_WORKSPACE") or DEFAULT_WORKSPACE
+    return Config(url, workspace, os.environ.get("STUDIO_TOKEN", "")) if url else None
+
+
+def write(folder: Path, config: Config, file_name: str = "config.json") -> Path:
+    """Write `.studio/config.json` below the folder, readable by its owner only."""
+    target = folder / FOLDERS[0] / file_name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    content = {key: value for key, value in vars(config).items() if value is not None}
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.fchmod(descriptor, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(json.dumps(content, indent=2) + "\n")
+    return target
+
+
+def _search(start: Path, file_name: str) -> Path | None:
+    for folder in (start, *start.parents):
+        for name in FOLDERS:
+            if (file := folder / name / file_name).is_file():
+                return file
+    return None
+
+
+def _read(file: Path) -> Config:
+    try:
+        content: Any = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserErrorException(f"{file} cannot be read as JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise UserErrorException(f"{file} must hold a JSON object with url, workspace and token")
+    environment = from_environment() or Config("")
+    url = content.get("url") or environment.url
+    if not url:
+        raise WorkspaceException(f'{file} names no studio: add "url", or set STUDIO_URL')
+    workspace = content.get("workspace") or content.get("workspace_name") or environment.workspace
+    token = content.get("token") or environment.token
+    return Config(str(url), str(workspace), str(token), content.get("experiment"))

@@ -1,0 +1,133 @@
+"""Finding runs: the search grammar of the studio, as iterators."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from studio.sdk.client import Client
+from studio.sdk.errors import UserErrorException
+
+if TYPE_CHECKING:
+    from studio.sdk.run import Run
+
+PAGE = 500
+
+
+def find_runs(
+    client: Client,
+    *,
+    tags: Any = None,
+    properties: Any = None,
+    status: Any = None,
+    query: str | None = None,
+    include_children: bool = False,
+    **filters: Any,
+) -> Iterator[dict[str, Any]]:
+    """Records of the runs that match everything given, newest first, page by page.
+
+    tags, properties: a name that must exist, or a dict of required values; status: one or a list.
+    `filters` are experiment, parent, ancestor, type.
+    """
+    wanted_tags, wanted_properties = _wanted(tags, "tags"), _wanted(properties, "properties")
+    statuses = [status] if isinstance(status, str) else list(status or [])
+    terms = [
+        *([query] if query else []),
+        *_terms("tag", wanted_tags),
+        *_terms("property", wanted_properties),
+        *([f"status:{'|'.join(statuses)}"] if statuses else []),
+    ]
+    found = client.items(
+        "/runs",
+        q=" ".join(f"({term})" if term is query else term for term in terms) or None,
+        children=1 if include_children else None,
+        limit=PAGE,
+        **filters,
+    )
+    for record in found:
+        if _has(record, "tags", wanted_tags) and _has(record, "properties", wanted_properties):
+            yield record
+
+
+class RunQuery:
+    """The runs that match a search: iterate for Run objects, or `to_pandas()`."""
+
+    def __init__(self, client: Client, query: str, **filters: Any) -> None:
+        self._client, self.query, self._filters = client, query, filters
+
+    def __iter__(self) -> Iterator[Run]:
+        from studio.sdk.run import Run
+
+        for record in self.records():
+            yield Run._attached(self._client, record["uid"], record=record)
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """The matching runs as plain dicts."""
+        return find_runs(self._client, query=self.query, **self._filters)
+
+    def to_pandas(self) -> Any:
+        """A DataFrame: a row per run; tags, properties and parameters as columns "tag.<key>"."""
+        try:
+            import pandas  # type: ignore[import-untyped]
+        except ImportError:
+            raise UserErrorException("to_pandas needs pandas: pip install pandas") from None
+        return pandas.DataFrame([_flat(record) for record in self.records()])
+
+
+class Runs:
+    """`workspace.runs`: every run of a workspace."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def search(self, query: str = "", *, include_children: bool = False) -> RunQuery:
+        """Runs that match a query such as `metric.loss<0.3 -status:failed`, newest first."""
+        return RunQuery(self._client, query, include_children=include_children)
+
+    def __iter__(self) -> Iterator[Run]:
+        return iter(self.search())
+
+    def get(self, run_id: str) -> Run:
+        """The run with this id; NotFoundException when there is none."""
+        from studio.sdk.run import Run
+
+        run = Run._attached(self._client, run_id)
+        run._fetch()
+        return run
+
+
+def _wanted(filters: Any, what: str) -> dict[str, Any]:
+    if filters is None:
+        return {}
+    if isinstance(filters, str):
+        return {filters: ...}
+    if isinstance(filters, dict):
+        return {str(k): v if v is None else str(v) for k, v in filters.items()}
+    raise UserErrorException(f"{what} takes a name or a dict of names and values")
+
+
+def _terms(key: str, wanted: dict[str, Any]) -> list[str]:
+    """Search terms; a tag with the value None is one without a value, which `has:` finds."""
+    return [
+        f"has:{key}.{_quoted(name)}" if value in (..., None) or value == ""
+        else f"{key}.{_quoted(name)}:{_quoted(value)}"
+        for name, value in wanted.items()
+    ]  # fmt: skip
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _has(record: dict[str, Any], field: str, wanted: dict[str, Any]) -> bool:
+    """The exact check: the search compares words without case, a dict of values does not."""
+    found = record.get(field) or {}
+    return all(k in found and (v is ... or found[k] == v) for k, v in wanted.items())
+
+
+def _flat(record: dict[str, Any]) -> dict[str, Any]:
+    flat = {k: v for k, v in record.items() if not isinstance(v, dict | list)}
+    for field, prefix in (("tags", "tag"), ("properties", "property"), ("parameters", "param")):
+        flat.update({f"{prefix}.{k}": v for k, v in (record.get(field) or {}).items()})
+    return flat

@@ -1,0 +1,116 @@
+"""Workspaces: the way in."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from studio.sdk import config
+from studio.sdk.client import Client
+from studio.sdk.errors import UserErrorException
+from studio.sdk.search import Runs
+
+if TYPE_CHECKING:
+    from studio.sdk.experiment import Experiment
+    from studio.sdk.run import Run
+
+
+@dataclass(frozen=True)
+class ComputeTarget:
+    """Where submitted runs execute."""
+
+    name: str
+    description: str = ""
+    enabled: bool = True
+    n_workers: int = 0
+    grace_s: float | None = None
+
+
+class Workspace:
+    """One workspace of one studio."""
+
+    def __init__(
+        self, name: str = config.DEFAULT_WORKSPACE, url: str | None = None, token: str | None = None
+    ) -> None:
+        found = config.from_environment()
+        url = url or (found.url if found else "")
+        if not url:
+            raise UserErrorException("Workspace needs the studio's url (or STUDIO_URL)")
+        self._client = Client(url, name, token or os.environ.get("STUDIO_TOKEN", ""))
+        self._attached_experiment: str | None = None
+
+    @classmethod
+    def from_config(
+        cls, path: Any = None, auth: Any = None, _file_name: str | None = None, **kwargs: Any
+    ) -> Workspace:
+        """The workspace of `.studio/config.json` (or .azureml/) in `path` or a folder above it,
+        else of STUDIO_URL, STUDIO_WORKSPACE and STUDIO_TOKEN. No request is made."""
+        found = config.find(path, _file_name)
+        workspace = cls(found.workspace, url=found.url, token=found.token)
+        workspace._attached_experiment = found.experiment
+        return workspace
+
+    @classmethod
+    def get(cls, name: str, url: str | None = None, token: str | None = None) -> Workspace:
+        """The workspace, checked: raises NotFoundException or AuthenticationException."""
+        workspace = cls(name, url=url, token=token)
+        workspace._client.get("")
+        return workspace
+
+    @classmethod
+    def _of(cls, client: Client) -> Workspace:
+        workspace = cls.__new__(cls)
+        workspace._client, workspace._attached_experiment = client, None
+        return workspace
+
+    @property
+    def name(self) -> str:
+        """The workspace's name."""
+        return self._client.workspace
+
+    @property
+    def experiments(self) -> dict[str, Experiment]:
+        """The active experiments by name."""
+        from studio.sdk.experiment import Experiment
+
+        return {experiment.name: experiment for experiment in Experiment.list(self)}
+
+    @property
+    def runs(self) -> Runs:
+        """Every run of the workspace: `ws.runs.search("metric.loss<0.3 -status:failed")`."""
+        return Runs(self._client)
+
+    @property
+    def compute_targets(self) -> dict[str, ComputeTarget]:
+        """The compute targets by name."""
+        known = ComputeTarget.__dataclass_fields__
+        items = self._client.items("/targets")
+        return {i["name"]: ComputeTarget(**{k: i[k] for k in known if k in i}) for i in items}
+
+    def get_run(self, run_id: str) -> Run:
+        """The run with this id; NotFoundException when there is none."""
+        return self.runs.get(run_id)
+
+    def get_details(self) -> dict[str, Any]:
+        """{name, description, role} of the workspace."""
+        details: dict[str, Any] = self._client.get("")
+        return details
+
+    def get_mlflow_tracking_uri(self) -> str:
+        """The address for MLflow clients."""
+        return self._client.url
+
+    def get_portal_url(self) -> str:
+        """The address of the workspace's pages."""
+        return f"{self._client.url}/w/{self.name}"
+
+    def write_config(self, path: Any = None, file_name: str | None = None) -> None:
+        """Write `.studio/config.json` (mode 0600, it holds the token) below `path`."""
+        client = self._client
+        content = config.Config(client.url, client.workspace, client.token)
+        config.write(Path(path or "."), content, file_name or "config.json")
+
+    def __repr__(self) -> str:
+        return f"Workspace(name={self.name!r}, url={self._client.url!r})"
