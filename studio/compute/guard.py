@@ -60,8 +60,8 @@ def carries(pid: int, mark: bytes) -> bool:
         return False
 
 
-def find_members(session: int, cookie: str) -> set[int]:
-    """All live processes of a run, this one excepted."""
+def find_members(cookie: str, *, session: int = -1, adopter: int = -1) -> set[int]:
+    """Live processes with this cookie, in this session or below `adopter`; not this one."""
     me, parents, found = os.getpid(), {}, set()
     mark = f"{COOKIE}={cookie}".encode()
     for name in os.listdir("/proc"):
@@ -70,7 +70,7 @@ def find_members(session: int, cookie: str) -> set[int]:
         if process is None:
             continue
         parents[pid] = process[0]
-        if process[0] == me or process[1] == session or carries(pid, mark):
+        if process[0] == adopter or process[1] == session or carries(pid, mark):
             found.add(pid)
     return add_descendants(found, parents)
 
@@ -352,14 +352,18 @@ class Guard:
         if self.pid is None:
             return 0
         # Without /proc only the script's own process group is known.
-        members = find_members(self.pid, self.meta["cookie"]) if HAS_PROC else {-self.pid}
+        members = {-self.pid}
+        if HAS_PROC:
+            cookie = self.meta["cookie"]
+            members = find_members(cookie, session=self.pid, adopter=os.getpid())
         for pid in list(members):
             try:
                 os.kill(pid, number)
             except ProcessLookupError:
                 members.discard(pid)
-            except PermissionError:  # not ours to end; without /proc: only zombies are left
-                members -= set() if HAS_PROC else {pid}
+            except PermissionError:
+                if not HAS_PROC:  # macOS: only zombies are left; else: not ours to end
+                    members.discard(pid)
         return len(members)
 
 

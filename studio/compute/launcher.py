@@ -183,19 +183,7 @@ def read_status(path: Path) -> GuardStatus | None:
 
 def find_members(cookie: str) -> set[int]:
     """Live processes whose environment carries this cookie, and everything below them (Linux)."""
-    if not cookie or not guard.HAS_PROC:
-        return set()
-    mark = f"{COOKIE}={cookie}".encode()
-    parents: dict[int, int] = {}
-    found: set[int] = set()
-    for name in os.listdir("/proc"):
-        process = guard.read_process(int(name)) if name.isdigit() else None
-        if process is None or int(name) == os.getpid():
-            continue
-        parents[int(name)] = process[0]
-        if guard.carries(int(name), mark):
-            found.add(int(name))
-    return guard.add_descendants(found, parents)
+    return guard.find_members(cookie) if cookie and guard.HAS_PROC else set()
 
 
 def sweep(cookies: Iterable[str], *, timeout_s: float = 5.0) -> int:
