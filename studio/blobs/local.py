@@ -156,7 +156,8 @@ class LocalStore:
     def _move(self, tmp: Path, key: str) -> None:
         def replace(path: Path) -> None:
             os.replace(tmp, path)
-            _flush_folder(path.parent)
+            with contextlib.suppress(FileNotFoundError):  # deleted at once, with its folder
+                _flush_folder(path.parent)
 
         self._in_folder(key, replace)
 
@@ -189,8 +190,8 @@ class LocalStore:
         path = self._path(key)
         with _named_errors(key):
             for _ in range(20):
-                _make_folder(path.parent)
                 with contextlib.suppress(FileNotFoundError):
+                    _make_folder(path.parent)
                     return make(path)
             return make(path)
 
@@ -265,7 +266,7 @@ def _make_folder(folder: Path) -> None:
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=FOLDER_MODE)
         _flush_folder(folder.parent)
-    if not folder.is_dir():
+    if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, "not a folder", str(folder))
 
 

@@ -94,7 +94,7 @@ class Store(Protocol):
         """
 
     def open(self, key: str, start: int = 0, end: int | None = None) -> BinaryIO:
-        """A seekable stream over bytes [start, end), cut at the current size. Raises BlobNotFound."""
+        """A seekable stream over bytes [start, end), cut at the size now. Raises BlobNotFound."""
 
     def size(self, key: str) -> int:
         """Length in bytes. Raises BlobNotFound."""

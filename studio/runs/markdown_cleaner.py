@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from html import unescape
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -36,8 +37,8 @@ _ATTRIBUTES = {
     "th": {"align"},
     "ul": {"class"},
 }
-# Every value is fixed or narrow: a free class could borrow the look of the site's own buttons, and a
-# free id could shadow a global of its scripts.
+# Every value is fixed or narrow: a free class could borrow the look of the site's own buttons,
+# and a free id could shadow a global of its scripts.
 _VALUES = {
     "align": re.compile(r"left|center|right"),
     "aria-label": re.compile(r"done|not done"),
@@ -92,10 +93,10 @@ def keeps_attribute(tag: str, name: str, value: str) -> bool:
     """Whether `value` may stay as attribute `name` of `tag`."""
     if name not in _ATTRIBUTES.get(tag, ()):
         return False
-    if name == "href":
-        return address_kind(value) is not None
-    if name == "src":
-        return address_kind(value) == "own"
+    if name in ("href", "src"):
+        # Bleach hands over `&#47;` as written, nh3 what it means: both readings have to be fine.
+        kinds = {address_kind(value), address_kind(unescape(value))}
+        return None not in kinds if name == "href" else kinds == {"own"}
     if name == "class":
         return bool(_CLASSES[tag].fullmatch(value))
     pattern = _VALUES.get(name)

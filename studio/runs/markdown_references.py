@@ -1,4 +1,4 @@
-"""References in a description (`run:<uid>`, 32 hex digits, …): where they are, what they name. Pure."""
+"""References in a description (`run:<uid>`, 32 hex digits, …): where and to what. Pure."""
 
 from __future__ import annotations
 

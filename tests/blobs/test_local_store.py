@@ -1,0 +1,306 @@
+"""What a store promises, tried on the local one with real files, processes and full disks."""
+
+import hashlib
+import io
+import os
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from studio.blobs import (
+    BlobNotFound,
+    BlobTooLarge,
+    DigestMismatch,
+    InvalidKey,
+    LocalStore,
+    LogGap,
+    StorageFull,
+    digest_key,
+    open_store,
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    return LocalStore(tmp_path / "store")
+
+
+def bytes_of(store: LocalStore, key: str, start: int = 0, end: int | None = None) -> bytes:
+    with store.open(key, start, end) as stream:
+        return stream.read()
+
+
+def files_of(store: LocalStore) -> list[Path]:
+    return [path for path in store.root.rglob("*") if path.is_file()]
+
+
+def test_what_is_put_comes_back_with_its_digest_and_size(store: LocalStore) -> None:
+    data = os.urandom(3_000_000)
+    blob = store.put("runs/1/model.bin", io.BytesIO(data))
+    assert (blob.sha256, blob.n_bytes) == (hashlib.sha256(data).hexdigest(), len(data))
+    assert bytes_of(store, "runs/1/model.bin") == data
+    assert store.size("runs/1/model.bin") == len(data)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [(0, None, b"0123456789"), (3, 6, b"345"), (9, 99, b"9"), (10, None, b""), (50, 60, b"")],
+)
+def test_a_range_is_cut_at_the_end(
+    store: LocalStore, start: int, end: int | None, expected: bytes
+) -> None:
+    store.put("a", io.BytesIO(b"0123456789"))
+    assert bytes_of(store, "a", start, end) == expected
+
+
+def test_a_range_can_be_sought_within(store: LocalStore) -> None:
+    store.put("a", io.BytesIO(b"0123456789"))
+    with store.open("a", 2, 8) as stream:
+        assert stream.seek(-2, os.SEEK_END) == 4
+        assert stream.read() == b"67"
+        stream.seek(1)
+        assert stream.read(2) == b"34"
+
+
+def test_a_range_opened_before_an_append_keeps_its_end(store: LocalStore) -> None:
+    store.append("log", 0, b"old")
+    with store.open("log") as stream:
+        store.append("log", 3, b"new")
+        assert stream.read() == b"old"
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "", ".", "..", "a/../b", "../a", "/a", "a/", "a//b", "A", "a b", "a\0b", "a\n", "é", ".tmp/x",
+        "a/.hidden", "a\\b", "c:/x", "%2e%2e/a", "a" * 201, "/".join(["a"] * 600),
+    ],
+)  # fmt: skip
+def test_a_key_of_another_shape_is_refused_by_every_method(store: LocalStore, key: str) -> None:
+    for call in (store.size, store.exists, store.open, store.delete):
+        with pytest.raises(InvalidKey):
+            call(key)
+    with pytest.raises(InvalidKey):
+        store.put(key, io.BytesIO(b"x"))
+    with pytest.raises(InvalidKey):
+        store.append(key, 0, b"x")
+    assert files_of(store) == []
+
+
+def test_a_missing_key_is_named(store: LocalStore) -> None:
+    assert not store.exists("a/b")
+    assert store.delete("a/b") is False
+    with pytest.raises(BlobNotFound, match="a/b"):
+        store.open("a/b")
+    with pytest.raises(BlobNotFound):
+        store.size("a/b")
+
+
+def test_a_key_is_never_another_keys_folder(store: LocalStore) -> None:
+    store.put("a/b", io.BytesIO(b"x"))
+    for call in (lambda: store.put("a/b/c", io.BytesIO(b"y")), lambda: store.append("a", 0, b"y")):
+        with pytest.raises(InvalidKey):
+            call()
+    with pytest.raises(BlobNotFound):
+        store.open("a")
+    assert bytes_of(store, "a/b") == b"x"
+
+
+def test_a_planted_link_is_not_followed(store: LocalStore, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("key")
+    (store.root / "a").symlink_to(secret)
+    with pytest.raises(InvalidKey):
+        store.open("a")
+    with pytest.raises(InvalidKey):
+        store.append("a", 0, b"x")
+    assert secret.read_text() == "key"
+
+
+def test_only_the_server_can_read_files_and_folders(store: LocalStore) -> None:
+    store.put("a/b/c", io.BytesIO(b"x"))
+    store.append("logs/d", 0, b"x")
+    for path in store.root.rglob("*"):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+
+
+def test_a_failing_upload_leaves_what_was_there(store: LocalStore) -> None:
+    class Broken(io.RawIOBase):
+        def read(self, n_bytes: int = -1) -> bytes:
+            raise ConnectionResetError
+
+    store.put("a", io.BytesIO(b"old"))
+    with pytest.raises(ConnectionResetError):
+        store.put("a", Broken())  # type: ignore[arg-type]
+    with pytest.raises(BlobTooLarge):
+        store.put("a", io.BytesIO(b"12345"), limit_bytes=4)
+    assert bytes_of(store, "a") == b"old"
+    assert len(files_of(store)) == 1
+
+
+def test_equal_content_is_stored_once_under_its_digest(store: LocalStore) -> None:
+    digest = hashlib.sha256(b"x").hexdigest()
+    first = store.put_if_absent(digest, io.BytesIO(b"x"), under="w1/files")
+    written_at = (store.root / first.key).stat().st_ino
+    assert store.put_if_absent(digest, io.BytesIO(b"x"), under="w1/files") == first
+    assert first.key == f"w1/files/{digest[:2]}/{digest}" == digest_key(digest, under="w1/files")
+    assert (store.root / first.key).stat().st_ino == written_at
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_content_that_lies_about_its_digest_is_refused(store: LocalStore, known: bool) -> None:
+    digest = hashlib.sha256(b"x").hexdigest()
+    if known:
+        store.put_if_absent(digest, io.BytesIO(b"x"), under="files")
+    with pytest.raises(DigestMismatch):
+        store.put_if_absent(digest, io.BytesIO(b"y"), under="files")
+    assert len(files_of(store)) == known
+
+
+def test_appends_continue_repeat_and_overlap_without_doubling(store: LocalStore) -> None:
+    assert store.append("log", 0, b"") == 0
+    assert store.append("log", 0, b"hello ") == 6
+    assert store.append("log", 6, b"world") == 11
+    assert store.append("log", 6, b"world") == 11
+    assert store.append("log", 8, b"rld, again") == 18
+    assert bytes_of(store, "log") == b"hello world, again"
+
+
+@pytest.mark.parametrize("n_before", [0, 3])
+def test_a_gap_is_refused_and_tells_where_to_go_on(store: LocalStore, n_before: int) -> None:
+    if n_before:
+        store.append("log", 0, b"x" * n_before)
+    with pytest.raises(LogGap) as caught:
+        store.append("log", 5, b"y")
+    assert caught.value.size_bytes == n_before
+    assert store.exists("log") == bool(n_before)
+
+
+def test_appenders_racing_with_the_same_bytes_leave_one_copy(store: LocalStore) -> None:
+    data = os.urandom(40_000)
+
+    def ship() -> None:
+        size = 0
+        while size < len(data):
+            size = store.append("log", size, data[size : size + 701])
+
+    threads = [threading.Thread(target=ship) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert bytes_of(store, "log") == data
+
+
+def test_appenders_in_other_processes_wait_for_each_other(store: LocalStore) -> None:
+    code = (
+        "import sys; from pathlib import Path; from studio.blobs import LocalStore\n"
+        "store, size = LocalStore(Path(sys.argv[1])), 0\n"
+        "while size < 20000: size = store.append('log', size, b'abcdefghij'[size % 10:] * 7)\n"
+    )
+    jobs = [subprocess.Popen([sys.executable, "-c", code, store.root]) for _ in range(3)]
+    assert [job.wait(60) for job in jobs] == [0, 0, 0]
+    assert store.size("log") >= 20_000
+
+
+def test_puts_and_deletes_racing_in_one_folder_never_fail(store: LocalStore) -> None:
+    errors: list[BaseException] = []
+
+    def churn(name: str) -> None:
+        try:
+            for _ in range(60):
+                store.put(f"a/b/{name}", io.BytesIO(b"x"))
+                store.append(f"a/b/{name}.log", 0, b"x")
+                store.delete(f"a/b/{name}")
+                store.delete(f"a/b/{name}.log")
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=churn, args=(f"n{n}",)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert [path.name for path in store.root.iterdir()] == [".tmp"]
+
+
+def test_a_list_finds_keys_by_any_prefix(store: LocalStore) -> None:
+    for key in ("a/b", "a/bc/d", "ab", "b"):
+        store.put(key, io.BytesIO(b""))
+    assert set(store.list()) == {"a/b", "a/bc/d", "ab", "b"}
+    assert set(store.list("a/b")) == {"a/b", "a/bc/d"}
+    assert set(store.list("a")) == {"a/b", "a/bc/d", "ab"}
+    assert list(store.list("nothing/")) == []
+    with pytest.raises(InvalidKey):
+        list(store.list("../"))
+
+
+def test_uploads_that_a_dead_process_left_are_swept(store: LocalStore) -> None:
+    (store.root / ".tmp" / "left").write_bytes(b"half")
+    assert store.sweep() == 0
+    assert store.sweep(older_than_s=-1) == 1
+    assert files_of(store) == []
+
+
+def test_a_store_is_opened_by_url(tmp_path: Path) -> None:
+    open_store(f"file://{tmp_path}/with%20blank").put("a", io.BytesIO(b"x"))
+    assert (tmp_path / "with blank" / "a").read_bytes() == b"x"
+
+
+@pytest.mark.parametrize(
+    "url", ["", "/tmp/x", "s3://user:secret@host/x", "file://host/x", "file:///x?y", "file:x"]
+)
+def test_another_url_is_refused_without_repeating_its_secrets(url: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        open_store(url)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 128 kB; without the right to mount, the same by a file size limit."""
+    mounted = tmp_path / "small"
+    mounted.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(mounted)]
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True).returncode != 0:
+        yield from _file_size_limit(mounted)
+        return
+    yield mounted
+    subprocess.run(["umount", "-l", str(mounted)], check=True)
+
+
+def _file_size_limit(folder: Path) -> Iterator[Path]:
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (128 << 10, before[1]))
+    yield folder
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_costs_a_log_nothing_it_had(small_disk: Path) -> None:
+    store, size = LocalStore(small_disk), 0
+    with pytest.raises(StorageFull) as caught:
+        while True:
+            size = store.append("log", size, bytes([65 + size % 26]) * 5_003)
+    assert caught.value.size_bytes == size == store.size("log")
+    assert size % 5_003 == 0 and size > 0
+    kept = bytes_of(store, "log")
+    assert all(len(set(kept[at : at + 5_003])) == 1 for at in range(0, size, 5_003))
+
+
+def test_a_full_disk_refuses_an_upload_and_keeps_nothing_of_it(small_disk: Path) -> None:
+    store = LocalStore(small_disk)
+    store.put("small", io.BytesIO(b"x" * 5_000))
+    with pytest.raises(StorageFull):
+        store.put("large", io.BytesIO(b"y" * 300_000))
+    assert list(store.list()) == ["small"]
+    assert len(files_of(store)) == 1
+    store.delete("small")
+    store.put("again", io.BytesIO(b"x" * 5_000))
