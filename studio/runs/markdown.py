@@ -41,9 +41,9 @@ class DescriptionTooLong(ValueError):
 def render_markdown(text: str, *, links: Resolve | None = None) -> str:
     """Clean HTML of `text`, safe to show on our origin without further escaping.
 
-    `links(kind, key)` turns a reference ("run", uid) into (address, words) or None; it is asked
-    once for each of the first 200 different ones, in this thread, and an unresolved one stays text. Text
-    that costs more than 2 s of processor time comes back escaped in `<pre class="md-plain">`.
+    `links(kind, key)` turns a reference ("run", uid) into (address, words) or None. It is asked
+    once for each of the first 200 different ones, in this thread; an unresolved one stays text.
+    Text that costs more than 2 s of processor time comes back escaped, as `plain_html`.
     Raises DescriptionTooLong above 100,000 bytes.
     """
     sound = _SURROGATES.sub("\ufffd", text)

@@ -18,8 +18,38 @@ from bleach.sanitizer import Cleaner  # type: ignore[import-untyped, unused-igno
 
 SCHEMES = frozenset({"http", "https", "mailto"})
 TAGS = frozenset(
-    "a blockquote br code del div em h1 h2 h3 h4 h5 h6 hr img input li ol p pre span strong sup"
-    " table tbody td th thead tr ul".split()
+    [
+        "a",
+        "blockquote",
+        "br",
+        "code",
+        "del",
+        "div",
+        "em",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "hr",
+        "img",
+        "input",
+        "li",
+        "ol",
+        "p",
+        "pre",
+        "span",
+        "strong",
+        "sup",
+        "table",
+        "tbody",
+        "td",
+        "th",
+        "thead",
+        "tr",
+        "ul",
+    ]
 )
 ABSOLUTE_REL = "noopener noreferrer nofollow"
 _ATTRIBUTES = {

@@ -87,7 +87,7 @@ class _BareAddress(InlineProcessor):  # type: ignore[misc, unused-ignore]
 
 
 class _MailAddress(InlineProcessor):  # type: ignore[misc, unused-ignore]
-    """Without the original's entities, which hide an address from our own check and from no robot."""
+    """Without the original's entities, which hide it from our own check and from no robot."""
 
     def handleMatch(self, m: re.Match[str], data: str) -> Any:
         return _link(f"mailto:{m.group(1)}", m.group(1)), m.start(0), m.end(0)

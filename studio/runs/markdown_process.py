@@ -18,7 +18,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 # Wall time; the worker itself dies after BUDGET_S seconds of processor time.
 ANSWER_LIMIT_S = 4.0
@@ -53,8 +53,8 @@ class Worker:
             env={name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ},
             start_new_session=True,  # Ctrl-C in a terminal is not for it
         )
-        assert self._process.stdin and self._process.stdout
-        self._in, self._out = self._process.stdin.fileno(), self._process.stdout.fileno()
+        stdin, stdout = cast(IO[bytes], self._process.stdin), cast(IO[bytes], self._process.stdout)
+        self._in, self._out = stdin.fileno(), stdout.fileno()
         os.set_blocking(self._in, False)
         os.set_blocking(self._out, False)
         try:

@@ -1,4 +1,5 @@
 """Texts that try to get script, style, frames, foreign images or ids through a renderer."""
+# ruff: noqa: E501
 
 SCHEMES = [
     "javascript:alert(1)", "JaVaScRiPt:alert(1)", " javascript:alert(1)", "\x01javascript:alert(1)",
