@@ -1,0 +1,110 @@
+"""Values as people read them: pure functions, used as template filters and by the figures."""
+
+import math
+from datetime import UTC, datetime
+
+EMPTY = "–"
+N_SHOWN_DIGITS = 6
+MINUTE, HOUR, DAY = 60, 3600, 86400
+SIZES = ("B", "kB", "MB", "GB", "TB", "PB")
+
+
+def number(value: float | int | str | None, digits: int = N_SHOWN_DIGITS) -> str:
+    """The number in at most `digits` significant digits; metric_value keeps the exact one.
+
+    Integers below 10^15 are written whole; NaN and infinities as words; nothing as "–".
+    """
+    if value is None:
+        return EMPTY
+    if isinstance(value, str | bool):
+        return str(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else ("∞" if value > 0 else "−∞")
+    if float(value).is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return f"{value:.{digits}g}"
+
+
+def count(value: int | None) -> str:
+    """The whole number with thousands separated by commas."""
+    return EMPTY if value is None else f"{value:,}"
+
+
+def short_count(value: int | None) -> str:
+    """A count in four characters or fewer: 999, 1.2k, 48k, 3.1M."""
+    if value is None:
+        return EMPTY
+    for limit, letter in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if value >= limit:
+            scaled = math.floor(value / limit * 10) / 10
+            return f"{scaled:.0f}{letter}" if scaled >= 10 else f"{scaled:g}{letter}"
+    return str(value)
+
+
+def size(n_bytes: int | None) -> str:
+    """A number of bytes in decimal units with two or three digits: 812 B, 4.2 MB, 118 GB."""
+    if n_bytes is None:
+        return EMPTY
+    scaled, unit = float(n_bytes), 0
+    while scaled >= 999.5 and unit < len(SIZES) - 1:
+        scaled, unit = scaled / 1000, unit + 1
+    n_decimals = 1 if unit and scaled < 9.95 else 0
+    return f"{scaled:.{n_decimals}f} {SIZES[unit]}"
+
+
+def duration(seconds: float | None) -> str:
+    """A length of time in its two largest units: 0.4 s, 12 s, 3 m 20 s, 2 h 5 m, 4 d 1 h."""
+    if seconds is None:
+        return EMPTY
+    seconds = max(0.0, seconds)
+    if seconds < 10:
+        return f"{math.floor(seconds * 10) / 10:g} s"
+    whole = int(seconds)
+    if whole < MINUTE:
+        return f"{whole} s"
+    for unit, letter, small, small_letter in (
+        (DAY, "d", HOUR, "h"),
+        (HOUR, "h", MINUTE, "m"),
+        (MINUTE, "m", 1, "s"),
+    ):
+        if whole >= unit:
+            rest = whole % unit // small
+            return f"{whole // unit} {letter}" + (f" {rest} {small_letter}" if rest else "")
+    return EMPTY
+
+
+def iso(at: datetime | None) -> str:
+    """The moment in ISO 8601, UTC, for datetime attributes; empty without one."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z") if at else ""
+
+
+def absolute(at: datetime | None) -> str:
+    """The moment in words for a title; the browser rewrites it in the reader's time zone."""
+    return at.astimezone(UTC).strftime("%-d %b %Y, %H:%M:%S UTC") if at else ""
+
+
+def ago(at: datetime | None, now: datetime | None = None) -> str:
+    """How long ago, in one unit ("now", "12 s ago", "5 h ago"); the date after 30 days."""
+    if at is None:
+        return EMPTY
+    past_s = ((now or datetime.now(UTC)) - at).total_seconds()
+    if past_s < -5:
+        return f"in {one_unit(-past_s)}"
+    if past_s < 5:
+        return "now"
+    if past_s < 30 * DAY:
+        return f"{one_unit(past_s)} ago"
+    return at.astimezone(UTC).strftime("%-d %b %Y")
+
+
+def one_unit(seconds: float) -> str:
+    """The largest whole unit alone: 12 s, 3 m, 5 h, 2 d."""
+    for unit, letter in ((DAY, "d"), (HOUR, "h"), (MINUTE, "m")):
+        if seconds >= unit:
+            return f"{int(seconds // unit)} {letter}"
+    return f"{int(seconds)} s"
+
+
+def iso_duration(seconds: float | None) -> str:
+    """The length as an ISO 8601 duration for datetime attributes, PT12.5S; empty without one."""
+    return "" if seconds is None else f"PT{max(0.0, seconds):g}S"
