@@ -84,6 +84,7 @@ INSTALLED_APPS = [
     "studio.artifacts",
     "studio.search",
     "studio.execution",
+    "studio.custom_views",
     "studio.web",
     "studio.api",
 ]

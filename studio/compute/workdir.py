@@ -31,7 +31,7 @@ class DamagedBlob(ValueError):
 
 @dataclass(frozen=True)
 class OutputFile:
-    """A regular file below outputs/: its '/'-separated path from there, and its place."""
+    """A regular file below outputs/ (or another folder): its '/'-separated path from there, and its place."""
 
     path: str
     file: Path
@@ -79,13 +79,13 @@ def materialise(
     return len(wanted)
 
 
-def iter_outputs(folder: Path) -> Iterator[OutputFile]:
-    """Regular files below `folder`/outputs, sorted by path. Symbolic links are not followed.
+def iter_outputs(folder: Path, name: str = OUTPUTS) -> Iterator[OutputFile]:
+    """Regular files below `folder`/`name`, sorted by path. Symbolic links are not followed.
 
     Files that vanish meanwhile, sockets, pipes and devices are left out. Names that are not UTF-8
     are shown with replacement characters in `path`.
     """
-    top = folder / OUTPUTS
+    top = folder / name
     if top.is_symlink():
         return
     for where, directories, names in os.walk(top, followlinks=False):

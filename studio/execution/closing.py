@@ -1,7 +1,6 @@
 """The end of a run on a worker: the last log bytes, its outputs, its terminal status."""
 
 import logging
-import shutil
 from pathlib import Path
 
 from django.db import transaction
@@ -10,9 +9,11 @@ from django.utils import timezone
 from studio.accounts.actions import revoke_run_tokens
 from studio.accounts.permissions import Actor
 from studio.artifacts.actions import put_artifact_file
+from studio.artifacts.models import MAIN_LOG
 from studio.blobs import StorageFull
+from studio.compute.launcher import read_status
 from studio.compute.models import Job
-from studio.compute.workdir import iter_outputs
+from studio.compute.workdir import iter_outputs, remove
 from studio.execution.claims import Claim
 from studio.execution.shipping import LogShipper
 from studio.execution.verdict import Ending, Verdict, judge
@@ -24,6 +25,7 @@ from studio.runs.status import TERMINAL, Status
 logger = logging.getLogger(__name__)
 
 TAIL_BYTES = 64 * 1024
+COLLECTED = ("outputs", "logs")
 
 
 def finish(claim: Claim, ending: Ending, *, shipper: LogShipper, work: Path) -> Verdict:
@@ -37,7 +39,7 @@ def finish(claim: Claim, ending: Ending, *, shipper: LogShipper, work: Path) -> 
     close_orphans(claim.run, verdict.status)
     revoke_run_tokens(claim.run.uid, claim.run.workspace)
     if shipped and collected:
-        shutil.rmtree(work.parent, ignore_errors=True)
+        remove(work.parent)
     else:
         warn_run(claim.run, f"Some files could not be stored; they are kept in {work.parent}")
     return verdict
@@ -50,19 +52,21 @@ def _collect(claim: Claim, work: Path) -> bool:
             transition(claim.run, Status.FINALIZING, by=claim.actor, lease=claim.lease)
     except (InvalidTransition, LeaseLost) as refused:
         logger.info("no finalizing run=%s because=%s", claim.run.uid, refused)
-    for label, path in iter_outputs(work):
-        try:
-            put_artifact_file(claim.run, label, path, by=claim.actor)
-        except StorageFull as full:
-            warn_run(claim.run, f"Outputs are missing from “{label}” on: {full}")
-            return False
+    for name in COLLECTED:
+        for output in iter_outputs(work, name):
+            label = f"{name}/{output.path}"
+            if label == MAIN_LOG:
+                continue
+            try:
+                put_artifact_file(claim.run, label, output.file, by=claim.actor)
+            except StorageFull as full:
+                warn_run(claim.run, f"Files are missing from “{label}” on: {full}")
+                return False
     return True
 
 
 def _damage(claim: Claim) -> str:
     """Words for output the guard itself had to drop, empty when it dropped none."""
-    from studio.compute.launcher import read_status
-
     status = read_status(Path(claim.job.folder) / "status.json") if claim.job.folder else None
     if status is None or not status.n_dropped_bytes:
         return ""

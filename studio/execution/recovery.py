@@ -56,7 +56,7 @@ def _wait_for_guard(claim: Claim, folder: Path) -> GuardStatus | None:
     deadline = time.monotonic() + GUARD_ENDS_WITHIN_S
     while time.monotonic() < deadline:
         status = read_status(path)
-        if status is not None and status.state == "exited":
+        if status is not None and status.is_over:
             return status
         if not find_members(claim.cookie):
             return read_status(path)
@@ -74,7 +74,7 @@ def _close(claim: Claim, folder: Path | None, status: GuardStatus | None) -> Non
 def ending_of(claim: Claim, status: GuardStatus | None, *, log_tail: str) -> Ending:
     """A script that ended by itself is judged by its exit code; all else was lost with its worker."""
     cancelled = claim.job.cancel_requested_at is not None
-    if status is not None and status.state == "exited" and status.reason is None:
+    if status is not None and status.is_over and status.reason is None:
         return Ending(status.exit_code, status.exit_signal, log_tail=log_tail)
     return Ending(
         exit_code=status.exit_code if status else None,

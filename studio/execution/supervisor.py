@@ -126,15 +126,15 @@ class Supervisor(threading.Thread):
             cwd=self.work,
             env=variables(job.environment, secret=secret, target=job.target.name),
             folder=self.folder,
+            log_file=self.log_file,
             cookie=self.claim.cookie,
             grace_s=job.grace_s,
         )
 
     def _note_started(self) -> None:
-        assert self.guard is not None
         now = timezone.now()
         Job.objects.filter(pk=self.claim.job.pk, lease=self.claim.lease).update(
-            started_at=now, beat_at=now, pid=self.guard.pid
+            started_at=now, beat_at=now
         )
         try:
             self._move(Status.RUNNING)
@@ -155,7 +155,7 @@ class Supervisor(threading.Thread):
             self._note_step(guard.status())
             self.wanted.wait(LOOP_S)
             self.wanted.clear()
-        return self._ending(guard.status())
+        return self._ending(guard)
 
     def _deliver(self, guard: GuardHandle) -> None:
         if self._abandoned or self._kill:
@@ -186,9 +186,10 @@ class Supervisor(threading.Thread):
         except DatabaseError as error:
             logger.warning("step not shown run=%s because=%s", self.claim.run.uid, error)
 
-    def _ending(self, status: GuardStatus | None) -> Ending:
-        if status is None or status.state != "exited":
-            self._sweep()
+    def _ending(self, guard: GuardHandle) -> Ending:
+        status = guard.status()
+        if status is None or not status.is_over:
+            guard.sweep()
             return Ending(
                 lost="The guard process of the run was killed",
                 was_cancelled=self._cancel,
@@ -205,11 +206,6 @@ class Supervisor(threading.Thread):
             stopped_by_worker=self._stopping and interrupted,
             log_tail=tail_of(self.log_file),
         )
-
-    def _sweep(self) -> None:
-        from studio.compute.launcher import sweep
-
-        sweep([self.claim.cookie])
 
     def _finish(self, ending: Ending) -> None:
         finish(self.claim, ending, shipper=self.shipper, work=self.work)

@@ -1,1 +1,47 @@
-urlpatterns = []
+"""Every page. A URL starts with the workspace; `/` goes to the last-used one."""
+
+from django.urls import path
+
+from studio.web import (
+    accounts,
+    compute,
+    experiments,
+    health,
+    run_actions,
+    run_detail,
+    run_list,
+    run_metrics,
+)
+
+W = "w/<slug:workspace>"
+R = f"{W}/runs/<str:uid>"
+
+urlpatterns = [
+    path("", accounts.home, name="home"),
+    path("healthz", health.healthz, name="healthz"),
+    path("sign-in", accounts.sign_in, name="sign-in"),
+    path("sign-out", accounts.sign_out, name="sign-out"),
+    path(W, accounts.workspace_home, name="workspace"),
+    path(f"{W}/experiments", experiments.experiment_list, name="experiment-list"),
+    path(f"{W}/experiments/<str:name>", run_list.experiment_runs, name="experiment-runs"),
+    path(f"{W}/compute", compute.compute, name="compute"),
+    path(f"{W}/runs", run_list.run_list, name="run-list"),
+    path(f"{W}/runs-live", run_list.run_list_live, name="run-list-live"),
+    path(R, run_detail.details, name="run-detail"),
+    path(f"{R}/header", run_detail.header, name="run-header"),
+    path(f"{R}/metrics", run_metrics.metrics, name="run-metrics"),
+    path(f"{R}/metrics/figure", run_metrics.figure, name="run-figure"),
+    path(f"{R}/images", run_detail.images, name="run-images"),
+    path(f"{R}/children", run_detail.children, name="run-children"),
+    path(f"{R}/logs", run_detail.logs, name="run-logs"),
+    path(f"{R}/history", run_detail.history, name="run-history"),
+    path(f"{R}/cancel", run_actions.cancel, name="run-cancel"),
+    path(f"{R}/kill", run_actions.kill, name="run-kill"),
+    path(f"{R}/fail", run_actions.fail, name="run-fail"),
+    path(f"{R}/star", run_actions.star, name="run-star"),
+    path(f"{R}/name", run_actions.rename, name="run-rename"),
+    path(f"{R}/tags", run_actions.tags, name="run-tags"),
+    path(f"{R}/description", run_actions.description, name="run-description"),
+    path(f"{R}/description/preview", run_actions.preview, name="run-description-preview"),
+    path(f"{R}/description/edit", run_detail.edit_description, name="run-description-edit"),
+]

@@ -1,0 +1,55 @@
+"""Compute: targets, their live workers, and what waits."""
+
+from dataclasses import dataclass
+
+from django.db.models import Count, Q
+from django.http import HttpResponse
+
+from studio.compute.models import Target, Worker
+from studio.runs.models import Run
+from studio.runs.status import ACTIVE, Status
+from studio.web.access import Request, page
+from studio.web.frame import frame
+from studio.web.render import render_page
+
+MAX_RUNS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class TargetRow:
+    """`runs`: at most 50 unfinished runs of this workspace, oldest first."""
+
+    target: Target
+    workers: list[Worker]
+    n_queued: int
+    n_active: int
+    runs: list[Run]
+
+
+@page
+def compute(request: Request) -> HttpResponse:
+    """4 queries, whatever the number of targets."""
+    usable = Q(workspace=None) | Q(workspace=request.workspace)
+    here = Q(runs__workspace=request.workspace, runs__deleted_at=None)
+    targets = (
+        Target.objects.filter(usable, is_enabled=True)
+        .annotate(
+            n_queued=Count("runs", filter=here & Q(runs__status=Status.QUEUED)),
+            n_active=Count("runs", filter=here & Q(runs__status__in=ACTIVE - {Status.QUEUED})),
+        )
+        .order_by("name")
+    )
+    workers: dict[int, list[Worker]] = {}
+    for worker in Worker.objects.live().order_by("node"):
+        workers.setdefault(worker.target_id, []).append(worker)
+    runs: dict[int, list[Run]] = {}
+    unfinished = Run.objects.of(request.workspace).active().exclude(target=None)
+    unfinished = unfinished.select_related("workspace", "experiment", "submitter")
+    for run in unfinished.order_by("created_at", "id")[:MAX_RUNS]:
+        runs.setdefault(run.target_id or 0, []).append(run)
+    rows = [
+        TargetRow(t, workers.get(t.pk, []), t.n_queued, t.n_active, runs.get(t.pk, []))
+        for t in targets
+    ]
+    context = {**frame(request, active="compute"), "rows": rows}
+    return render_page(request, "compute/page.html", context, part="compute/_targets.html")
