@@ -36,7 +36,7 @@ class LogShipper:
                 sent += len(piece)
         except LogGap as gap:
             # A restarted worker begins at 0, or storage lost its tail: go on where it really ends.
-            self.offset = gap.size
+            self.offset = gap.size_bytes
         except StorageFull as full:
             self._note(f"The log waits for storage space: {full}")
             return sent
