@@ -113,10 +113,9 @@ class Outbox:
         """Wait for the sender to make room: briefly, and not again while it makes no progress."""
         if self._thread is None or self._thread is threading.current_thread():
             return False
-        now = time.monotonic()
-        self._full_since_s = self._full_since_s or now
+        since_s = self._full_since_s = self._full_since_s or time.monotonic()
         self._wake.set()
-        while time.monotonic() < self._full_since_s + FULL_S:
+        while time.monotonic() < since_s + FULL_S:
             if len(self._queue) < MOST_RECORDS and self._heavy < MOST_WEIGHT:
                 self._full_since_s = 0.0
                 return True

@@ -83,7 +83,7 @@ class Spool:
             spool._file = FileIO(str(path), "r+b")
             fcntl.flock(spool._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            spool.close()
+            spool.abandon()
             return None
         for _, end in spool._records(0):
             spool.n_records += 1
@@ -118,7 +118,7 @@ class Spool:
                 yield request
             self._front = end
             self.n_records -= 1
-        self._truncate_if_done()
+        self._truncate()
 
     def close(self) -> None:
         """Release the file; an empty one is removed."""
@@ -159,8 +159,9 @@ class Spool:
         if self._file is not None:
             self._file.truncate(self._end)
 
-    def _truncate_if_done(self) -> None:
-        if self._file is not None and self.n_records <= 0:
+    def _truncate(self) -> None:
+        """All that could be read is done; a damaged rest is given up."""
+        if self._file is not None:
             self._file.truncate(0)
             self._front = self._end = self.n_records = 0
 
