@@ -7,7 +7,7 @@ its number of points as uint32 and a format byte (b"N" or b"J").
 
 import json
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,11 @@ class Points:
 
     def __len__(self) -> int:
         return len(self.steps)
+
+    def part(self, start: int, stop: int) -> "Points":
+        """The points from `start` up to `stop`."""
+        cut = slice(start, stop)
+        return Points(self.steps[cut], self.times[cut], self.values[cut])
 
 
 EMPTY = Points(np.empty(0, np.int64), np.empty(0), np.empty(0))
@@ -72,12 +77,14 @@ def by_step(points: Points) -> Points:
         return points
     order = np.argsort(points.steps, kind="stable")
     if isinstance(points.values, list):
-        return Points(
-            points.steps[order], points.times[order], [points.values[i] for i in order]
-        )
+        return Points(points.steps[order], points.times[order], [points.values[i] for i in order])
     return Points(points.steps[order], points.times[order], points.values[order])
 
 
-def column(values: Iterable[Any]) -> Floats:
-    """A float64 array of numbers and of the words NaN, Infinity, -Infinity."""
-    return np.array([float(value) for value in values], dtype=np.float64)
+def from_lists(steps: list[int], times: list[float], values: list[Any], *, numeric: bool) -> Points:
+    """Points of plain lists; values that are no numbers stay a list."""
+    return Points(
+        np.array(steps, np.int64),
+        np.array(times, np.float64),
+        np.array(values, np.float64) if numeric else values,
+    )

@@ -6,76 +6,137 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('runs', '0001_initial'),
+        ("accounts", "0001_initial"),
+        ("runs", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Metric',
+            name="Metric",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=255)),
-                ('kind', models.CharField(choices=[('scalar', 'Scalar'), ('list', 'List'), ('text', 'Text'), ('table', 'Table'), ('image', 'Image'), ('confusion_matrix', 'Confusion matrix'), ('accuracy_table', 'Accuracy table'), ('residuals', 'Residuals'), ('predictions', 'Predictions')], default='scalar', max_length=20)),
-                ('n_points', models.BigIntegerField(default=0)),
-                ('n_open_chunks', models.IntegerField(default=0)),
-                ('next_step', models.BigIntegerField(default=0)),
-                ('last', models.FloatField(blank=True, null=True)),
-                ('last_text', models.TextField(blank=True, default='')),
-                ('last_step', models.BigIntegerField(blank=True, null=True)),
-                ('last_at', models.FloatField(blank=True, null=True)),
-                ('min', models.FloatField(blank=True, null=True)),
-                ('min_step', models.BigIntegerField(blank=True, null=True)),
-                ('max', models.FloatField(blank=True, null=True)),
-                ('max_step', models.BigIntegerField(blank=True, null=True)),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='metrics', to='runs.run')),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.workspace')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=255)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("scalar", "Scalar"),
+                            ("list", "List"),
+                            ("text", "Text"),
+                            ("table", "Table"),
+                            ("image", "Image"),
+                            ("confusion_matrix", "Confusion matrix"),
+                            ("accuracy_table", "Accuracy table"),
+                            ("residuals", "Residuals"),
+                            ("predictions", "Predictions"),
+                        ],
+                        default="scalar",
+                        max_length=20,
+                    ),
+                ),
+                ("n_points", models.BigIntegerField(default=0)),
+                ("n_open_chunks", models.IntegerField(default=0)),
+                ("next_step", models.BigIntegerField(default=0)),
+                ("last", models.FloatField(blank=True, null=True)),
+                ("last_text", models.TextField(blank=True, default="")),
+                ("last_step", models.BigIntegerField(blank=True, null=True)),
+                ("last_at", models.FloatField(blank=True, null=True)),
+                ("min", models.FloatField(blank=True, null=True)),
+                ("min_step", models.BigIntegerField(blank=True, null=True)),
+                ("max", models.FloatField(blank=True, null=True)),
+                ("max_step", models.BigIntegerField(blank=True, null=True)),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="metrics",
+                        to="runs.run",
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="accounts.workspace",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='MetricChunk',
+            name="MetricChunk",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('n_points', models.IntegerField()),
-                ('is_open', models.BooleanField(default=True)),
-                ('data', models.BinaryField()),
-                ('metric', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='chunks', to='metrics.metric')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("n_points", models.IntegerField()),
+                ("is_open", models.BooleanField(default=True)),
+                ("data", models.BinaryField()),
+                (
+                    "metric",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="chunks",
+                        to="metrics.metric",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Batch',
+            name="Batch",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('batch_id', models.CharField(max_length=64)),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='batches', to='runs.run')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("batch_id", models.CharField(max_length=64)),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="batches",
+                        to="runs.run",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('run', 'batch_id'), name='batch_once')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("run", "batch_id"), name="batch_once")
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='metric',
-            index=models.Index(fields=['workspace', 'name', 'last', '-run'], name='metric_by_last'),
+            model_name="metric",
+            index=models.Index(fields=["workspace", "name", "last", "-run"], name="metric_by_last"),
         ),
         migrations.AddIndex(
-            model_name='metric',
-            index=models.Index(fields=['workspace', 'name', 'min', '-run'], name='metric_by_min'),
+            model_name="metric",
+            index=models.Index(fields=["workspace", "name", "min", "-run"], name="metric_by_min"),
         ),
         migrations.AddIndex(
-            model_name='metric',
-            index=models.Index(fields=['workspace', 'name', 'max', '-run'], name='metric_by_max'),
+            model_name="metric",
+            index=models.Index(fields=["workspace", "name", "max", "-run"], name="metric_by_max"),
         ),
         migrations.AddConstraint(
-            model_name='metric',
-            constraint=models.UniqueConstraint(fields=('run', 'name'), name='metric_once'),
+            model_name="metric",
+            constraint=models.UniqueConstraint(fields=("run", "name"), name="metric_once"),
         ),
         migrations.AddIndex(
-            model_name='metricchunk',
-            index=models.Index(fields=['metric', 'id'], name='chunk_of_metric'),
+            model_name="metricchunk",
+            index=models.Index(fields=["metric", "id"], name="chunk_of_metric"),
         ),
     ]

@@ -1,0 +1,68 @@
+"""Who asks, and what they may look at. Outsiders and unknown names get the same 404."""
+
+from django.http import HttpRequest
+from ninja.security import HttpBearer
+
+from studio.accounts.actions import find_token
+from studio.accounts.models import Workspace
+from studio.accounts.permissions import Actor
+from studio.runs.models import Experiment, Run
+from studio.runs.querysets import RunQuerySet
+
+
+class NotFound(Exception):
+    """Nothing of that name, or nothing this person may know of."""
+
+
+class TokenAuth(HttpBearer):
+    """`Authorization: Bearer <token>`; the request's `auth` becomes the Actor."""
+
+    def authenticate(self, request: HttpRequest, token: str) -> Actor | None:
+        found = find_token(token.strip())
+        return Actor.of_token(found) if found else None
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    actor = getattr(request, "auth", None)
+    if not isinstance(actor, Actor):
+        raise TypeError("this address must be called with a token")
+    return actor
+
+
+def workspace_of(request: HttpRequest, name: str) -> Workspace:
+    """The workspace called `name` if the token may see it (1 query)."""
+    actor = actor_of(request)
+    found = Workspace.objects.filter(name=name)
+    if actor.user is not None:
+        found = found.visible_to(actor.user)
+    workspace = found.first()
+    if workspace is None or actor.workspace_id not in (None, workspace.pk):
+        raise NotFound(f"There is no workspace “{name}” that you can see.")
+    return workspace
+
+
+def visible_runs(request: HttpRequest, workspace: str) -> RunQuerySet:
+    """Every run of the workspace called so that the token may see; none for an outsider."""
+    actor = actor_of(request)
+    runs = Run.objects.filter(workspace__name=workspace, deleted_at=None)
+    if actor.user is not None:
+        runs = runs.visible_to(actor.user)
+    if actor.workspace_id is not None:
+        runs = runs.filter(workspace=actor.workspace_id)
+    return runs
+
+
+def run_of(request: HttpRequest, workspace: str, uid: str) -> Run:
+    """The run with its workspace, parent and job (1 query)."""
+    runs = visible_runs(request, workspace).select_related("workspace", "parent", "job")
+    run = runs.filter(uid=uid).first()
+    if run is None:
+        raise NotFound(f"There is no run “{uid[:80]}” in “{workspace[:80]}” that you can see.")
+    return run
+
+
+def experiment_of(workspace: Workspace, name: str) -> Experiment:
+    found = Experiment.objects.of(workspace).filter(name=name).first()
+    if found is None:
+        raise NotFound(f"There is no experiment “{name[:80]}” in “{workspace.name}”.")
+    return found

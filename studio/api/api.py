@@ -1,0 +1,21 @@
+"""The JSON API, version 1: every address, one error shape, one way to sign in."""
+
+from ninja import NinjaAPI
+
+from studio.api import experiments, labels, metrics, runs, workspaces
+from studio.api.access import TokenAuth
+from studio.api.errors import add_handlers
+
+IN_WORKSPACE = "/workspaces/{workspace}"
+
+api = NinjaAPI(
+    title="studio",
+    version="1",
+    description="Track machine-learning training runs. Send `Authorization: Bearer <token>`.",
+    urls_namespace="api",
+    auth=TokenAuth(),
+)
+add_handlers(api)
+api.add_router("", workspaces.router)
+for part in (experiments, runs, labels, metrics):
+    api.add_router(IN_WORKSPACE, part.router)

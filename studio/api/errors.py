@@ -1,0 +1,114 @@
+"""Every refusal in one shape: {"error": {"code", "message", …}}."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.db import OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+
+from studio.accounts.permissions import NotAllowed
+from studio.api.access import NotFound
+from studio.api.body import BadRequest, UnsupportedMediaType
+from studio.compute.actions import UnknownTarget
+from studio.runs.actions import EditConflict, PropertyConflict, UidTaken
+from studio.runs.lifecycle import InvalidTransition, LeaseLost
+from studio.runs.limits import Invalid
+from studio.wire import WireError
+
+logger = logging.getLogger(__name__)
+RETRY_AFTER_S = "1"
+
+
+def error(status: int, code: str, message: str, **extra: Any) -> JsonResponse:
+    """The answer to a request that was refused."""
+    return JsonResponse({"error": {"code": code, "message": message, **extra}}, status=status)
+
+
+def invalid(field: str, message: str) -> JsonResponse:
+    return error(422, "invalid", message, field=field)
+
+
+def _plain(status: int, code: str) -> Callable[[HttpRequest, Any], HttpResponse]:
+    return lambda request, problem: error(status, code, str(problem))
+
+
+def _property_conflict(request: HttpRequest, problem: PropertyConflict) -> HttpResponse:
+    facts = {"key": problem.key, "value": problem.value, "existing": problem.existing}
+    return error(409, "property_conflict", str(problem), **facts)
+
+
+def _edit_conflict(request: HttpRequest, problem: EditConflict) -> HttpResponse:
+    current = {"version": problem.current.version, "text": problem.current.text}
+    return error(409, "conflict", str(problem), field="description", current=current)
+
+
+def _unauthenticated(request: HttpRequest, problem: Any) -> HttpResponse:
+    answer = error(
+        401,
+        "unauthenticated",
+        "Send a live token: Authorization: Bearer <token>. Make one on the page “Tokens”.",
+    )
+    answer["WWW-Authenticate"] = "Bearer"
+    return answer
+
+
+def _database_down(request: HttpRequest, problem: OperationalError) -> HttpResponse:
+    """Locked, unreachable or full: nothing was stored, and the client may try again."""
+    text = str(problem)
+    if "no such" in text:
+        return _crash(request, problem)
+    if "full" in text:
+        return error(507, "storage_full", "The studio's disk is full. Ask its admin for room.")
+    logger.warning("database unavailable path=%s error=%s", request.path, problem)
+    answer = error(503, "unavailable", "The database is busy. Send the same request again.")
+    answer["Retry-After"] = RETRY_AFTER_S
+    return answer
+
+
+def _http_error(request: HttpRequest, problem: HttpError) -> HttpResponse:
+    """What django-ninja itself refuses."""
+    codes = {400: "bad_request", 403: "forbidden", 429: "rate_limited"}
+    return error(problem.status_code, codes.get(problem.status_code, "error"), str(problem))
+
+
+def _bad_parameters(request: HttpRequest, problem: ValidationError) -> HttpResponse:
+    first = problem.errors[0]
+    field = ".".join(str(part) for part in first["loc"][1:]) or "request"
+    return invalid(field, f"{field}: {first['msg']}")
+
+
+def _crash(request: HttpRequest, problem: Exception) -> HttpResponse:
+    logger.error("api crashed path=%s", request.path, exc_info=problem)
+    return error(500, "internal_error", "The studio failed here; its log says why.")
+
+
+def add_handlers(api: NinjaAPI) -> None:
+    """Teach `api` what each exception of the domain becomes."""
+    add = api.add_exception_handler
+    for kind, status, code in (
+        (BadRequest, 400, "bad_request"),
+        (SuspiciousOperation, 400, "bad_request"),
+        (NotAllowed, 403, "forbidden"),
+        (NotFound, 404, "not_found"),
+        (InvalidTransition, 409, "invalid_transition"),
+        (LeaseLost, 409, "conflict"),
+        (UidTaken, 409, "conflict"),
+        (RequestDataTooBig, 413, "too_large"),
+        (UnsupportedMediaType, 415, "unsupported_media_type"),
+    ):
+        add(kind, _plain(status, code))
+    add(Http404, lambda request, problem: error(404, "not_found", "There is nothing here."))
+    add(Invalid, lambda request, problem: invalid(problem.field, str(problem)))
+    add(WireError, lambda request, problem: invalid(problem.path, str(problem)))
+    add(UnknownTarget, lambda request, problem: invalid("submit.target", str(problem)))
+    add(PropertyConflict, _property_conflict)
+    add(EditConflict, _edit_conflict)
+    add(AuthenticationError, _unauthenticated)
+    add(ValidationError, _bad_parameters)
+    add(HttpError, _http_error)
+    add(OperationalError, _database_down)
+    add(Exception, _crash)

@@ -1,0 +1,33 @@
+"""What happens before django-ninja: unknown addresses and methods get the API's error shape."""
+
+from collections.abc import Callable
+from functools import wraps
+
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.views.decorators.csrf import csrf_exempt
+
+from studio.api.errors import error
+
+View = Callable[..., HttpResponse]
+
+
+def with_error_shape(view: View) -> View:
+    """The view, with its 405 in JSON. Exempt from CSRF: a token is never sent by a browser alone."""
+
+    @csrf_exempt
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        answer = view(request, *args, **kwargs)
+        if not isinstance(answer, HttpResponseNotAllowed):
+            return answer
+        shaped = error(405, "method_not_allowed", f"{request.method} is not possible here.")
+        if "Allow" in answer:
+            shaped["Allow"] = answer["Allow"]
+        return shaped
+
+    return wrapped
+
+
+@csrf_exempt
+def nothing_here(request: HttpRequest, rest: str = "") -> HttpResponse:
+    return error(404, "not_found", "There is no such address in the API; see /api/v1/docs.")

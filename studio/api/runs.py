@@ -1,0 +1,273 @@
+"""Runs: list, create, read, and their way from start to end."""
+
+from typing import Any
+
+from django.db import transaction
+from django.http import HttpRequest, JsonResponse
+from ninja import Path, Query, Router
+
+from studio import wire
+from studio.accounts.permissions import Actor
+from studio.api.access import (
+    NotFound,
+    actor_of,
+    experiment_of,
+    run_of,
+    visible_runs,
+    workspace_of,
+)
+from studio.api.body import documented, read_body
+from studio.api.errors import error
+from studio.api.paging import DEFAULT_LIMIT, MAX_LIMIT, page
+from studio.api.schemas import RunItem, RunPage, answers
+from studio.api.serialize import beat_dict, run_dict, run_dicts, with_parts
+from studio.artifacts.models import Snapshot
+from studio.runs import actions
+from studio.runs.actions.beats import note_heartbeat
+from studio.runs.limits import Invalid
+from studio.runs.models import Run
+from studio.runs.querysets import RunQuerySet
+
+router = Router(tags=["runs"])
+Limit = Query(DEFAULT_LIMIT, ge=1, le=MAX_LIMIT)
+
+
+def run_answer(request: HttpRequest, run: Run, *, status: int = 200, notice: str = "") -> Any:
+    """The run as it is stored now."""
+    return JsonResponse(run_dict(_fresh(request, run), notice=notice), status=status)
+
+
+def _fresh(request: HttpRequest, run: Run) -> Run:
+    return with_parts(Run.objects.filter(pk=run.pk), user=actor_of(request).user).get()
+
+
+@router.get("/runs", response=answers(RunPage))
+def list_runs(
+    request: HttpRequest,
+    workspace: Path[str],
+    q: str = "",
+    experiment: str = "",
+    parent: str = "",
+    ancestor: str = "",
+    children: bool = False,
+    type: str = "",  # noqa: A002  (the name of the query parameter)
+    order: str = "newest",
+    cursor: str = "",
+    limit: int = Limit,
+) -> Any:
+    """The newest runs first: root runs, or with `children=1` all; of a parent or an ancestor."""
+    room = workspace_of(request, workspace)
+    if order != "newest":
+        raise Invalid("order", "Only order=newest is known; sort with q=… order by … instead.")
+    runs = Run.objects.of(room).listed()
+    if experiment:
+        runs = runs.filter(experiment=experiment_of(room, experiment))
+    if type:
+        runs = runs.filter(type=type)
+    if parent:
+        runs = runs.filter(parent=run_of(request, workspace, parent))
+    elif ancestor:
+        runs = runs & Run.objects.descendants_of(run_of(request, workspace, ancestor))
+    elif not children:
+        runs = runs.roots()
+    runs = runs.newest()
+    if q:
+        runs = _searched(runs, q, actor_of(request))
+    if cursor:
+        runs = runs.before(_seen(room.pk, cursor))
+    found = list(with_parts(runs, user=actor_of(request).user)[: limit + 1])
+    return page(
+        found, limit=limit, item=lambda run: run_dict(run, listed=True), cursor=lambda r: r.uid
+    )
+
+
+def _seen(workspace_id: int, cursor: str) -> Run:
+    """The last run of the page before; also one that is in the trash by now."""
+    run = Run.objects.filter(workspace=workspace_id, uid=cursor).first()
+    if run is None:
+        raise Invalid("cursor", "This cursor is no longer good. Start again without one.")
+    return run
+
+
+def _searched(runs: RunQuerySet, text: str, actor: Actor) -> RunQuerySet:
+    raise Invalid("q", "Searching is not built into this studio yet.")
+
+
+@router.post(
+    "/runs", response=answers(RunItem, made=RunItem), openapi_extra=documented(wire.RunCreate)
+)
+def create_run(request: HttpRequest, workspace: Path[str]) -> Any:
+    """A new run (201); the same uid sent again by the same person gives the existing one (200)."""
+    room, actor = workspace_of(request, workspace), actor_of(request)
+    new = read_body(request, wire.RunCreate)
+    parent = run_of(request, workspace, new.parent) if new.parent else None
+    if (
+        new.submit
+        and not Snapshot.objects.filter(workspace=room, digest=new.submit.snapshot).exists()
+    ):
+        return error(
+            409,
+            "conflict",
+            "This snapshot is not stored here. Send its files and POST it to /snapshots first.",
+            field="submit.snapshot",
+        )
+    try:
+        with transaction.atomic():
+            experiment, _ = actions.ensure_experiment(room, new.experiment, by=actor)
+            run = actions.create_run(experiment, _new_run(new), by=actor, parent=parent)
+            if new.description:
+                actions.describe_run(run, new.description, by=actor)
+    except actions.UidTaken:
+        return run_answer(request, _sent_before(request, workspace, new.uid))
+    return run_answer(request, run, status=201)
+
+
+def _sent_before(request: HttpRequest, workspace: str, uid: str) -> Run:
+    """The run this person made with the same request earlier; raises UidTaken if it is another's."""
+    run = visible_runs(request, workspace).filter(uid=uid).first()
+    actor = actor_of(request)
+    if run is None or actor.user is None or run.submitter_id != actor.user.pk:
+        raise actions.UidTaken(f"Another run has the id {uid}. Make a new id for this one.")
+    return run
+
+
+def _new_run(new: wire.RunCreate) -> actions.NewRun:
+    return actions.NewRun(
+        uid=new.uid,
+        display_name=new.display_name or "",
+        type=new.type or "interactive",
+        tags=new.tags,
+        properties=new.properties,
+        parameters=new.parameters,
+        definition=new.definition,
+        start=new.start,
+        max_duration_s=new.max_run_duration_s,
+        submit=_submission(new.submit) if new.submit else None,
+    )
+
+
+def _submission(submit: wire.Submit) -> actions.Submission:
+    return actions.Submission(
+        target=submit.target,
+        snapshot=submit.snapshot,
+        script=submit.script or "",
+        arguments=submit.arguments,
+        command=submit.command or (),
+        environment=submit.environment.dump(),
+        grace_s=submit.grace_s,
+    )
+
+
+@router.get("/runs/{uid}", response=answers(RunItem))
+def get_run(request: HttpRequest, workspace: Path[str], uid: str) -> Any:
+    """One run with its definition."""
+    runs = with_parts(visible_runs(request, workspace), user=actor_of(request).user)
+    run = runs.filter(uid=uid).first()
+    if run is None:
+        raise NotFound(f"There is no run “{uid[:80]}” in “{workspace[:80]}” that you can see.")
+    return JsonResponse(run_dict(run))
+
+
+@router.patch("/runs/{uid}", response=answers(RunItem), openapi_extra=documented(wire.RunPatch))
+def edit_run(request: HttpRequest, workspace: Path[str], uid: str) -> Any:
+    """Rename or describe; `description_version` guards against overwriting somebody's text."""
+    run, actor = run_of(request, workspace, uid), actor_of(request)
+    change = read_body(request, wire.RunPatch)
+    with transaction.atomic():
+        if change.display_name is not None:
+            actions.rename_run(run, change.display_name, by=actor)
+        if change.description is not None:
+            actions.describe_run(
+                run, change.description, by=actor, expected_version=change.description_version
+            )
+    return run_answer(request, run)
+
+
+@router.post("/runs/{uid}/start", response=answers(RunItem))
+def start_run(request: HttpRequest, workspace: Path[str], uid: str) -> Any:
+    """-> Running."""
+    run = run_of(request, workspace, uid)
+    return run_answer(request, actions.start_run(run, by=actor_of(request)))
+
+
+@router.post("/runs/{uid}/complete", response=answers(RunItem))
+def complete_run(request: HttpRequest, workspace: Path[str], uid: str) -> Any:
+    """-> Completed."""
+    run = run_of(request, workspace, uid)
+    return run_answer(request, actions.complete_run(run, by=actor_of(request)))
+
+
+@router.post(
+    "/runs/{uid}/fail", response=answers(RunItem), openapi_extra=documented(wire.FailRequest)
+)
+def fail_run(request: HttpRequest, workspace: Path[str], uid: str) -> Any:
+    """-> Failed, with what went wrong; a Completed run may be marked as failed too."""
+    run = run_of(request, workspace, uid)
+    asked = read_body(request, wire.FailRequest)
+    details = asked.error.dump() if asked.error else None
+    actions.fail_run(run, by=actor_of(request), error=details, reason=asked.reason or "")
+    return run_answer(request, run)
+
+
+@router.post(
+    "/runs/{uid}/cancel", response=answers(RunItem), openapi_extra=documented(wire.CancelRequest)
+)
+def cancel_run(request: HttpRequest, workspace: Path[str], uid: str) -> Any:
+    """Ask the run, and unless `children` is false those below it, to stop."""
+    run = run_of(request, workspace, uid)
+    asked = read_body(request, wire.CancelRequest)
+    notice = f"The run is already {run.status}." if run.is_terminal else ""
+    actions.cancel_run(
+        run, by=actor_of(request), reason=asked.reason or "", children=asked.children
+    )
+    return run_answer(request, run, notice=notice)
+
+
+@router.post("/runs/{uid}/kill", response=answers(RunItem))
+def kill_run(request: HttpRequest, workspace: Path[str], uid: str) -> Any:
+    """Stop the run's processes now, without the rest of the grace period."""
+    run = run_of(request, workspace, uid)
+    notice = f"The run is already {run.status}." if run.is_terminal else ""
+    return run_answer(request, actions.kill_run(run, by=actor_of(request)), notice=notice)
+
+
+@router.post("/runs/{uid}/canceled", response=answers(RunItem))
+def confirm_canceled(request: HttpRequest, workspace: Path[str], uid: str) -> Any:
+    """-> Canceled: the program obeyed a cancel request or was interrupted by its person."""
+    run = run_of(request, workspace, uid)
+    reason = read_body(request, wire.CancelRequest).reason or ""
+    return run_answer(request, actions.confirm_canceled(run, by=actor_of(request), reason=reason))
+
+
+@router.post(
+    "/runs/{uid}/children", response=answers(RunPage), openapi_extra=documented(wire.ChildrenCreate)
+)
+def create_children(request: HttpRequest, workspace: Path[str], uid: str) -> Any:
+    """Up to 1,000 child runs, all or none."""
+    parent = run_of(request, workspace, uid)
+    asked = read_body(request, wire.ChildrenCreate)
+    news = [
+        actions.NewRun(
+            uid=child.uid, display_name=child.display_name or "", tags=child.tags, start=asked.start
+        )
+        for child in asked.children
+    ]
+    uids = [new.uid for new in news]
+    try:
+        actions.create_children(parent, news, by=actor_of(request))
+    except actions.UidTaken:
+        if Run.objects.filter(parent=parent, uid__in=uids).count() != len(uids):
+            raise
+    mine = with_parts(Run.objects.filter(parent=parent, uid__in=uids), user=actor_of(request).user)
+    return JsonResponse({"items": run_dicts(mine.order_by("number"))})
+
+
+@router.post("/runs/{uid}/heartbeat", openapi_extra=documented(wire.Heartbeat))
+def heartbeat(request: HttpRequest, workspace: Path[str], uid: str) -> Any:
+    """A sign of life; the answer says whether somebody asked the run to stop."""
+    run = run_of(request, workspace, uid)
+    told = read_body(request, wire.Heartbeat)
+    run = note_heartbeat(
+        run, by=actor_of(request), warning=told.warning or "", n_dropped=told.n_dropped or 0
+    )
+    return JsonResponse(beat_dict(run))

@@ -1,0 +1,138 @@
+"""Experiments, runs and what hangs on them as the JSON values of the contract."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db.models import Count, IntegerField, OuterRef, Subquery
+from django.db.models.functions import Coalesce
+
+from studio.accounts.models import User
+from studio.runs.models import Experiment, Run, RunEvent
+from studio.runs.querysets import RunQuerySet
+
+MAX_LISTED_DESCRIPTION = 1_000
+
+
+def iso(at: datetime | None) -> str | None:
+    """ "2026-11-21T04:00:00.123456Z", or None."""
+    if at is None:
+        return None
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def with_parts(runs: RunQuerySet, *, user: User | None) -> RunQuerySet:
+    """The runs with all that `run_dict` reads: 4 queries, whatever their number."""
+    children = Run.objects.filter(parent=OuterRef("pk"), deleted_at=None).order_by()
+    counted = children.values("parent").annotate(n=Count("pk")).values("n")
+    runs = runs.annotate(
+        n_children=Coalesce(Subquery(counted, output_field=IntegerField()), 0)
+    ).select_related(
+        *("workspace", "experiment", "submitter", "target", "parent", "root"),
+        *("description_row", "definition"),
+    )
+    if user is not None:
+        runs = runs.starred_by(user)
+    return runs.prefetch_related("tags", "properties", "parameters")
+
+
+def run_dicts(runs: Iterable[Run]) -> list[dict[str, Any]]:
+    """Runs as items of a list: without their definition, descriptions cut."""
+    return [run_dict(run, listed=True) for run in runs]
+
+
+def run_dict(run: Run, *, listed: bool = False, notice: str = "") -> dict[str, Any]:
+    """A run that came out of `with_parts`, as JSON values."""
+    parent, description = run.parent, _description(run)
+    text = description.text if description else ""
+    found = {
+        "uid": run.uid,
+        "number": run.number,
+        "experiment": run.experiment.name,
+        "workspace": run.workspace.name,
+        "display_name": run.display_name,
+        "type": run.type,
+        **_status_part(run),
+        "parent": parent.uid if parent else None,
+        "root": run.root.uid if run.root else run.uid,
+        "submitter": run.submitter.get_username() if run.submitter else None,
+        "target": run.target.name if run.target else None,
+        "tags": _pairs(run.tags.all()),
+        "properties": _pairs(run.properties.all()),
+        "parameters": _pairs(run.parameters.all()),
+        "description": text[:MAX_LISTED_DESCRIPTION] if listed else text,
+        "description_version": description.version if description else 0,
+        "script": run.script,
+        "arguments": run.arguments,
+        "snapshot": run.snapshot or None,
+        "warnings": run.warnings,
+        "n_children": getattr(run, "n_children", 0),
+        "starred": bool(getattr(run, "is_starred", False)),
+        "url": run.page_url,
+    }
+    if not listed:
+        found["definition"] = run.definition.facts if hasattr(run, "definition") else {}
+    return found | ({"notice": notice} if notice else {})
+
+
+def _status_part(run: Run) -> dict[str, Any]:
+    return {
+        "status": run.status,
+        "status_at": iso(run.status_at),
+        "status_reason": run.status_reason,
+        "created_at": iso(run.created_at),
+        "started_at": iso(run.started_at),
+        "ended_at": iso(run.ended_at),
+        "duration_s": run.elapsed_s(),
+        "last_beat_at": iso(run.last_beat_at),
+        "error": run.error,
+        "exit_code": run.exit_code,
+        "exit_signal": run.exit_signal,
+        "cancel": cancel_dict(run),
+    }
+
+
+def _description(run: Run) -> Any:
+    return run.description_row if hasattr(run, "description_row") else None
+
+
+def _pairs(rows: Sequence[Any]) -> dict[str, Any]:
+    return {row.key: row.value for row in sorted(rows, key=lambda row: row.key)}
+
+
+def cancel_dict(run: Run) -> dict[str, Any] | None:
+    """Who asked the run to stop, why and when."""
+    if run.cancel_requested_at is None:
+        return None
+    return {
+        "by": run.cancel_requested_by,
+        "reason": run.cancel_reason,
+        "at": iso(run.cancel_requested_at),
+    }
+
+
+def beat_dict(run: Run) -> dict[str, Any]:
+    """What every sign of life is answered with."""
+    return {"status": run.status, "cancel": cancel_dict(run)}
+
+
+def experiment_dict(experiment: Experiment) -> dict[str, Any]:
+    return {
+        "name": experiment.name,
+        "description": experiment.description,
+        "created_at": iso(experiment.created_at),
+        "archived_at": iso(experiment.archived_at),
+        "latest_run_at": iso(experiment.latest_run_at),
+        "tags": {},
+    }
+
+
+def event_dict(event: RunEvent) -> dict[str, Any]:
+    return {
+        "at": iso(event.at),
+        "kind": event.kind,
+        "actor": event.actor,
+        "before": event.before,
+        "after": event.after,
+        "message": event.message,
+    }

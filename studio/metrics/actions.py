@@ -1,0 +1,168 @@
+"""Storing metric points: one transaction a batch, the same number of queries for any batch."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from studio.accounts.permissions import Actor, Permission
+from studio.metrics import chunks, summary
+from studio.metrics.models import Batch, Metric
+from studio.metrics.rows import insert_rows, update_rows
+from studio.metrics.summary import MAX_STEP, Series
+from studio.runs.actions import warn_run
+from studio.runs.actions.rights import require_on
+from studio.runs.lifecycle import beat
+from studio.runs.limits import Invalid
+from studio.runs.models import Run
+from studio.wire import Batch as BatchMessage
+
+MAX_NAMES = 10_000
+# A run that sends many batches a second is heard of once a second.
+BEAT_EVERY = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What became of a batch: `n_points` stored now or, for a `duplicate`, earlier."""
+
+    n_points: int
+    duplicate: bool
+
+
+def record_batch(run: Run, batch: BatchMessage, *, by: Actor) -> Accepted:
+    """Store the points of a batch, all or none; a batch sent again is answered, not stored.
+
+    `run` is brought up to date (status and cancel request), so that the answer can tell the client
+    of a cancel. A finished run takes points too: a flush may race with the end. Of two kinds under
+    one name the later is dropped, with a warning on the run. Raises Invalid beyond 10,000 names.
+    Queries: at most 9 and the right's, plus 3 when open chunks are merged.
+    """
+    require_on(by, Permission.LOG_TO_RUN, run)
+    try:
+        with transaction.atomic():
+            _lock(run)
+            Batch.objects.bulk_create([Batch(run=run, batch_id=batch.batch)])
+            _store(run, batch)
+            _hear(run)
+    except IntegrityError:
+        # The unique (run, batch id) decided: another request stored this batch, whole.
+        if not Batch.objects.filter(run=run, batch_id=batch.batch).exists():
+            raise
+        return Accepted(batch.n_points, duplicate=True)
+    return Accepted(batch.n_points, duplicate=False)
+
+
+FRESH = (
+    *("status", "status_before_silence", "last_beat_at"),
+    *("cancel_requested_at", "cancel_requested_by", "cancel_reason"),
+)
+
+
+def _lock(run: Run) -> None:
+    """Hold the run's row until the commit, so that its batches are stored one after the other.
+
+    `no_key`: rows that only point at the run (a tag, an event) need not wait for us.
+    """
+    fresh = Run.objects.select_for_update(no_key=True).filter(pk=run.pk).values(*FRESH).get()
+    for name, value in fresh.items():
+        setattr(run, name, value)
+
+
+def _hear(run: Run) -> None:
+    now = timezone.now()
+    if run.is_terminal or (run.last_beat_at and now - run.last_beat_at < BEAT_EVERY):
+        return
+    run.status = beat(run)
+
+
+def _store(run: Run, batch: BatchMessage) -> None:
+    names = {series.name for series in batch.metrics}
+    metrics = {m.name: m for m in Metric.objects.filter(run=run, name__in=names)}
+    series, misfits = _by_name(batch, metrics)
+    new = [_new_metric(run, one) for one in series.values() if one.name not in metrics]
+    if new:
+        _add_names(run, new)
+        added = Metric.objects.filter(run=run, name__in=[metric.name for metric in new])
+        metrics |= {metric.name: metric for metric in added}
+    for one in series.values():
+        summary.add_to(metrics[one.name], one)
+    touched = [metrics[name] for name in series]
+    chunks.append([(metrics[one.name], one) for one in series.values()])
+    update_rows(touched, SUMMARY)
+    if misfits:
+        warn_run(run, _misfit_text(misfits))
+
+
+SUMMARY = (
+    *("n_points", "n_open_chunks", "next_step", "last", "last_text", "last_step", "last_at"),
+    *("min", "min_step", "max", "max_step"),
+)
+
+
+def _by_name(
+    batch: BatchMessage, metrics: dict[str, Metric]
+) -> tuple[dict[str, Series], dict[str, str]]:
+    """One series per name with its steps filled in; and name -> kind of what doesn't fit."""
+    found: dict[str, Series] = {}
+    misfits: dict[str, str] = {}
+    for one in batch.metrics:
+        known = found.get(one.name) or metrics.get(one.name)
+        if known is not None and known.kind != one.kind:
+            misfits[one.name] = one.kind
+            continue
+        earlier = found.get(one.name)
+        steps = one.steps or _numbered(len(one.values), earlier, metrics.get(one.name))
+        if earlier is None:
+            found[one.name] = Series(one.name, one.kind, steps, one.times, one.values)
+        else:
+            earlier.steps = earlier.steps + steps
+            earlier.times = earlier.times + one.times
+            earlier.values = earlier.values + one.values
+    return found, misfits
+
+
+def _numbered(n: int, earlier: Series | None, metric: Metric | None) -> list[int]:
+    """Steps that go on after the greatest known one."""
+    first = metric.next_step if metric else 0
+    if earlier is not None:
+        first = max(first, max(earlier.steps) + 1)
+    if first + n - 1 > MAX_STEP:
+        raise Invalid("metrics", "The steps of this metric have reached 2^63; give steps yourself.")
+    return list(range(first, first + n))
+
+
+def _new_metric(run: Run, series: Series) -> Metric:
+    return Metric(run=run, workspace_id=run.workspace_id, name=series.name, kind=series.kind)
+
+
+def _add_names(run: Run, new: list[Metric]) -> None:
+    n_names = Metric.objects.filter(run=run).count() + len(new)
+    if n_names > MAX_NAMES:
+        raise Invalid(
+            "metrics",
+            f"A run holds at most {MAX_NAMES:,} metric names, and this batch would make it "
+            f"{n_names:,}. Put what varies into steps or child runs, not into names.",
+        )
+    insert_rows(new)
+
+
+def _misfit_text(misfits: dict[str, str]) -> str:
+    shown = ", ".join(f"“{name}” ({kind})" for name, kind in list(misfits.items())[:5])
+    more = f" and {len(misfits) - 5} more" if len(misfits) > 5 else ""
+    return f"Dropped values whose kind differs from that of their metric: {shown}{more}."
+
+
+def merge_chunks(runs: Iterable[Run]) -> int:
+    """Merge what is still open in the metrics of finished runs; returns how many metrics."""
+    n = 0
+    for run in runs:
+        with transaction.atomic():
+            _lock(run)
+            metrics = list(Metric.objects.filter(run=run, n_open_chunks__gt=1))
+            chunks.append([(m, Series(m.name, m.kind, [], [], [])) for m in metrics], merge=True)
+            update_rows(metrics, ("n_open_chunks",))
+            n += len(metrics)
+    return n
