@@ -88,7 +88,10 @@ def _crash(request: HttpRequest, problem: Exception) -> HttpResponse:
 
 def add_handlers(api: NinjaAPI) -> None:
     """Teach `api` what each exception of the domain becomes."""
-    add = api.add_exception_handler
+
+    def add(kind: type[Exception], handler: Callable[[HttpRequest, Any], HttpResponse]) -> None:
+        api.add_exception_handler(kind, handler)
+
     for kind, status, code in (
         (BadRequest, 400, "bad_request"),
         (SuspiciousOperation, 400, "bad_request"),

@@ -12,7 +12,7 @@ View = Callable[..., HttpResponse]
 
 
 def with_error_shape(view: View) -> View:
-    """The view, with its 405 in JSON. Exempt from CSRF: a token is never sent by a browser alone."""
+    """The view with its 405 in JSON; exempt from CSRF, for no browser sends a token by itself."""
 
     @csrf_exempt
     @wraps(view)

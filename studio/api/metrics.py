@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.http import HttpRequest, JsonResponse
-from ninja import Path, Query, Router
+from ninja import Path, Router
+from ninja.params.functions import Query
 
 from studio import wire
 from studio.api.access import NotFound, actor_of, run_of

@@ -4,7 +4,8 @@ from typing import Any
 
 from django.db import transaction
 from django.http import HttpRequest, JsonResponse
-from ninja import Path, Query, Router
+from ninja import Path, Router
+from ninja.params.functions import Query
 
 from studio import wire
 from studio.accounts.permissions import Actor
@@ -50,7 +51,7 @@ def list_runs(
     parent: str = "",
     ancestor: str = "",
     children: bool = False,
-    type: str = "",  # noqa: A002  (the name of the query parameter)
+    type: str = "",
     order: str = "newest",
     cursor: str = "",
     limit: int = Limit,
@@ -123,7 +124,7 @@ def create_run(request: HttpRequest, workspace: Path[str]) -> Any:
 
 
 def _sent_before(request: HttpRequest, workspace: str, uid: str) -> Run:
-    """The run this person made with the same request earlier; raises UidTaken if it is another's."""
+    """The run this person made by the same request; raises UidTaken if it is another's."""
     run = visible_runs(request, workspace).filter(uid=uid).first()
     actor = actor_of(request)
     if run is None or actor.user is None or run.submitter_id != actor.user.pk:

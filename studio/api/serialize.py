@@ -1,6 +1,6 @@
 """Experiments, runs and what hangs on them as the JSON values of the contract."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -96,7 +96,7 @@ def _description(run: Run) -> Any:
     return run.description_row if hasattr(run, "description_row") else None
 
 
-def _pairs(rows: Sequence[Any]) -> dict[str, Any]:
+def _pairs(rows: Iterable[Any]) -> dict[str, Any]:
     return {row.key: row.value for row in sorted(rows, key=lambda row: row.key)}
 
 

@@ -26,7 +26,8 @@ def update_rows(rows: Sequence[Model], names: Sequence[str]) -> None:
     """UPDATE the named columns of each row by its id (1 query)."""
     if not rows:
         return
-    fields = [rows[0]._meta.get_field(name) for name in names]
+    by_name = {field.name: field for field in rows[0]._meta.concrete_fields}
+    fields = [by_name[name] for name in names]
     sets = ", ".join(f"{_quoted(field)} = %s" for field in fields)
     sql = f"UPDATE {_table(rows[0])} SET {sets} WHERE id = %s"  # noqa: S608
     _execute(sql, [[*(_value(row, field) for field in fields), row.pk] for row in rows])
@@ -45,7 +46,7 @@ def _table(row: Model) -> str:
 
 
 def _quoted(field: "Field[Any, Any]") -> str:
-    return connection.ops.quote_name(field.column)
+    return connection.ops.quote_name(field.column or field.name)
 
 
 def _value(row: Model, field: "Field[Any, Any]") -> Any:

@@ -49,13 +49,18 @@ def _let_go(run: Run) -> None:
 def fail_run(
     run: Run, *, by: Actor, error: Mapping[str, Any] | None = None, reason: str = ""
 ) -> Run:
-    """-> Failed. A Completed run becomes Failed only here: «Mark as failed»."""
+    """-> Failed; a Failed run stays as it is.
+
+    A Completed run becomes Failed only here: «Mark as failed».
+    """
     require_on(by, Permission.LOG_TO_RUN, run)
     reason = clean_text(reason, field="reason", most=MAX_REASON)
     details = clean_error(error or {}, reason)
     if _is_own_job(run, by):
         Run.objects.filter(pk=run.pk).update(error=details)
         run.error = details
+        return run
+    if run.status == Status.FAILED:
         return run
     if run.status == Status.COMPLETED:
         reason = reason or "Marked as failed"
