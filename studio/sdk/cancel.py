@@ -76,7 +76,11 @@ class Canceler:
         if self.closed or self.delivered or main is None:
             return
         self.delivered = True
-        raised = ctypes.py_object(RunCanceled)
+        known = self.exception()  # the interpreter makes the instance itself, without arguments
+        init = {
+            "__init__": lambda self: RunCanceled.__init__(self, known.by, known.reason, known.at)
+        }
+        raised = ctypes.py_object(type("RunCanceled", (RunCanceled,), init))
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(main), raised)
 
 

@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
 from typing import Any
 
 from studio.sdk.client import RETRIED, Client, retry_delay_s
@@ -52,6 +53,7 @@ class Outbox:
         self._channels: dict[Channel, None] = {}  # runs whose heartbeat or drops are told
         self._senders: dict[tuple[str, str, str], Channel] = {}  # whose requests are on disk
         self._spool = Spool()
+        self._orphans: Iterator[Request] = iter(())
         self._markers: list[threading.Event] = []
         self._attempt, self._retry_at_s = 0, 0.0
         self._full_since_s = 0.0
@@ -137,7 +139,7 @@ class Outbox:
     # --- the sender's side -----------------------------------------------------------------------
 
     def _run(self) -> None:
-        self._guarded(self._adopt_orphans)
+        self._orphans = self._send_orphans()
         while not self._exiting or self._queue or self._markers:
             if len(self._queue) < WAKE_RECORDS:
                 self._wake.wait(TURN_S)
@@ -158,6 +160,7 @@ class Outbox:
             self._deliver(channel, request)
         self._replay()
         self._beat()
+        self._spare_time()
         if not self._spool.n_records or self._only_spool:
             self._release()
 
@@ -285,8 +288,15 @@ class Outbox:
             self._warned.add(key)
             log.warning("studio: %s", text)
 
-    def _adopt_orphans(self) -> None:
-        """Send what dead processes left behind, in runs of the same studio and workspace."""
+    def _spare_time(self) -> None:
+        """Send what dead processes left behind, a second at a time."""
+        end_s = time.monotonic() + 1.0
+        while not self._exiting and not self._away() and time.monotonic() < end_s:
+            if next(self._orphans, None) is None:
+                return
+
+    def _send_orphans(self) -> Iterator[Request]:
+        """One request after another of dead processes, for runs of the same workspace."""
         if os.environ.get("STUDIO_RUN_ID"):
             return  # the token of a submitted run may not speak for other runs
         clients = {(c.client.url, c.client.workspace): c.client for c in self._channels}
@@ -295,6 +305,7 @@ class Outbox:
                 client = clients.get((request.url, request.workspace))
                 if client is None or not self._send(client, request, None):
                     break
+                yield request
             spool.close()
 
     # --- the ends --------------------------------------------------------------------------------

@@ -6,8 +6,7 @@ import os
 import subprocess
 import sys
 import textwrap
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -79,11 +78,3 @@ def training(studio: FakeStudio, tmp_path: Path) -> Training:
     folder = tmp_path / "project"
     folder.mkdir()
     return Training(studio, folder)
-
-
-def wait_until(condition: Callable[[], object], *, limit_s: float = 20.0) -> None:
-    """Poll until the condition holds; fail at the deadline."""
-    deadline = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.02)

@@ -12,8 +12,9 @@ import pytest
 from studio.sdk import Experiment
 from studio.sdk.outbox import OUTBOX
 from studio.sdk.spool import Request, Spool
-from tests.sdk.conftest import Training, wait_until
+from tests.sdk.conftest import Training
 from tests.sdk.fake_server import FakeStudio, Fault
+from tests.waiting import wait_until
 
 LOOP = """
     import time
@@ -201,7 +202,10 @@ def test_a_forked_child_logs_to_the_run_and_does_not_end_it(
 
 
 def test_a_refused_batch_is_put_aside_and_told_once(
-    experiment: Experiment, studio: FakeStudio, private_spool: Path, caplog: pytest.LogCaptureFixture
+    experiment: Experiment,
+    studio: FakeStudio,
+    private_spool: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     OUTBOX._warned.clear()
     with experiment.start_logging(snapshot_directory=None) as run:
