@@ -1,0 +1,62 @@
+// Times: relative ones move on, running durations tick, titles speak the reader's time zone.
+(() => {
+  const UNITS = [["d", 86400], ["h", 3600], ["m", 60]];
+  const absolute = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
+  const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+
+  function oneUnit(seconds) {
+    for (const [letter, size] of UNITS) {
+      if (seconds >= size) return `${Math.floor(seconds / size)} ${letter}`;
+    }
+    return `${Math.floor(seconds)} s`;
+  }
+
+  // The same words as studio/web/formats.py writes.
+  function ago(at) {
+    const past = (Date.now() - at) / 1000;
+    if (past < -5) return `in ${oneUnit(-past)}`;
+    if (past < 5) return "now";
+    return past < 30 * 86400 ? `${oneUnit(past)} ago` : day.format(at);
+  }
+
+  function duration(seconds) {
+    const whole = Math.max(0, Math.floor(seconds));
+    const steps = [...UNITS, ["s", 1]];
+    for (let i = 0; i < UNITS.length; i += 1) {
+      const [letter, size] = steps[i];
+      if (whole < size) continue;
+      const [small, smallSize] = steps[i + 1];
+      const rest = Math.floor((whole % size) / smallSize);
+      return `${Math.floor(whole / size)} ${letter}${rest ? ` ${rest} ${small}` : ""}`;
+    }
+    return `${whole} s`;
+  }
+
+  function write(element, text) {
+    // Writing the same text again would drop what the reader has selected.
+    if (element.textContent !== text) element.textContent = text;
+  }
+
+  function tick() {
+    if (document.hidden) return;
+    for (const element of document.querySelectorAll("time[data-ago]")) {
+      write(element, ago(new Date(element.dateTime)));
+    }
+    for (const element of document.querySelectorAll("time[data-ticks-since]")) {
+      write(element, duration((Date.now() - new Date(element.dataset.ticksSince)) / 1000));
+    }
+  }
+
+  function localise(root) {
+    for (const element of root.querySelectorAll("time[data-ago]:not([data-local])")) {
+      element.title = absolute.format(new Date(element.dateTime));
+      element.dataset.local = "";
+    }
+    tick();
+  }
+
+  localise(document);
+  document.addEventListener("htmx:load", (event) => localise(event.target.parentElement ?? document));
+  document.addEventListener("visibilitychange", tick);
+  setInterval(tick, 1000);
+})();
