@@ -10,6 +10,7 @@ from django.templatetags.static import static
 from django.urls import reverse
 from markupsafe import Markup
 
+from studio.runs.models import Description
 from studio.web import formats
 
 
@@ -40,6 +41,11 @@ def icon(name: str, size: int = 16) -> Markup:
     return Markup(drawing)  # noqa: S704
 
 
+def cleaned_html(description: Description) -> Markup:
+    """A stored description for the page, unescaped: `runs.markdown` cleaned it when it was saved."""
+    return Markup(description.html)  # noqa: S704
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "number": formats.number,
     "count": formats.count,
@@ -50,4 +56,5 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "absolute": formats.absolute,
     "ago": formats.ago,
     "iso_duration": formats.iso_duration,
+    "cleaned_html": cleaned_html,
 }
