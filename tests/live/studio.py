@@ -1,0 +1,154 @@
+"""A real studio for tests: `manage.py up` in a folder of its own, on a port of its own."""
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.waiting import wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+PASSWORD = "correct horse battery staple"  # noqa: S105
+TERMINAL = {"Completed", "Failed", "Canceled"}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Studio:
+    """Started by `start`, used through the SDK (`workspace`), stopped by `stop`."""
+
+    def __init__(self, folder: Path, **environment: str) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.marker = secrets.token_hex(8)
+        # The tests' own settings must not leak into a studio that stands for a user's machine.
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("STUDIO_")}
+        inherited.pop("DATABASE_URL", None)
+        self.env = {
+            **inherited,
+            "STUDIO_HOME": str(folder / "home"),
+            "STUDIO_ADMIN_PASSWORD": PASSWORD,
+            "STUDIO_GRACE_S": "3",
+            "STUDIO_WORKER_BEAT_S": "1",
+            "PORT": str(self.port),
+            "TEST_MARKER": self.marker,
+            **environment,
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+        self.log = folder / "up.log"
+
+    def start(self) -> "Studio":
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, str(ROOT / "manage.py"), "up", "--concurrency", "2"],
+                cwd=self.folder,
+                env=self.env,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        wait_until(self.is_greeting, 90, "the studio to greet")
+        return self
+
+    def is_greeting(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, self.log.read_text()
+        return "Ctrl-C stops it" in self.log.read_text()
+
+    def stop(self) -> int:
+        """Ctrl-C; returns the exit code."""
+        if self.process is None:
+            return 0
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        return self.process.wait(40)
+
+    def manage(self, *arguments: str) -> str:
+        """The output of a management command against this studio."""
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "manage.py"), *arguments],
+            cwd=self.folder,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        return done.stdout.strip()
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return json.loads((self.folder / ".studio" / "config.json").read_text())
+
+    @property
+    def workspace(self) -> Any:
+        from studio.sdk import Workspace
+
+        return Workspace.from_config(str(self.folder))
+
+    def child(self, name: str) -> psutil.Process:
+        """The process of `manage.py web` or `manage.py worker`."""
+        assert self.process is not None
+
+        def find() -> psutil.Process | None:
+            for process in psutil.Process(self.process.pid).children():
+                words = process.cmdline()
+                if name in words or (name == "web" and any("gunicorn" in w for w in words)):
+                    return process
+            return None
+
+        return wait_until(find, 30, f"a process {name}")
+
+    def marked(self) -> list[psutil.Process]:
+        """Every living process that descends from this studio: the marker is in its environment."""
+        return [process for process in psutil.process_iter() if self._is_marked(process)]
+
+    def _is_marked(self, process: psutil.Process) -> bool:
+        try:
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return False
+            return process.environ().get("TEST_MARKER") == self.marker
+        except psutil.Error:
+            return False
+
+    def processes_of(self, run_id: str) -> list[psutil.Process]:
+        """The living processes of one submitted run."""
+        found = []
+        for process in self.marked():
+            try:
+                if process.environ().get("STUDIO_RUN_ID") == run_id:
+                    found.append(process)
+            except psutil.Error:
+                continue
+        return found
+
+
+def write_script(folder: Path, text: str, name: str = "train.py") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(text)
+    return folder
+
+
+def status_of(run: Any, *wanted: str, timeout_s: float = 30) -> str:
+    """Wait until the run has one of the statuses (any terminal one by default)."""
+    goal = set(wanted) or TERMINAL
+
+    def check() -> str | None:
+        status = run.get_status()
+        assert status in goal or status not in TERMINAL, f"ended as {status}, not {goal}"
+        return status if status in goal else None
+
+    return wait_until(check, timeout_s, f"status {goal}", every_s=0.1)
