@@ -1,28 +1,28 @@
 """The outbox: one bounded queue and one sender thread per process, between training and studio.
 
 `put` never waits for the network and never raises. The sender packs records into batches whose
-ids are fixed before the first send, posts them, and keeps them on disk (see spool.py) while the
-studio is away. What cannot be kept is counted and reported with the heartbeat. A forked child
-starts with an empty queue, its own thread and its own spool.
+ids are fixed before the first send and hands them to the line to their studio (delivery.py), which
+keeps them on disk while the studio is away. What cannot be kept is counted and reported with the
+heartbeat. A forked child starts with an empty queue, its own thread and its own spool.
 """
 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import logging
 import os
+import queue
 import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
 
-from studio.sdk.client import RETRIED, Client, retry_delay_s
-from studio.sdk.errors import service_error
+from studio.sdk.delivery import Line
 from studio.sdk.records import BEAT_S, Channel, Marker, Point, Record, pack, weight
-from studio.sdk.spool import Request, Spool, orphans
+from studio.sdk.spool import Request, orphans
 
 log = logging.getLogger("studio.sdk")
 
@@ -32,7 +32,7 @@ TURN_S = 0.5
 TURN_RECORDS = 40_000
 WAKE_RECORDS = 5_000
 FULL_S = 5.0  # how long put may wait for room before it drops
-SEND_S = 10.0
+SPARE_S = 1.0
 EXIT_FLUSH_S, EXIT_DRAIN_S = 14.0, 16.0  # together the 30 s that an exit may take
 
 
@@ -41,47 +41,42 @@ class Outbox:
 
     def __init__(self) -> None:
         self._queue: deque[Record] = deque()
-        self._heavy = 0
         self._reset()
 
     def _reset(self) -> None:
         self._queue.clear()
         self._heavy = 0
-        self._lock = threading.Lock()
-        self._wake = threading.Event()
+        # Reentrant parts only: an on_cancel hook may log from a signal handler.
+        self._lock = threading.RLock()
+        self._nudges: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._nudged = False
         self._thread: threading.Thread | None = None
         self._channels: dict[Channel, None] = {}  # runs whose heartbeat or drops are told
-        self._senders: dict[tuple[str, str, str], Channel] = {}  # whose requests are on disk
-        self._spool = Spool()
+        self._lines: dict[str, Line] = {}
         self._orphans: Iterator[Request] = iter(())
         self._markers: list[threading.Event] = []
-        self._attempt, self._retry_at_s = 0, 0.0
         self._full_since_s = 0.0
+        self._exiting = False
         self._warned: set[str] = set()
-        self._exiting = self._only_spool = False
 
     # --- the training's side ---------------------------------------------------------------------
 
     def put(self, record: Record) -> None:
         """Queue a plain record; a full queue is waited for up to 5 s, then the record is dropped
         and counted."""
-        queue = self._queue
-        if len(queue) >= MOST_RECORDS and not self._room():
-            if record.channel is not None:
-                record.channel.n_dropped += 1
-            return
-        queue.append(record)
+        waiting = self._queue
+        if len(waiting) >= MOST_RECORDS and not self._room():
+            return self._drop(record)
+        waiting.append(record)
         if self._thread is None:
             self._start()
-        if len(queue) > WAKE_RECORDS and not self._wake.is_set():
-            self._wake.set()
+        if len(waiting) > WAKE_RECORDS:
+            self._nudge()
 
     def put_heavy(self, record: Record, size: int) -> None:
         """Queue a record that counts for `size` plain points."""
         if self._heavy + size > MOST_WEIGHT and not self._room():
-            if record.channel is not None:
-                record.channel.n_dropped += 1
-            return
+            return self._drop(record)
         with self._lock:
             self._heavy += size
         self.put(record)
@@ -103,26 +98,35 @@ class Outbox:
             return not self._queue
         done = threading.Event()
         self._queue.append(Marker(None, done))
-        self._wake.set()
+        self._nudge()
         return done.wait(timeout_s)
 
-    @property
-    def n_spooled(self) -> int:
-        """Requests that wait on disk."""
-        return self._spool.n_records
+    def _drop(self, record: Record) -> None:
+        if record.channel is not None:
+            self.count_dropped(record.channel, 1)
+
+    def count_dropped(self, channel: Channel, n: int) -> None:
+        """Remember lost points; the next heartbeat tells them."""
+        channel.n_dropped += n
+        self._channels.setdefault(channel, None)
 
     def _room(self) -> bool:
         """Wait for the sender to make room: briefly, and not again while it makes no progress."""
         if self._thread is None or self._thread is threading.current_thread():
             return False
         since_s = self._full_since_s = self._full_since_s or time.monotonic()
-        self._wake.set()
+        self._nudge()
         while time.monotonic() < since_s + FULL_S:
             if len(self._queue) < MOST_RECORDS and self._heavy < MOST_WEIGHT:
                 self._full_since_s = 0.0
                 return True
             time.sleep(0.002)
         return False
+
+    def _nudge(self) -> None:
+        if not self._nudged:
+            self._nudged = True
+            self._nudges.put(None)
 
     def _start(self) -> None:
         with self._lock:
@@ -142,32 +146,38 @@ class Outbox:
         self._orphans = self._send_orphans()
         while not self._exiting or self._queue or self._markers:
             if len(self._queue) < WAKE_RECORDS:
-                self._wake.wait(TURN_S)
-            self._wake.clear()
+                with contextlib.suppress(queue.Empty):
+                    self._nudges.get(timeout=TURN_S)
+            self._nudged = False
             self._guarded(self._turn)
 
-    def _guarded(self, work: Any) -> None:
+    def _guarded(self, work: Callable[[], None]) -> None:
         """Training must not notice a defect here: it is told once, the thread goes on."""
         try:
             work()
         except Exception as problem:
-            self._warn(f"sender:{type(problem).__name__}", f"sender: {problem!r}")
+            if repr(problem) not in self._warned:
+                self._warned.add(repr(problem))
+                log.exception("studio: the sender failed")
 
     def _turn(self) -> None:
         records = self._drain()
         self._markers += [record.done for record in records if type(record) is Marker]
         for channel, request in pack(records):
-            self._deliver(channel, request)
-        self._replay()
+            self._line(channel).deliver(channel, request)
+        for line in self._lines.values():
+            line.replay()
         self._beat()
         self._spare_time()
-        if not self._spool.n_records or self._only_spool:
-            self._release()
+        if all(line.only_spool or not line.spool.n_records for line in self._lines.values()):
+            waiting, self._markers = self._markers, []
+            for done in waiting:
+                done.set()
 
     def _drain(self) -> list[Record]:
-        queue, records, heavy = self._queue, [], 0
-        for _ in range(min(len(queue), TURN_RECORDS)):
-            record = queue.popleft()
+        waiting, records, heavy = self._queue, [], 0
+        for _ in range(min(len(waiting), TURN_RECORDS)):
+            record = waiting.popleft()
             records.append(record)
             heavy += record_weight(record)
         if heavy:
@@ -176,122 +186,32 @@ class Outbox:
         self._full_since_s = 0.0
         return records
 
-    def _deliver(self, channel: Channel, request: Request) -> None:
-        """Send now when the way is free, else keep it on disk behind what waits there."""
-        if channel.gone:
-            return
-        if (
-            self._spool.n_records
-            or self._away()
-            or not self._send(channel.client, request, channel)
-        ):
-            self._keep(channel, request)
-
-    def _away(self) -> bool:
-        return self._only_spool or time.monotonic() < self._retry_at_s
-
-    def _keep(self, channel: Channel, request: Request) -> None:
-        try:
-            self._spool.append(request)
-            self._senders[request.url, request.workspace, channel.uid] = channel
-        except OSError as problem:
-            self._count_dropped(channel, request)
-            self._warn("spool", f"the studio is away and the disk refuses ({problem}): dropping")
-
-    def _replay(self) -> None:
-        if not self._spool.n_records or self._away():
-            return
-        for request in self._spool.pending():
-            key = (request.url, request.workspace, _uid_in(request.path))
-            channel = self._senders.get(key)
-            if channel is None or channel.gone:
-                continue
-            if not self._send(channel.client, request, channel):
-                return
-
-    def _send(self, client: Client, request: Request, channel: Channel | None) -> bool:
-        """One try. True: done with it (stored, or refused for good); False: try again later."""
-        try:
-            answer = client.send(request.method, request.path, body=request.body, read_s=SEND_S)
-        except OSError as problem:
-            return self._failed(f"no answer from {client.url}: {problem}", None)
-        if answer.status < 400:
-            self._attempt = 0
-            if channel is not None:
-                self._answered(channel, _json(answer.data))
-            return True
-        error = service_error(answer.status, _json(answer.data))
-        if error.code == "log_gap" and channel is not None:
-            return self._mend_gap(channel, request, int(error.extra.get("size", 0)))
-        if answer.status in RETRIED or answer.status == 401:
-            return self._failed(str(error), answer.headers.get("Retry-After"))
-        self._refused(request, channel, f"{answer.status} {error}")
-        if channel is not None and answer.status in (404, 410):
-            channel.gone = True
-        return True
-
-    def _failed(self, why: str, retry_after: str | None) -> bool:
-        self._retry_at_s = time.monotonic() + retry_delay_s(self._attempt, retry_after)
-        self._attempt += 1
-        self._warn("away", f"{why}; records are kept on disk and sent later")
-        if self._exiting:
-            self._only_spool = True
-        return False
-
-    def _mend_gap(self, channel: Channel, request: Request, size: int) -> bool:
-        """The studio lost the end of a log: go on where it ends."""
-        path = request.path.partition("?offset=")[0]
-        moved = channel.request(f"{path}?offset={size}", request.body)
-        channel.log_sizes[path.partition("/logs/")[2]] = size + len(request.body)
-        return self._send(channel.client, moved, None)
-
-    def _refused(self, request: Request, channel: Channel | None, why: str) -> None:
-        """Never retried: kept in a dead-letter file for a person to look at."""
-        self._warn(f"refused:{why[:40]}", f"the studio refused {request.path}: {why}")
-        if channel is not None:
-            self._count_dropped(channel, request)
-        dead_letter(request, why)
-
-    def _count_dropped(self, channel: Channel, request: Request) -> None:
-        channel.n_dropped += max(1, request.n_points)
-        self._channels.setdefault(channel, None)
-
-    def _answered(self, channel: Channel, answer: Any) -> None:
-        channel.answered_at_s = time.monotonic()
-        cancel = answer.get("cancel") if isinstance(answer, dict) else None
-        if isinstance(cancel, dict) and channel.on_cancel is not None:
-            notify, channel.on_cancel = channel.on_cancel, None
-            notify(cancel)
+    def _line(self, channel: Channel) -> Line:
+        url = channel.client.url
+        if url not in self._lines:
+            self._lines[url] = Line(url, self.count_dropped)
+            self._lines[url].exiting = self._exiting
+        return self._lines[url]
 
     def _beat(self) -> None:
         """Heartbeats of runs that had no answer for 20 s, or that have drops to tell."""
         for channel in list(self._channels):
+            line = self._line(channel)
             silent_s = time.monotonic() - channel.answered_at_s
             news = channel.n_dropped > channel.n_dropped_told
             due = channel.beats and silent_s >= BEAT_S
-            if channel.gone or self._away() or not (due or (news and silent_s > 1.0)):
+            if channel.gone or line.away() or not (due or (news and silent_s > 1.0)):
                 continue
             n_dropped = channel.n_dropped
             body = json.dumps({"n_dropped": n_dropped} if n_dropped else {}).encode()
-            if self._send(
-                channel.client, channel.request(channel.path("heartbeat"), body), channel
-            ):
+            request = channel.request(channel.path("heartbeat"), body)
+            if line.send(channel.client, request, channel):
                 channel.n_dropped_told = max(n_dropped, channel.n_dropped_told)
-
-    def _release(self) -> None:
-        waiting, self._markers = self._markers, []
-        for done in waiting:
-            done.set()
-
-    def _warn(self, key: str, text: str) -> None:
-        if key not in self._warned:
-            self._warned.add(key)
-            log.warning("studio: %s", text)
 
     def _spare_time(self) -> None:
         """Send what dead processes left behind, a second at a time."""
-        end_s = time.monotonic() + 1.0
-        while not self._exiting and not self._away() and time.monotonic() < end_s:
+        end_s = time.monotonic() + SPARE_S
+        while not self._exiting and time.monotonic() < end_s:
             if next(self._orphans, None) is None:
                 return
 
@@ -299,11 +219,11 @@ class Outbox:
         """One request after another of dead processes, for runs of the same workspace."""
         if os.environ.get("STUDIO_RUN_ID"):
             return  # the token of a submitted run may not speak for other runs
-        clients = {(c.client.url, c.client.workspace): c.client for c in self._channels}
+        channels = {(c.client.url, c.client.workspace): c for c in self._channels}
         for spool in orphans():
             for request in spool.pending():
-                client = clients.get((request.url, request.workspace))
-                if client is None or not self._send(client, request, None):
+                channel = channels.get((request.url, request.workspace))
+                if channel is None or not self._line(channel).send(channel.client, request, None):
                     break
                 yield request
             spool.close()
@@ -312,26 +232,32 @@ class Outbox:
 
     def close(self) -> None:
         """Send everything, at most 14 s; keep the rest on disk, at most 16 s more."""
+        self._exiting = True
+        for line in list(self._lines.values()):
+            line.exiting = True
+            line.try_now()
         if self._thread is not None:
-            self._exiting, self._retry_at_s = True, 0.0
             self.flush(EXIT_FLUSH_S)
-            self._only_spool = True
-            self._wake.set()
+            for line in list(self._lines.values()):
+                line.only_spool = True
+            self._nudge()
             self._thread.join(EXIT_DRAIN_S)
         if self._queue and (self._thread is None or not self._thread.is_alive()):
-            self._only_spool = True
             self._guarded(self._turn)
-        if self._spool.n_records:
-            text = "%d requests wait in %s; `studio sync` sends them"
-            log.warning("studio: " + text, self._spool.n_records, self._spool.path)
-        self._spool.close()
-        self._thread, self._exiting, self._only_spool = None, False, False
+        for line in self._lines.values():
+            if line.spool.n_records:
+                text = "%d requests wait in %s; `studio sync` sends them"
+                log.warning("studio: " + text, line.spool.n_records, line.spool.path)
+            line.spool.close()
+            line.exiting = line.only_spool = False
+        self._thread, self._exiting = None, False
 
     def after_fork(self) -> None:
         """In the child: forget the parent's records, thread and spool."""
         for channel in self._channels:
             channel.beats = False
-        self._spool.abandon()
+        for line in self._lines.values():
+            line.spool.abandon()
         self._reset()
 
 
@@ -341,28 +267,6 @@ def record_weight(record: Record) -> int:
         return 0 if record.kind == "scalar" else weight(record.value)
     data = getattr(record, "data", None) or getattr(getattr(record, "request", None), "body", b"")
     return 1 + len(data) // 50 if data else 0
-
-
-def dead_letter(request: Request, why: str) -> None:
-    """Append a refused request to `<pid>.dead` in the spool folder."""
-    from studio.sdk.spool import folder
-
-    try:
-        with (folder() / f"{os.getpid()}.dead").open("ab") as file:
-            file.write(json.dumps({"why": why}).encode() + b"\n" + request.pack() + b"\n")
-    except OSError as problem:
-        log.warning("studio: a refused request could not be kept: %s", problem)
-
-
-def _uid_in(path: str) -> str:
-    return path.split("/")[2] if path.startswith("/runs/") else ""
-
-
-def _json(data: bytes) -> Any:
-    try:
-        return json.loads(data)
-    except ValueError:
-        return None
 
 
 def _flush_at_exit_of_multiprocessing() -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 from studio.sdk.client import RETRIED, Client
+from studio.sdk.delivery import dead_letter, parsed
 from studio.sdk.errors import ConnectionFailedException, service_error
-from studio.sdk.outbox import dead_letter
 from studio.sdk.spool import orphans
 
 
@@ -35,9 +34,9 @@ def sync(client: Client) -> SyncReport:
                     break
                 answer = client.send(request.method, request.path, body=request.body)
                 if answer.status in RETRIED or answer.status in (401, 403):
-                    raise service_error(answer.status, _json(answer.data))
+                    raise service_error(answer.status, parsed(answer.data))
                 if answer.status >= 400:
-                    dead_letter(request, str(service_error(answer.status, _json(answer.data))))
+                    dead_letter(request, str(service_error(answer.status, parsed(answer.data))))
                     report.n_refused += 1
                 else:
                     report.n_sent += 1
@@ -48,10 +47,3 @@ def sync(client: Client) -> SyncReport:
             report.n_left += spool.n_records
             spool.close()
     return report
-
-
-def _json(data: bytes) -> object:
-    try:
-        return json.loads(data)
-    except ValueError:
-        return None

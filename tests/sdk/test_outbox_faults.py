@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from studio.sdk import Experiment
-from studio.sdk.outbox import OUTBOX
 from studio.sdk.spool import Request, Spool
 from tests.sdk.conftest import Training
 from tests.sdk.fake_server import FakeStudio, Fault
@@ -207,7 +206,6 @@ def test_a_refused_batch_is_put_aside_and_told_once(
     private_spool: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    OUTBOX._warned.clear()
     with experiment.start_logging(snapshot_directory=None) as run:
         studio.faults = [Fault("422")]
         run.log("x", 1)

@@ -82,7 +82,7 @@ def test_a_folder_over_the_limit_names_its_biggest_paths(tmp_path: Path) -> None
     (tmp_path / "data" / "big.bin").write_bytes(b"0" * 3_000_000)
     with pytest.raises(SnapshotException, match=r"Biggest: data/ \(3.0 MB, 1 files\)"):
         snapshots.collect(tmp_path, Limits(n_bytes=1_000_000))
-    with pytest.raises(SnapshotException, match="at most 300.0 MB and 1 files"):
+    with pytest.raises(SnapshotException, match=r"at most 300\.0 MB and 1 files"):
         snapshots.collect(tmp_path, Limits(n_files=1))
 
 

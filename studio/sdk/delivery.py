@@ -1,0 +1,150 @@
+"""Delivering requests to one studio: send now, or keep on disk and replay in order.
+
+Used by the sender thread only.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+from studio.sdk.client import RETRIED, Client, retry_delay_s
+from studio.sdk.errors import service_error
+from studio.sdk.records import Channel
+from studio.sdk.spool import Request, Spool, folder
+
+log = logging.getLogger("studio.sdk")
+
+SEND_S = 10.0
+Count = Callable[[Channel, int], None]
+
+
+class Line:
+    """The way to one studio: open, or closed until the next try.
+
+    `count_dropped(channel, n)` is called for points that could not be kept.
+    """
+
+    def __init__(self, url: str, count_dropped: Count) -> None:
+        self.url = url
+        self.spool = Spool()
+        self.exiting = self.only_spool = False
+        self._count_dropped = count_dropped
+        self._senders: dict[str, Channel] = {}  # by run id: whose requests are on disk
+        self._attempt, self._retry_at_s = 0, 0.0
+        self._warned: set[str] = set()
+
+    def away(self) -> bool:
+        """Whether the studio was away a moment ago and the next try is not due."""
+        return self.only_spool or time.monotonic() < self._retry_at_s
+
+    def try_now(self) -> None:
+        """Forget the waiting time: somebody waits for the answer."""
+        self._retry_at_s = 0.0
+
+    def deliver(self, channel: Channel, request: Request) -> None:
+        """Send now when the way is free, else keep it on disk behind what waits there."""
+        if channel.gone:
+            return
+        waits = self.spool.n_records > 0 or self.away()
+        if waits or not self.send(channel.client, request, channel):
+            self._keep(channel, request)
+
+    def replay(self) -> None:
+        """Send what is on disk, in order, until done or away."""
+        if not self.spool.n_records or self.away():
+            return
+        for request in self.spool.pending():
+            channel = self._senders.get(_uid_in(request.path))
+            if channel is None or channel.gone:
+                continue
+            if not self.send(channel.client, request, channel):
+                return
+
+    def send(self, client: Client, request: Request, channel: Channel | None) -> bool:
+        """One try. True: done with it (stored, or refused for good); False: try again later."""
+        try:
+            answer = client.send(request.method, request.path, body=request.body, read_s=SEND_S)
+        except OSError as problem:
+            return self._failed(f"no answer from {self.url}: {problem}", None)
+        if answer.status < 400:
+            self._attempt = 0
+            if channel is not None:
+                _answered(channel, parsed(answer.data))
+            return True
+        error = service_error(answer.status, parsed(answer.data))
+        if error.code == "log_gap" and channel is not None:
+            return self._mend_gap(channel, request, int(error.extra.get("size", 0)))
+        if answer.status in RETRIED or answer.status == 401:
+            return self._failed(str(error), answer.headers.get("Retry-After"))
+        self._refused(request, channel, f"{answer.status} {error}")
+        if channel is not None and answer.status in (404, 410):
+            channel.gone = True
+        return True
+
+    def _keep(self, channel: Channel, request: Request) -> None:
+        try:
+            self.spool.append(request)
+            self._senders[channel.uid] = channel
+        except OSError as problem:
+            self._count_dropped(channel, max(1, request.n_points))
+            self._warn("spool", f"the studio is away and the disk refuses ({problem}): dropping")
+
+    def _failed(self, why: str, retry_after: str | None) -> bool:
+        self._retry_at_s = time.monotonic() + retry_delay_s(self._attempt, retry_after)
+        self._attempt += 1
+        self._warn("away", f"{why}; records are kept on disk and sent later")
+        self.only_spool = self.exiting
+        return False
+
+    def _mend_gap(self, channel: Channel, request: Request, size: int) -> bool:
+        """The studio lost the end of a log: go on where it ends."""
+        path = request.path.partition("?offset=")[0]
+        moved = channel.request(f"{path}?offset={size}", request.body)
+        channel.log_sizes[path.partition("/logs/")[2]] = size + len(request.body)
+        return self.send(channel.client, moved, None)
+
+    def _refused(self, request: Request, channel: Channel | None, why: str) -> None:
+        """Never retried: kept in a dead-letter file for a person to look at."""
+        self._warn(f"refused:{why[:40]}", f"the studio refused {request.path}: {why}")
+        if channel is not None:
+            self._count_dropped(channel, max(1, request.n_points))
+        dead_letter(request, why)
+
+    def _warn(self, key: str, text: str) -> None:
+        if key not in self._warned:
+            self._warned.add(key)
+            log.warning("studio: %s", text)
+
+
+def _answered(channel: Channel, answer: Any) -> None:
+    channel.answered_at_s = time.monotonic()
+    cancel = answer.get("cancel") if isinstance(answer, dict) else None
+    if isinstance(cancel, dict) and channel.on_cancel is not None:
+        notify, channel.on_cancel = channel.on_cancel, None
+        notify(cancel)
+
+
+def dead_letter(request: Request, why: str) -> None:
+    """Append a refused request to `<pid>.dead` in the spool folder."""
+    try:
+        with (folder() / f"{os.getpid()}.dead").open("ab") as file:
+            file.write(json.dumps({"why": why}).encode() + b"\n" + request.pack() + b"\n")
+    except OSError as problem:
+        log.warning("studio: a refused request could not be kept: %s", problem)
+
+
+def parsed(data: bytes) -> Any:
+    """The JSON in an answer, or None."""
+    try:
+        return json.loads(data)
+    except ValueError:
+        return None
+
+
+def _uid_in(path: str) -> str:
+    return path.split("/")[2] if path.startswith("/runs/") else ""
