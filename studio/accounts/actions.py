@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from studio.accounts.models import (
@@ -51,12 +51,39 @@ def find_token(secret: str, *, now: datetime | None = None) -> ApiToken | None:
     `last_used_at` is kept to the minute, so that a busy client does not write on each request.
     """
     now = now or timezone.now()
-    token = ApiToken.objects.select_related("user").filter(digest=digest_of(secret)).first()
+    token = _token_of(digest_of(secret))
     if token is None or not token.is_live(now) or not token.user.is_active:
         return None
     if token.last_used_at is None or (now - token.last_used_at).total_seconds() > 60:
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
     return token
+
+
+# Written out because every request of a program passes here: building and compiling the same query
+# with the ORM costs 0.3 ms each time. Other columns of the user are loaded when asked for.
+TOKEN_AND_USER = """
+SELECT t.*, u.username, u.is_active AS user_is_active, u.is_superuser AS user_is_superuser
+FROM accounts_apitoken t JOIN accounts_user u ON u.id = t.user_id
+WHERE t.digest = %s
+"""
+
+
+def _token_of(digest: str) -> ApiToken | None:
+    for token in ApiToken.objects.raw(TOKEN_AND_USER, [digest]):
+        facts = vars(token)
+        token.user = User.from_db(
+            connection.alias,
+            # In the order of the model's columns: `from_db` goes by that, not by these names.
+            ["id", "is_superuser", "username", "is_active"],
+            [
+                token.user_id,
+                bool(facts["user_is_superuser"]),
+                facts["username"],
+                bool(facts["user_is_active"]),
+            ],
+        )
+        return token
+    return None
 
 
 def revoke_run_tokens(run_uid: str, workspace: Workspace) -> int:

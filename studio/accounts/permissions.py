@@ -64,6 +64,7 @@ class Actor:
     """Who asks: a person, a program with a token, or the studio itself.
 
     `name` is what histories show. `run_uid` limits a run's own token to that run's tree.
+    `seen_role` is (workspace id, role) when this very request has read it already.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Actor:
     scope: str = Scope.WRITE
     workspace_id: int | None = None
     run_uid: str = ""
+    seen_role: tuple[int, str] | None = None
 
     @property
     def is_system(self) -> bool:
@@ -113,7 +115,10 @@ def permissions_of(actor: Actor, workspace: Workspace) -> frozenset[Permission]:
         return frozenset(Permission)
     if actor.workspace_id not in (None, workspace.pk) or not actor.user.is_active:
         return frozenset()
-    role = role_in(actor.user, workspace)
+    if actor.seen_role and actor.seen_role[0] == workspace.pk:
+        role: str | None = actor.seen_role[1]
+    else:
+        role = role_in(actor.user, workspace)
     if role is None:
         return frozenset()
     granted = ROLES[role]

@@ -1,5 +1,8 @@
 """Who asks, and what they may look at. Outsiders and unknown names get the same 404."""
 
+from dataclasses import replace
+
+from django.db import connection
 from django.http import HttpRequest
 from ninja.security import HttpBearer
 
@@ -53,12 +56,46 @@ def visible_runs(request: HttpRequest, workspace: str) -> RunQuerySet:
 
 
 def run_of(request: HttpRequest, workspace: str, uid: str) -> Run:
-    """The run with its workspace, parent and job (1 query)."""
-    runs = visible_runs(request, workspace).select_related("workspace", "parent", "job")
-    run = runs.filter(uid=uid).first()
+    """The run with its workspace (1 query)."""
+    runs = visible_runs(request, workspace).select_related("workspace")
+    run = runs.filter(uid=uid).order_by().first()
     if run is None:
-        raise NotFound(f"There is no run “{uid[:80]}” in “{workspace[:80]}” that you can see.")
+        raise no_such_run(workspace, uid)
     return run
+
+
+# Written out because every batch of points passes here: built by the ORM it takes ten times longer
+# (0.7 ms) than it runs. Columns not named are loaded when somebody asks for them.
+RUN_AND_ROLE = """
+SELECT r.id, r.uid, r.workspace_id, r.parent_id, r.status, r.last_beat_at,
+       w.name AS workspace_name, m.role AS role
+FROM runs_run r
+JOIN accounts_workspace w ON w.id = r.workspace_id
+LEFT JOIN accounts_membership m ON m.workspace_id = w.id AND m.user_id = %s
+WHERE w.name = %s AND r.uid = %s AND r.deleted_at IS NULL
+"""
+
+
+def run_to_log_to(request: HttpRequest, workspace: str, uid: str) -> tuple[Run, Actor]:
+    """As `run_of`, with the actor who knows its role there: 1 query for both."""
+    actor = actor_of(request)
+    user = actor.user
+    for run in Run.objects.raw(RUN_AND_ROLE, [user.pk if user else None, workspace, uid]):
+        facts = vars(run)
+        run.workspace = Workspace.from_db(
+            connection.alias, ["id", "name"], [run.workspace_id, facts["workspace_name"]]
+        )
+        if actor.workspace_id not in (None, run.workspace_id):
+            break
+        if facts["role"]:
+            return run, replace(actor, seen_role=(run.workspace_id, facts["role"]))
+        if user is None or user.is_superuser:
+            return run, actor
+    raise no_such_run(workspace, uid)
+
+
+def no_such_run(workspace: str, uid: str) -> NotFound:
+    return NotFound(f"There is no run “{uid[:80]}” in “{workspace[:80]}” that you can see.")
 
 
 def experiment_of(workspace: Workspace, name: str) -> Experiment:

@@ -7,7 +7,7 @@ from ninja import Path, Router
 from ninja.params.functions import Query
 
 from studio import wire
-from studio.api.access import NotFound, actor_of, run_of
+from studio.api.access import NotFound, run_of, run_to_log_to
 from studio.api.body import documented, read_body
 from studio.api.paging import page
 from studio.api.runs import Limit
@@ -27,10 +27,10 @@ MAX_POINTS = 100_000
 )
 def post_batch(request: HttpRequest, workspace: Path[str], uid: str) -> Any:
     """Store points; the same batch id sent again is answered and stored once."""
-    run = run_of(request, workspace, uid)
+    run, actor = run_to_log_to(request, workspace, uid)
     # The hot path: plain dataclasses, no pydantic between the bytes and the chunk.
     batch = read_body(request, wire.Batch)
-    accepted = record_batch(run, batch, by=actor_of(request))
+    accepted = record_batch(run, batch, by=actor)
     answer = {"accepted": accepted.n_points, "duplicate": accepted.duplicate}
     return JsonResponse(answer | beat_dict(run))
 

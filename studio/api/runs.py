@@ -10,9 +10,9 @@ from ninja.params.functions import Query
 from studio import wire
 from studio.accounts.permissions import Actor
 from studio.api.access import (
-    NotFound,
     actor_of,
     experiment_of,
+    no_such_run,
     run_of,
     visible_runs,
     workspace_of,
@@ -165,7 +165,7 @@ def get_run(request: HttpRequest, workspace: Path[str], uid: str) -> Any:
     runs = with_parts(visible_runs(request, workspace), user=actor_of(request).user)
     run = runs.filter(uid=uid).first()
     if run is None:
-        raise NotFound(f"There is no run “{uid[:80]}” in “{workspace[:80]}” that you can see.")
+        raise no_such_run(workspace, uid)
     return JsonResponse(run_dict(run))
 
 

@@ -1,10 +1,12 @@
 """Storing metric points: one transaction a batch, the same number of queries for any batch."""
 
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from studio.accounts.permissions import Actor, Permission
@@ -42,7 +44,7 @@ def record_batch(run: Run, batch: BatchMessage, *, by: Actor) -> Accepted:
     """
     require_on(by, Permission.LOG_TO_RUN, run)
     try:
-        with transaction.atomic():
+        with _turn(), transaction.atomic():
             _lock(run)
             Batch.objects.bulk_create([Batch(run=run, batch_id=batch.batch)])
             _store(run, batch)
@@ -55,20 +57,43 @@ def record_batch(run: Run, batch: BatchMessage, *, by: Actor) -> Accepted:
     return Accepted(batch.n_points, duplicate=False)
 
 
+_queue = threading.Lock()
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """Let the threads of this process write one after the other on SQLite.
+
+    SQLite would let them wait too, but by sleeping up to 0.1 s at a time: the lock hands over at
+    once. Not inside an outer transaction: that one holds SQLite's lock already.
+    """
+    if connection.vendor != "sqlite" or connection.in_atomic_block:
+        yield
+        return
+    with _queue:
+        yield
+
+
 FRESH = (
     *("status", "status_before_silence", "last_beat_at"),
     *("cancel_requested_at", "cancel_requested_by", "cancel_reason"),
 )
+RUN_ROW = f"SELECT id, {', '.join(FRESH)} FROM runs_run WHERE id = %s"  # noqa: S608
 
 
 def _lock(run: Run) -> None:
     """Hold the run's row until the commit, so that its batches are stored one after the other.
 
-    `no_key`: rows that only point at the run (a tag, an event) need not wait for us.
+    NO KEY: rows that only point at the run (a tag, an event) need not wait for us. On SQLite the
+    transaction itself is the lock.
     """
-    fresh = Run.objects.select_for_update(no_key=True).filter(pk=run.pk).values(*FRESH).get()
-    for name, value in fresh.items():
-        setattr(run, name, value)
+    has_row_locks = connection.features.has_select_for_no_key_update
+    suffix = " FOR NO KEY UPDATE" if has_row_locks else ""
+    for fresh in Run.objects.raw(RUN_ROW + suffix, [run.pk]):
+        for name in FRESH:
+            setattr(run, name, getattr(fresh, name))
+        return
+    raise Run.DoesNotExist(f"run {run.uid} was purged")
 
 
 def _hear(run: Run) -> None:
@@ -79,14 +104,12 @@ def _hear(run: Run) -> None:
 
 
 def _store(run: Run, batch: BatchMessage) -> None:
-    names = {series.name for series in batch.metrics}
-    metrics = {m.name: m for m in Metric.objects.filter(run=run, name__in=names)}
+    metrics = _metrics_of(run, list({series.name for series in batch.metrics}))
     series, misfits = _by_name(batch, metrics)
     new = [_new_metric(run, one) for one in series.values() if one.name not in metrics]
     if new:
         _add_names(run, new)
-        added = Metric.objects.filter(run=run, name__in=[metric.name for metric in new])
-        metrics |= {metric.name: metric for metric in added}
+        metrics |= _metrics_of(run, [metric.name for metric in new])
     for one in series.values():
         summary.add_to(metrics[one.name], one)
     touched = [metrics[name] for name in series]
@@ -94,6 +117,12 @@ def _store(run: Run, batch: BatchMessage) -> None:
     update_rows(touched, SUMMARY)
     if misfits:
         warn_run(run, _misfit_text(misfits))
+
+
+def _metrics_of(run: Run, names: list[str]) -> dict[str, Metric]:
+    marks = ", ".join(["%s"] * len(names))
+    sql = f"SELECT * FROM metrics_metric WHERE run_id = %s AND name IN ({marks})"  # noqa: S608
+    return {metric.name: metric for metric in Metric.objects.raw(sql, [run.pk, *names])}
 
 
 SUMMARY = (

@@ -1,0 +1,127 @@
+"""Ingest over HTTP: points per second in batches of 1,000, and calls per second with one metric.
+
+Starts gunicorn (1 worker, 8 threads) on a fresh SQLite database; beside each figure stands the same
+job in bare SQLite, measured in the same minute. Run: python benchmarks/bench_ingest.py [seconds]
+"""
+
+import http.client
+import json
+import multiprocessing
+import os
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PORT = int(os.environ.get("BENCH_PORT", "8791"))
+
+
+def serve(home: str) -> tuple[subprocess.Popen[bytes], str]:
+    """A server on a new database, and a token for it."""
+    env = os.environ | {"STUDIO_HOME": home, "STUDIO_LOG_LEVEL": "ERROR"}
+    manage = [sys.executable, str(ROOT / "manage.py")]
+    subprocess.run([*manage, "migrate", "-v0"], env=env, check=True, cwd=ROOT)
+    make = (
+        "from studio.accounts.models import User; from studio.accounts.actions import *; "
+        "add_workspace('w', owner=User.objects.create_superuser('u', password='x'))"
+    )
+    subprocess.run([*manage, "shell", "-v0", "-c", make], env=env, check=True, cwd=ROOT)
+    token = subprocess.run(
+        [*manage, "createtoken", "u", "--workspace", "w"],
+        env=env, check=True, cwd=ROOT, capture_output=True, text=True,
+    ).stdout.strip()  # fmt: skip
+    gunicorn = [sys.executable, "-m", "gunicorn", "studio.wsgi", "-b", f"127.0.0.1:{PORT}"]
+    gunicorn += ["-k", "gthread", "-w", "1", "--threads", "8", "--log-level", "error"]
+    server = subprocess.Popen([*gunicorn, "--keep-alive", "60"], env=env, cwd=ROOT)
+    for _ in range(200):
+        try:
+            http.client.HTTPConnection("127.0.0.1", PORT).connect()
+            break
+        except OSError:
+            time.sleep(0.1)
+    return server, token
+
+
+class Caller:
+    def __init__(self, token: str) -> None:
+        self.http = http.client.HTTPConnection("127.0.0.1", PORT)
+        self.headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+
+    def post(self, path: str, body: bytes) -> None:
+        self.http.request("POST", f"/api/v1/workspaces/w{path}", body, self.headers)
+        answer = self.http.getresponse()
+        raw = answer.read()
+        assert answer.status < 300, (answer.status, raw[:500])
+
+
+def batch(n_points: int) -> bytes:
+    """The body of a batch with a mark where its id goes: clients must not be the bottleneck."""
+    now = time.time()
+    series = {
+        "name": "loss", "kind": "scalar", "steps": list(range(n_points)),
+        "times": [now + i * 1e-3 for i in range(n_points)],
+        "values": [1 / (1 + i + 0.123456789) for i in range(n_points)],
+    }  # fmt: skip
+    return json.dumps({"batch": "BATCH", "metrics": [series]}).encode()
+
+
+def client(token: str, n_points: int, seconds: float) -> list[float]:
+    """Latencies (s) of the calls one client made in `seconds`, all to one run of its own."""
+    caller, uid, body = Caller(token), uuid.uuid4().hex, batch(n_points)
+    new = {"uid": uid, "experiment": "bench", "start": True}
+    caller.post("/runs", json.dumps(new).encode())
+    found, end = [], time.perf_counter() + seconds
+    while (begun := time.perf_counter()) < end:
+        caller.post(f"/runs/{uid}/batches", body.replace(b"BATCH", str(uuid.uuid4()).encode()))
+        found.append(time.perf_counter() - begun)
+    return found
+
+
+def load(token: str, *, n_clients: int, n_points: int, seconds: float) -> list[float]:
+    with multiprocessing.Pool(n_clients) as pool:
+        parts = pool.starmap(client, [(token, n_points, seconds)] * n_clients)
+    return [one for part in parts for one in part]
+
+
+def bare_sqlite(home: str, n_points: int, seconds: float) -> float:
+    """Transactions per second: one packed chunk each, same pragmas as the studio."""
+    base = sqlite3.connect(Path(home) / "bare.sqlite3", isolation_level=None)
+    base.execute("PRAGMA journal_mode=WAL")
+    base.execute("PRAGMA synchronous=NORMAL")
+    base.execute("CREATE TABLE c (id INTEGER PRIMARY KEY, metric INTEGER, data BLOB)")
+    data, n, end = os.urandom(24 * n_points), 0, time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        base.execute("INSERT INTO c (metric, data) VALUES (1, ?)", (data,))
+        n += 1
+    return n / seconds
+
+
+def main() -> None:
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 5.0
+    with tempfile.TemporaryDirectory() as home:
+        server, token = serve(home)
+        try:
+            for n_points in (1000, 1):
+                limit = bare_sqlite(home, n_points, 1.0) * n_points
+                (Path(home) / "bare.sqlite3").unlink()
+                for n_clients in (1, 4):
+                    took = load(token, n_clients=n_clients, n_points=n_points, seconds=seconds)
+                    quantiles = statistics.quantiles(took, n=20)
+                    print(
+                        f"{n_points:5} points a call, {n_clients} clients: "
+                        f"{len(took) / seconds:8,.0f} calls/s {len(took) * n_points / seconds:10,.0f}"
+                        f" points/s  p50 {statistics.median(took) * 1e3:6.2f} ms"
+                        f"  p95 {quantiles[-1] * 1e3:6.2f} ms   limit {limit:12,.0f} points/s"
+                    )
+        finally:
+            server.terminate()
+            server.wait()
+
+
+if __name__ == "__main__":
+    main()
