@@ -29,7 +29,7 @@ def module_name(path: Path) -> str:
 
 def package_of(module: str) -> str:
     """The part of `studio.<part>.…` that has a rank; "" for the empty root package."""
-    return (module.split(".") + [""])[1]
+    return [*module.split("."), ""][1]
 
 
 def place(path: Path, node: ast.AST | int) -> str:

@@ -85,15 +85,17 @@ def imported_modules(
                 yield from ((node.lineno, f"studio.{alias.name}") for alias in node.names)
             else:
                 yield node.lineno, base
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            # include("studio.web.urls"), import_module("studio.…"), `python -m studio.…`
-            if id(node) not in docstrings and _names_a_module(node.value, by=module):
-                yield node.lineno, node.value
+        elif isinstance(node, ast.Constant) and _names_a_module(node.value, by=module):
+            if id(node) not in docstrings:
+                yield node.lineno, str(node.value)
 
 
-def _names_a_module(text: str, *, by: str) -> bool:
-    """Whether the text names a module of ours; the settings may name whatever they install."""
-    if by == SETTINGS or text == SETTINGS or not DOTTED.fullmatch(text):
+def _names_a_module(text: object, *, by: str) -> bool:
+    """Whether the text names a module of ours, as in include("studio.web.urls"); the settings may
+    name whatever they install."""
+    if by == SETTINGS or text == SETTINGS:
+        return False
+    if not isinstance(text, str) or not DOTTED.fullmatch(text):
         return False
     path = STUDIO.joinpath(*text.split(".")[1:])
     return path.is_dir() or path.with_suffix(".py").exists()

@@ -60,9 +60,7 @@ def _assigned(node: ast.AST) -> Iterator[ast.Attribute]:
     targets: list[ast.expr] = []
     if isinstance(node, ast.Assign):
         targets = node.targets
-    elif isinstance(node, ast.AugAssign | ast.AnnAssign):
-        targets = [node.target]
-    elif isinstance(node, ast.For | ast.AsyncFor):
+    elif isinstance(node, ast.AugAssign | ast.AnnAssign | ast.For | ast.AsyncFor):
         targets = [node.target]
     elif isinstance(node, ast.withitem) and node.optional_vars:
         targets = [node.optional_vars]
@@ -80,9 +78,8 @@ def writes(tree: ast.AST) -> Iterator[tuple[int, str]]:
                 yield attribute.lineno, f"assigns .{attribute.attr}"
         if isinstance(node, ast.Call):
             yield from ((node.lineno, what) for what in _written_by_call(node))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if RAW_SQL.search(node.value):
-                yield node.lineno, "writes runs in SQL"
+        if isinstance(node, ast.Constant) and RAW_SQL.search(str(node.value)):
+            yield node.lineno, "writes runs in SQL"
 
 
 def _written_by_call(node: ast.Call) -> Iterator[str]:
