@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import sqlite3
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
@@ -94,11 +95,24 @@ def bare_sqlite(home: str, n_points: int, seconds: float) -> float:
     base.execute("PRAGMA journal_mode=WAL")
     base.execute("PRAGMA synchronous=NORMAL")
     base.execute("CREATE TABLE c (id INTEGER PRIMARY KEY, metric INTEGER, data BLOB)")
-    data, n, end = os.urandom(24 * n_points), 0, time.perf_counter() + seconds
+    columns = [list(range(n_points)), [time.time()] * n_points, [0.123456789] * n_points]
+    n, end = 0, time.perf_counter() + seconds
     while time.perf_counter() < end:
+        data = b"".join(
+            struct.pack(f"<{n_points}{t}", *c) for t, c in zip("qdd", columns, strict=True)
+        )
         base.execute("INSERT INTO c (metric, data) VALUES (1, ?)", (data,))
         n += 1
     return n / seconds
+
+
+def line(took: list[float], seconds: float, n_points: int) -> str:
+    rate = len(took) / seconds
+    p50, p95 = statistics.median(took) * 1e3, statistics.quantiles(took, n=20)[-1] * 1e3
+    return (
+        f"{rate:8,.0f} calls/s {rate * n_points:10,.0f} points/s"
+        f"  p50 {p50:6.2f} ms  p95 {p95:6.2f} ms"
+    )
 
 
 def main() -> None:
@@ -107,17 +121,13 @@ def main() -> None:
         server, token = serve(home)
         try:
             for n_points in (1000, 1):
-                limit = bare_sqlite(home, n_points, 1.0) * n_points
+                per_second = bare_sqlite(home, n_points, 1.0) * n_points
+                limit = f"limit {per_second:12,.0f} points/s"
                 (Path(home) / "bare.sqlite3").unlink()
                 for n_clients in (1, 4):
                     took = load(token, n_clients=n_clients, n_points=n_points, seconds=seconds)
-                    quantiles = statistics.quantiles(took, n=20)
-                    print(
-                        f"{n_points:5} points a call, {n_clients} clients: "
-                        f"{len(took) / seconds:8,.0f} calls/s {len(took) * n_points / seconds:10,.0f}"
-                        f" points/s  p50 {statistics.median(took) * 1e3:6.2f} ms"
-                        f"  p95 {quantiles[-1] * 1e3:6.2f} ms   limit {limit:12,.0f} points/s"
-                    )
+                    found = line(took, seconds, n_points)
+                    print(f"{n_points:5} points a call, {n_clients} clients: {found}   {limit}")
         finally:
             server.terminate()
             server.wait()
