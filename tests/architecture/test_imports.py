@@ -85,20 +85,19 @@ def imported_modules(
                 yield from ((node.lineno, f"studio.{alias.name}") for alias in node.names)
             else:
                 yield node.lineno, base
-        elif isinstance(node, ast.Constant) and _names_a_module(node.value, by=module):
-            if id(node) not in docstrings:
-                yield node.lineno, str(node.value)
+        elif isinstance(node, ast.Constant) and id(node) not in docstrings:
+            yield from ((node.lineno, name) for name in _named(node.value, by=module))
 
 
-def _names_a_module(text: object, *, by: str) -> bool:
-    """Whether the text names a module of ours, as in include("studio.web.urls"); the settings may
-    name whatever they install."""
-    if by == SETTINGS or text == SETTINGS:
-        return False
-    if not isinstance(text, str) or not DOTTED.fullmatch(text):
-        return False
+def _named(text: object, *, by: str) -> list[str]:
+    """The module of ours that a text names, as in include("studio.web.urls"), if it names one.
+
+    The settings may name whatever they install.
+    """
+    if SETTINGS in (by, text) or not isinstance(text, str) or not DOTTED.fullmatch(text):
+        return []
     path = STUDIO.joinpath(*text.split(".")[1:])
-    return path.is_dir() or path.with_suffix(".py").exists()
+    return [text] if path.is_dir() or path.with_suffix(".py").exists() else []
 
 
 def _docstrings(tree: ast.Module) -> Iterator[ast.expr]:
