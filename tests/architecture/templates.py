@@ -49,7 +49,7 @@ def parse(text: str) -> nodes.Template:
 
 
 def html_of(template: nodes.Node, branch: Branch = "all") -> str:
-    """The text a template can write; of macros, for "all" only: they write where they are called."""
+    """The text a template can write. Macros count for "all" only: they write where called."""
     return "".join(_pieces(template, branch))
 
 
