@@ -13,10 +13,12 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from studio.accounts.permissions import NotAllowed
 from studio.api.access import NotFound
 from studio.api.body import BadRequest, UnsupportedMediaType
+from studio.blobs import BlobTooLarge, DigestMismatch, LogGap, StorageFull
 from studio.compute.actions import UnknownTarget
 from studio.runs.actions import EditConflict, PropertyConflict, UidTaken
 from studio.runs.lifecycle import InvalidTransition, LeaseLost
 from studio.runs.limits import Invalid
+from studio.search.errors import SearchSyntaxError
 from studio.wire import WireError
 
 logger = logging.getLogger(__name__)
@@ -44,6 +46,11 @@ def _property_conflict(request: HttpRequest, problem: PropertyConflict) -> HttpR
 def _edit_conflict(request: HttpRequest, problem: EditConflict) -> HttpResponse:
     current = {"version": problem.current.version, "text": problem.current.text}
     return error(409, "conflict", str(problem), field="description", current=current)
+
+
+def _bad_search(request: HttpRequest, problem: SearchSyntaxError) -> HttpResponse:
+    facts = {"position": problem.position, "length": problem.length, "example": problem.example}
+    return error(422, "invalid", problem.message, field="q", **facts)
 
 
 def _unauthenticated(request: HttpRequest, problem: Any) -> HttpResponse:
@@ -101,6 +108,9 @@ def add_handlers(api: NinjaAPI) -> None:
         (LeaseLost, 409, "conflict"),
         (UidTaken, 409, "conflict"),
         (RequestDataTooBig, 413, "too_large"),
+        (BlobTooLarge, 413, "too_large"),
+        (DigestMismatch, 422, "invalid"),
+        (StorageFull, 507, "storage_full"),
         (UnsupportedMediaType, 415, "unsupported_media_type"),
     ):
         add(kind, _plain(status, code))
@@ -108,6 +118,8 @@ def add_handlers(api: NinjaAPI) -> None:
     add(Invalid, lambda request, problem: invalid(problem.field, str(problem)))
     add(WireError, lambda request, problem: invalid(problem.path, str(problem)))
     add(UnknownTarget, lambda request, problem: invalid("submit.target", str(problem)))
+    add(SearchSyntaxError, _bad_search)
+    add(LogGap, lambda request, gap: error(409, "log_gap", str(gap), size=gap.size_bytes))
     add(PropertyConflict, _property_conflict)
     add(EditConflict, _edit_conflict)
     add(AuthenticationError, _unauthenticated)

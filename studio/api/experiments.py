@@ -8,8 +8,7 @@ from ninja import Path, Router
 
 from studio.api.access import actor_of, experiment_of, workspace_of
 from studio.api.body import read_json
-from studio.api.paging import page
-from studio.api.runs import Limit
+from studio.api.paging import Limit, page
 from studio.api.schemas import ExperimentItem, ExperimentPage, answers
 from studio.api.serialize import experiment_dict
 from studio.runs.actions import ensure_experiment

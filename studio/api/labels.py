@@ -8,8 +8,8 @@ from ninja import Path, Router
 from studio import wire
 from studio.api.access import actor_of, run_of
 from studio.api.body import documented, read_body, read_json
-from studio.api.paging import page
-from studio.api.runs import Limit, run_answer
+from studio.api.paging import Limit, page
+from studio.api.runs import run_answer
 from studio.api.schemas import EventPage, RunItem, answers
 from studio.api.serialize import event_dict
 from studio.runs import actions

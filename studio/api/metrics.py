@@ -9,8 +9,7 @@ from ninja.params.functions import Query
 from studio import wire
 from studio.api.access import NotFound, run_of, run_to_log_to
 from studio.api.body import documented, read_body
-from studio.api.paging import page
-from studio.api.runs import Limit
+from studio.api.paging import Limit, page
 from studio.api.schemas import BatchAnswer, MetricPage, PointsPage, answers
 from studio.api.serialize import beat_dict
 from studio.metrics.actions import record_batch

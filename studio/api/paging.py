@@ -4,10 +4,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from django.http import JsonResponse
+from ninja.params.functions import Query
 
 T = TypeVar("T")
 MAX_LIMIT = 500
 DEFAULT_LIMIT = 50
+Limit = Query(DEFAULT_LIMIT, ge=1, le=MAX_LIMIT)
 
 
 def page(

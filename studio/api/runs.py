@@ -1,14 +1,14 @@
 """Runs: list, create, read, and their way from start to end."""
 
-from typing import Any
+from typing import Any, Literal
 
 from django.db import transaction
 from django.http import HttpRequest, JsonResponse
-from ninja import Path, Router
-from ninja.params.functions import Query
+from ninja import Path, Query, Router, Schema
+from pydantic import Field
 
 from studio import wire
-from studio.accounts.permissions import Actor
+from studio.accounts.models import Workspace
 from studio.api.access import (
     actor_of,
     experiment_of,
@@ -21,16 +21,17 @@ from studio.api.body import documented, read_body
 from studio.api.errors import error
 from studio.api.paging import DEFAULT_LIMIT, MAX_LIMIT, page
 from studio.api.schemas import RunItem, RunPage, answers
-from studio.api.serialize import beat_dict, run_dict, run_dicts, with_parts
+from studio.api.serialize import beat_dict, listed_dict, run_dict, with_parts
 from studio.artifacts.models import Snapshot
 from studio.runs import actions
 from studio.runs.actions.beats import note_heartbeat
 from studio.runs.limits import Invalid
 from studio.runs.models import Run
 from studio.runs.querysets import RunQuerySet
+from studio.search.apply import apply, asks_for_archived
+from studio.search.syntax import parse
 
 router = Router(tags=["runs"])
-Limit = Query(DEFAULT_LIMIT, ge=1, le=MAX_LIMIT)
 
 
 def run_answer(request: HttpRequest, run: Run, *, status: int = 200, notice: str = "") -> Any:
@@ -42,56 +43,56 @@ def _fresh(request: HttpRequest, run: Run) -> Run:
     return with_parts(Run.objects.filter(pk=run.pk), user=actor_of(request).user).get()
 
 
+class RunFilter(Schema):
+    """Which runs a list shows; a page is cut by `cursor` and `limit`."""
+
+    q: str = ""
+    experiment: str = ""
+    parent: str = ""
+    ancestor: str = ""
+    children: bool = False
+    type: str = ""
+    order: Literal["newest"] = "newest"
+    cursor: str = ""
+    limit: int = Field(DEFAULT_LIMIT, ge=1, le=MAX_LIMIT)
+
+
 @router.get("/runs", response=answers(RunPage))
-def list_runs(
-    request: HttpRequest,
-    workspace: Path[str],
-    q: str = "",
-    experiment: str = "",
-    parent: str = "",
-    ancestor: str = "",
-    children: bool = False,
-    type: str = "",
-    order: str = "newest",
-    cursor: str = "",
-    limit: int = Limit,
-) -> Any:
+def list_runs(request: HttpRequest, workspace: Path[str], wanted: Query[RunFilter]) -> Any:
     """The newest runs first: root runs, or with `children=1` all; of a parent or an ancestor."""
-    room = workspace_of(request, workspace)
-    if order != "newest":
-        raise Invalid("order", "Only order=newest is known; sort with q=… order by … instead.")
-    runs = Run.objects.of(room).listed()
-    if experiment:
-        runs = runs.filter(experiment=experiment_of(room, experiment))
-    if type:
-        runs = runs.filter(type=type)
-    if parent:
-        runs = runs.filter(parent=run_of(request, workspace, parent))
-    elif ancestor:
-        runs = runs & Run.objects.descendants_of(run_of(request, workspace, ancestor))
-    elif not children:
-        runs = runs.roots()
-    runs = runs.newest()
-    if q:
-        runs = _searched(runs, q, actor_of(request))
-    if cursor:
-        runs = runs.before(_seen(room.pk, cursor))
-    found = list(with_parts(runs, user=actor_of(request).user)[: limit + 1])
-    return page(
-        found, limit=limit, item=lambda run: run_dict(run, listed=True), cursor=lambda r: r.uid
-    )
+    room, user = workspace_of(request, workspace), actor_of(request).user
+    node = parse(wanted.q)
+    runs = Run.objects.of(room)
+    if not asks_for_archived(node):
+        runs = runs.listed()
+    if wanted.experiment:
+        runs = runs.filter(experiment=experiment_of(room, wanted.experiment))
+    if wanted.type:
+        runs = runs.filter(type=wanted.type)
+    runs = apply(_placed(request, runs, workspace, wanted).newest(), node, user=user)
+    if wanted.cursor:
+        runs = runs.before(_seen(room, wanted.cursor))
+    found = list(with_parts(runs, user=user)[: wanted.limit + 1])
+    return page(found, limit=wanted.limit, item=listed_dict, cursor=lambda run: run.uid)
 
 
-def _seen(workspace_id: int, cursor: str) -> Run:
+def _placed(
+    request: HttpRequest, runs: RunQuerySet, workspace: str, wanted: RunFilter
+) -> RunQuerySet:
+    """The runs at the wanted place of the tree."""
+    if wanted.parent:
+        return runs.filter(parent=run_of(request, workspace, wanted.parent))
+    if wanted.ancestor:
+        return runs & Run.objects.descendants_of(run_of(request, workspace, wanted.ancestor))
+    return runs if wanted.children else runs.roots()
+
+
+def _seen(room: Workspace, cursor: str) -> Run:
     """The last run of the page before; also one that is in the trash by now."""
-    run = Run.objects.filter(workspace=workspace_id, uid=cursor).first()
+    run = Run.objects.filter(workspace=room, uid=cursor).first()
     if run is None:
         raise Invalid("cursor", "This cursor is no longer good. Start again without one.")
     return run
-
-
-def _searched(runs: RunQuerySet, text: str, actor: Actor) -> RunQuerySet:
-    raise Invalid("q", "Searching is not built into this studio yet.")
 
 
 @router.post(
@@ -260,7 +261,7 @@ def create_children(request: HttpRequest, workspace: Path[str], uid: str) -> Any
         if Run.objects.filter(parent=parent, uid__in=uids).count() != len(uids):
             raise
     mine = with_parts(Run.objects.filter(parent=parent, uid__in=uids), user=actor_of(request).user)
-    return JsonResponse({"items": run_dicts(mine.order_by("number"))})
+    return JsonResponse({"items": [listed_dict(run) for run in mine.order_by("number")]})
 
 
 @router.post("/runs/{uid}/heartbeat", openapi_extra=documented(wire.Heartbeat))

@@ -36,9 +36,9 @@ def with_parts(runs: RunQuerySet, *, user: User | None) -> RunQuerySet:
     return runs.prefetch_related("tags", "properties", "parameters")
 
 
-def run_dicts(runs: Iterable[Run]) -> list[dict[str, Any]]:
-    """Runs as items of a list: without their definition, descriptions cut."""
-    return [run_dict(run, listed=True) for run in runs]
+def listed_dict(run: Run) -> dict[str, Any]:
+    """A run as an item of a list: without its definition, the description cut."""
+    return run_dict(run, listed=True)
 
 
 def run_dict(run: Run, *, listed: bool = False, notice: str = "") -> dict[str, Any]:

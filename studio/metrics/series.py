@@ -112,12 +112,11 @@ def _m4(x: Ints | Floats, y: Floats, n: int) -> Ints:
     n_out = max(FEWEST, n - n % 4)
     if len(y) <= n_out:
         return np.arange(len(y))
-    x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
+    columns = [np.ascontiguousarray(x), np.ascontiguousarray(y)]
     if x[0] == x[-1]:
         # Buckets of no width: go by position instead.
-        kept = M4Downsampler().downsample(y, n_out=n_out)
-    else:
-        kept = M4Downsampler().downsample(x, y, n_out=n_out)
+        del columns[0]
+    kept = M4Downsampler().downsample(*columns, n_out=n_out)  # type: ignore[no-untyped-call]
     return np.unique(np.concatenate([[0], kept.astype(np.int64), [len(y) - 1]]))
 
 

@@ -1,5 +1,7 @@
 """Downsampling: what a chart must never lose."""
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -43,7 +45,7 @@ def test_a_gap_between_two_kept_points_breaks_the_line(line, n):
     x, y = columns(line)
     kept = downsample(x, y, n)
     finite = np.isfinite(y)
-    for left, right in zip(kept[:-1], kept[1:], strict=True):
+    for left, right in pairwise(kept):
         if finite[left] and finite[right]:
             assert finite[left:right].all()
 
