@@ -83,7 +83,8 @@ class Line:
             return self._failed(str(error), answer.headers.get("Retry-After"))
         self._refused(request, channel, f"{answer.status} {error}")
         if channel is not None and answer.status in (404, 410):
-            channel.gone = True
+            # A log or file may be refused alone; without its batches a run is gone for good.
+            channel.gone = request.path.endswith(("/batches", "/heartbeat"))
         return True
 
     def _keep(self, channel: Channel, request: Request) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import sys
@@ -356,3 +357,11 @@ def _watch_for_crash() -> None:
                 run.__exit__(kind, error, trace)
 
     sys.excepthook = on_crash
+    atexit.register(_tell_left_running)  # runs before the outbox closes
+
+
+def _tell_left_running() -> None:
+    for run in _live:
+        if run._pid == os.getpid() and run.parent is None:
+            text = "run %s was not ended: call run.complete(), or use `with exp.start_logging()`"
+            log.warning("studio: " + text, run.id)

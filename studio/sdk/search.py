@@ -31,16 +31,14 @@ def find_runs(
     """
     wanted_tags, wanted_properties = _wanted(tags, "tags"), _wanted(properties, "properties")
     statuses = [status] if isinstance(status, str) else list(status or [])
-    terms = [
-        *([query] if query else []),
-        *_terms("tag", wanted_tags),
-        *_terms("property", wanted_properties),
-        *([f"status:{'|'.join(statuses)}"] if statuses else []),
-    ]
+    terms = [*_terms("tag", wanted_tags), *_terms("property", wanted_properties)]
+    terms += [f"status:{'|'.join(statuses)}"] if statuses else []
+    if query:
+        terms.insert(0, f"({query})" if terms else query)
     found = client.items(
         "/runs",
-        q=" ".join(f"({term})" if term is query else term for term in terms) or None,
-        children=1 if include_children else None,
+        q=" ".join(terms) or None,
+        children="true" if include_children else None,
         limit=PAGE,
         **filters,
     )

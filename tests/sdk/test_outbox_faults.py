@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -9,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from studio.sdk import Experiment
+from studio.sdk import Experiment, Workspace
+from studio.sdk.records import batch_id
 from studio.sdk.spool import Request, Spool
+from studio.sdk.sync import SyncReport, sync
+from studio.wire import Batch, Series
 from tests.sdk.conftest import Training
 from tests.sdk.fake_server import FakeStudio, Fault
 from tests.waiting import wait_until
@@ -109,6 +113,26 @@ def test_a_studio_away_for_good_leaves_a_spool_that_the_next_process_sends(
     assert done.returncode == 0, done.stderr
     wait_until(lambda: record["status"] == "Completed")
     assert studio.values(record["uid"], "i") == list(range(5000))
+
+
+def test_sync_sends_what_was_left_and_leaves_other_studios_alone(
+    experiment: Experiment, studio: FakeStudio, private_spool: Path
+) -> None:
+    with experiment.start_logging(snapshot_directory=None) as run:
+        run.log("x", 0)
+    series = Series("x", "scalar", [1.0, 2.0], [1.0, 2.0])
+    for url in (studio.url, "http://elsewhere:1"):
+        spool = Spool()
+        body = json.dumps(Batch(batch_id(), (series,)).dump()).encode()
+        spool.append(Request(f"/runs/{run.id}/batches", body, "POST", url, "default", 2))
+        spool.append(Request("/runs/unknown/complete", b"{}", "POST", url, "default"))
+        assert spool.path is not None
+        assert spool.path.stat().st_mode & 0o777 == 0o600
+        spool.abandon()
+    assert sync(experiment._client) == SyncReport(n_sent=1, n_refused=1, n_left=2)
+    assert sync(experiment._client) == SyncReport(n_sent=0, n_refused=0, n_left=2)
+    assert studio.values(run.id, "x") == [0, 1, 2]
+    assert len(list(private_spool.glob("*.spool"))) == 1
 
 
 def test_kill_9_of_training_keeps_what_was_spooled(studio: FakeStudio, training: Training) -> None:
@@ -260,3 +284,35 @@ def test_a_damaged_byte_ends_the_replay_there(tmp_path: Path) -> None:
     path.write_bytes(bytes(data))
     assert [request.path for request in spool.pending()] == ["/0"]
     assert spool.n_records == 0
+
+
+def test_a_studio_that_is_down_does_not_hold_up_the_runs_of_another(
+    experiment: Experiment, studio: FakeStudio
+) -> None:
+    with FakeStudio() as other:
+        there = Experiment(Workspace("default", url=other.url, token="secret"), "trials")
+        away = there.start_logging(snapshot_directory=None)
+        other.stop()
+        away.log("x", 1)
+        with experiment.start_logging(snapshot_directory=None) as run:
+            run.log("x", 1)
+            wait_until(lambda: studio.values(run.id, "x") == [1])
+            other.start()
+            assert run.flush(20)
+            away.complete()
+        assert other.values(away.id, "x") == [1]
+
+
+def test_points_after_a_lost_log_end_still_arrive(
+    experiment: Experiment, studio: FakeStudio
+) -> None:
+    with experiment.start_logging(snapshot_directory=None) as run:
+        print("first line")
+        run.flush()
+        with studio.lock:
+            del studio.store.logs[run.id, "logs/output.txt"][3:]
+        print("second line")
+        run.flush()
+        print("third line")
+    log = studio.store.logs[run.id, "logs/output.txt"]
+    assert bytes(log) == b"firsecond line\nthird line\n"
