@@ -10,10 +10,12 @@ from django_htmx.http import HttpResponseStopPolling
 from studio.accounts.permissions import Permission
 from studio.artifacts.models import MAIN_LOG, Artifact
 from studio.metrics.models import Kind, Metric
+from studio.metrics.series import points_of
 from studio.runs.models import Description, Run, RunEvent
 from studio.runs.rollup import rollups
 from studio.runs.status import CANCELLABLE, TERMINAL, Status
 from studio.web.access import Request, find_run, page
+from studio.web.files import log_view
 from studio.web.frame import frame
 from studio.web.paging import page_of
 from studio.web.render import render_page, render_parts
@@ -178,8 +180,6 @@ def edit_description(request: Request, uid: str) -> HttpResponse:
 @page
 def images(request: Request, uid: str) -> HttpResponse:
     """Every logged image, by name and step."""
-    from studio.metrics.series import points_of
-
     run = find_run(request, uid)
     found = []
     for metric in run.metrics.filter(kind=Kind.IMAGE).order_by("name")[:MAX_IMAGES_SHOWN]:
@@ -218,8 +218,6 @@ def children(request: Request, uid: str) -> HttpResponse:
 @page
 def logs(request: Request, uid: str) -> HttpResponse:
     """Outputs + logs: the tree on the left, one opened file on the right."""
-    from studio.web.files import log_view
-
     run = find_run(request, uid)
     files = list(Artifact.objects.filter(run=run).order_by("path")[: MAX_FILES_SHOWN + 1])
     # The main log comes first, then the other logs, then outputs.

@@ -1,0 +1,205 @@
+"""Files of runs, growing logs, and the sources of submissions: bytes in and out, streamed."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from ninja import Path, Query, Router
+
+from studio import wire
+from studio.api.access import NotFound, actor_of, run_of, run_to_log_to, workspace_of
+from studio.api.body import documented, read_body
+from studio.api.file_schemas import (
+    ArtifactItem,
+    ArtifactPage,
+    BlobItem,
+    LogSize,
+    MissingList,
+    SnapshotFiles,
+    SnapshotItem,
+)
+from studio.api.paging import DEFAULT_LIMIT, MAX_LIMIT, page
+from studio.api.schemas import answers
+from studio.api.serialize import iso
+from studio.artifacts import actions, logs, snapshots
+from studio.artifacts.models import Artifact, hash_of_path
+from studio.artifacts.serving import attachment, zip_answer
+from studio.blobs import BlobTooLarge
+from studio.runs.limits import Invalid
+
+router = Router(tags=["files"])
+
+MAX_LOG_PIECE = 4 * 1024 * 1024
+RAW_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
+def check_length(request: HttpRequest, most: int) -> None:
+    """Refuse by the announced length, before the first byte is read."""
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if length.isdecimal() and int(length) > most:
+        raise BlobTooLarge("the body", limit_bytes=most)
+
+
+@router.get("/runs/{uid}/artifacts", response=answers(ArtifactPage))
+def list_artifacts(
+    request: HttpRequest,
+    workspace: Path[str],
+    uid: str,
+    prefix: str = "",
+    cursor: str = "",
+    limit: Query[int] = DEFAULT_LIMIT,
+) -> Any:
+    """The run's files in the order of their paths."""
+    run = run_of(request, workspace, uid)
+    limit = max(1, min(limit, MAX_LIMIT))
+    files = Artifact.objects.filter(run=run, path__startswith=prefix).order_by("path")
+    if cursor:
+        files = files.filter(path__gt=cursor)
+    found = list(files[: limit + 1])
+    return page(found, limit=limit, item=artifact_dict, cursor=lambda artifact: artifact.path)
+
+
+def artifact_dict(artifact: Artifact) -> dict[str, Any]:
+    kind = "logs" if artifact.is_log else "outputs"
+    return {
+        "path": artifact.path,
+        "size": artifact.n_bytes,
+        "digest": artifact.digest or None,
+        "content_type": artifact.content_type,
+        "kind": kind if artifact.path.startswith(f"{kind}/") else "file",
+        "complete": artifact.is_complete,
+        "damage": artifact.damage,
+        "updated_at": iso(artifact.updated_at),
+    }
+
+
+@router.put(
+    "/runs/{uid}/artifacts/{path:path}",
+    response=answers(ArtifactItem, made=ArtifactItem),
+    openapi_extra=RAW_BODY,
+)
+def put_artifact(request: HttpRequest, workspace: Path[str], uid: str, path: str) -> Any:
+    """Store the body as a file of the run; an earlier file of that path is replaced."""
+    run = run_of(request, workspace, uid)
+    check_length(request, settings.MAX_ARTIFACT_BYTES)
+    artifact = actions.put_artifact(
+        run, path, request, by=actor_of(request), content_type=request.content_type
+    )
+    return 201, artifact_dict(artifact)
+
+
+@router.get("/runs/{uid}/artifacts/{path:path}")
+def get_artifact(
+    request: HttpRequest, workspace: Path[str], uid: str, path: str
+) -> HttpResponseBase:
+    """The bytes of a file, as a download; `Range` is honoured."""
+    run = run_of(request, workspace, uid)
+    return attachment(request, find_artifact(run, path))
+
+
+def find_artifact(run: Any, path: str) -> Artifact:
+    found = Artifact.objects.filter(run=run, path_hash=hash_of_path(path)).first()
+    if found is None:
+        raise NotFound(f"The run has no file “{path[:200]}”.")
+    return found
+
+
+@router.post("/runs/{uid}/logs/{path:path}", response=answers(LogSize), openapi_extra=RAW_BODY)
+def append_log(
+    request: HttpRequest, workspace: Path[str], uid: str, path: str, offset: Query[int]
+) -> Any:
+    """Append the body at byte `offset`; bytes that are there already are skipped."""
+    run, actor = run_to_log_to(request, workspace, uid)
+    check_length(request, MAX_LOG_PIECE)
+    if offset < 0:
+        raise Invalid("offset", "offset counts bytes from 0.")
+    return {"size": logs.append_log(run, path, offset, request.body, by=actor)}
+
+
+@router.get("/runs/{uid}/logs/{path:path}")
+def read_log(
+    request: HttpRequest,
+    workspace: Path[str],
+    uid: str,
+    path: str,
+    offset: Query[int] = 0,
+    limit: Query[int] = 65536,
+) -> HttpResponse:
+    """Bytes of a log from `offset`, with its size and whether it grows no more in headers."""
+    run = run_of(request, workspace, uid)
+    artifact = find_artifact(run, path)
+    limit = max(1, min(limit, MAX_LOG_PIECE))
+    window = logs.read_window(artifact, offset, offset + limit)
+    answer = HttpResponse(window.data, content_type="application/octet-stream")
+    answer["X-Log-Size"] = str(window.size)
+    answer["X-Log-Complete"] = "1" if artifact.is_complete else "0"
+    answer["Content-Disposition"] = "attachment"
+    return answer
+
+
+@router.post(
+    "/snapshots/missing", response=answers(MissingList), openapi_extra=documented(wire.DigestList)
+)
+def missing_blobs(request: HttpRequest, workspace: Path[str]) -> Any:
+    """Which of these source files must be uploaded."""
+    found = workspace_of(request, workspace)
+    body = read_body(request, wire.DigestList)
+    return {"missing": snapshots.missing(found, body.digests, by=actor_of(request))}
+
+
+@router.put("/blobs/{digest}", response=answers(BlobItem, made=BlobItem), openapi_extra=RAW_BODY)
+def put_blob(request: HttpRequest, workspace: Path[str], digest: str) -> Any:
+    """Upload one source file under its SHA-256."""
+    found = workspace_of(request, workspace)
+    check_length(request, snapshots.MAX_BYTES)
+    blob = snapshots.store_blob(found, digest, request, by=actor_of(request))
+    return 201, {"digest": blob.digest, "size": blob.n_bytes}
+
+
+@router.post(
+    "/snapshots",
+    response=answers(SnapshotItem, made=SnapshotItem),
+    openapi_extra=documented(wire.SnapshotCreate),
+)
+def make_snapshot(request: HttpRequest, workspace: Path[str]) -> Any:
+    """Name a set of uploaded files; the same set again is the same snapshot."""
+    found = workspace_of(request, workspace)
+    body = read_body(request, wire.SnapshotCreate)
+    try:
+        snapshot, _ = snapshots.make_snapshot(
+            found, [file.dump() for file in body.files], by=actor_of(request)
+        )
+    except snapshots.MissingBlobs as absent:
+        body_of = {"code": "conflict", "message": str(absent), "missing": absent.missing}
+        return JsonResponse({"error": body_of}, status=409)
+    return 201, {
+        "id": snapshot.digest,
+        "n_files": len(snapshot.files),
+        "n_bytes": snapshot.n_bytes,
+    }
+
+
+@router.get("/snapshots/{digest}", response=answers(SnapshotFiles))
+def get_snapshot(request: HttpRequest, workspace: Path[str], digest: str) -> Any:
+    """The files of a snapshot."""
+    found = find_snapshot(request, workspace, digest)
+    return {"id": found.digest, "files": found.files}
+
+
+@router.get("/snapshots/{digest}/zip")
+def get_snapshot_zip(request: HttpRequest, workspace: Path[str], digest: str) -> HttpResponseBase:
+    """The files of a snapshot as a ZIP archive."""
+    found = find_snapshot(request, workspace, digest)
+    return zip_answer(f"snapshot-{found.digest[:12]}.zip", snapshots.zip_members(found))
+
+
+def find_snapshot(request: HttpRequest, workspace: str, digest: str) -> Any:
+    try:
+        return snapshots.find(workspace_of(request, workspace), digest)
+    except snapshots.SnapshotError as error:
+        raise NotFound(str(error)) from error
