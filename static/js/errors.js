@@ -30,8 +30,10 @@
   document.addEventListener("htmx:timeout", (event) => {
     if (!isPoll(event)) tell("The studio took too long to answer. Try again in a moment.");
   });
-  // Nothing polls while nobody looks.
+  // Nothing polls while nobody looks, nor under an open panel or what is being typed in it.
   document.addEventListener("htmx:beforeRequest", (event) => {
-    if (document.hidden && isPoll(event)) event.preventDefault();
+    if (!isPoll(event)) return;
+    const busy = event.detail.elt.querySelector(":popover-open, dialog[open], input:focus, textarea:focus");
+    if (document.hidden || busy) event.preventDefault();
   });
 })();

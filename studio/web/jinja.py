@@ -42,7 +42,7 @@ def icon(name: str, size: int = 16) -> Markup:
 
 
 def cleaned_html(description: Description) -> Markup:
-    """A stored description for the page, unescaped: `runs.markdown` cleaned it when it was saved."""
+    """A stored description, unescaped: `runs.markdown` cleaned it when it was saved."""
     return Markup(description.html)  # noqa: S704
 
 
