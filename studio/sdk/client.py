@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
@@ -20,7 +22,10 @@ if TYPE_CHECKING:
 RETRY_FIRST_S, RETRY_MOST_S = 0.5, 60.0
 RETRY_TOTAL_S = 90.0
 CONNECT_S, READ_S = 5.0, 60.0
+PIECE_BYTES = 1 << 18
 RETRIED = frozenset({408, 429, 500, 502, 503, 504, 507})
+
+Body = dict[str, Any] | bytes | Path | None
 
 
 def retry_delay_s(attempt: int, retry_after: str | None = None) -> float:
@@ -95,22 +100,35 @@ class Client:
         method: str,
         path: str,
         *,
-        body: dict[str, Any] | bytes | None = None,
+        body: Body = None,
         query: dict[str, Any] | None = None,
         retry_total_s: float | None = None,
     ) -> Answer:
         """The answer to one request, retried until it is known or the time for retries is over.
 
         Retries connection errors, time-outs, 408, 429 and 5xx. Other 4xx raise the exception of
-        their code; no answer in time raises ConnectionFailedException.
+        their code; no answer in time raises ConnectionFailedException. A Path as the body is
+        streamed from the file.
         """
+        return self._retried(lambda: self.send(method, path, body=body, query=query), retry_total_s)
+
+    def download(self, path: str, target: Path) -> None:
+        """Stream GET `path` into a file, which appears when it is complete."""
+        part = target.with_name(target.name + ".part")
+        try:
+            self._retried(lambda: self.send("GET", path, into=part), None)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _retried(self, once: Callable[[], Answer], retry_total_s: float | None) -> Answer:
         limit_s = self.retry_total_s if retry_total_s is None else retry_total_s
         deadline, attempt = time.monotonic() + limit_s, 0
         while True:
             error: StudioError
             retry_after = None
             try:
-                answer = self.send(method, path, body=body, query=query)
+                answer = once()
                 if answer.status < 400:
                     return answer
                 error = service_error(answer.status, _json_or_none(answer.data))
@@ -130,35 +148,41 @@ class Client:
         method: str,
         path: str,
         *,
-        body: dict[str, Any] | bytes | None = None,
+        body: Body = None,
         query: dict[str, Any] | None = None,
         read_s: float = READ_S,
+        into: Path | None = None,
     ) -> Answer:
         """One try: the answer whatever its status, or OSError when there is none."""
         import urllib3
 
         headers = {"Authorization": f"Bearer {self.token}", "User-Agent": "studio-sdk"}
-        data: bytes | None = body if isinstance(body, bytes) else None
-        if isinstance(body, dict):
-            data = json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
-        if data is not None:
-            headers["Content-Type"] = _content_type(path)
         pairs = {key: value for key, value in (query or {}).items() if value is not None}
         url = self.url + (path if path.startswith("/api/") else self.base + path)
         url += ("&" if "?" in url else "?") + urlencode(pairs) if pairs else ""
-        try:
-            response = self._connections().request(
-                method,
-                url,
-                body=data,
-                headers=headers,
-                timeout=urllib3.Timeout(connect=CONNECT_S, read=read_s),
-                retries=False,
-                redirect=False,
-            )
-        except urllib3.exceptions.HTTPError as problem:
-            raise OSError(_short(problem)) from problem
-        return Answer(response.status, response.headers, response.data)
+        with contextlib.ExitStack() as files:
+            data: Any = body
+            if isinstance(body, dict):
+                data = json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
+            elif isinstance(body, Path):
+                data = files.enter_context(body.open("rb"))
+                headers["Content-Length"] = str(os.fstat(data.fileno()).st_size)
+            if data is not None:
+                headers["Content-Type"] = _content_type(path)
+            try:
+                response = self._connections().request(
+                    method,
+                    url,
+                    body=data,
+                    headers=headers,
+                    timeout=urllib3.Timeout(connect=CONNECT_S, read=read_s),
+                    retries=False,
+                    redirect=False,
+                    preload_content=into is None,
+                )
+                return _stored(response, into) if into is not None else _whole(response)
+            except urllib3.exceptions.HTTPError as problem:
+                raise OSError(_short(problem)) from problem
 
     def _connections(self) -> urllib3.PoolManager:
         if self._pool is None or self._pid != os.getpid():  # never share sockets over a fork
@@ -174,8 +198,29 @@ def path_of(*parts: str) -> str:
     return "".join("/" + quote(part, safe="/") for part in parts)
 
 
+def _whole(response: Any) -> Answer:
+    return Answer(response.status, response.headers, response.data)
+
+
+def _stored(response: Any, into: Path) -> Answer:
+    """The answer with its bytes in a file, or with an error's text in `data`."""
+    try:
+        if response.status >= 400:
+            return Answer(response.status, response.headers, response.read())
+        with into.open("wb") as file:
+            for piece in response.stream(PIECE_BYTES):
+                file.write(piece)
+        return Answer(response.status, response.headers, b"")
+    finally:
+        response.release_conn()
+
+
 def _content_type(path: str) -> str:
-    raw = any(part in path for part in ("/artifacts/", "/logs/", "/blobs/"))
+    if "/artifacts/" in path:
+        import mimetypes
+
+        return mimetypes.guess_type(path)[0] or "application/octet-stream"
+    raw = "/logs/" in path or "/blobs/" in path
     return "application/octet-stream" if raw else "application/json"
 
 

@@ -20,14 +20,14 @@ class Files(RunState):
 
     def upload_file(self, name: str, path_or_stream: Any) -> None:
         """Store one file (a path or a binary stream) as the artifact `name`."""
+        data: bytes | Path
         if hasattr(path_or_stream, "read"):
-            data = path_or_stream.read()
-            data = data.encode() if isinstance(data, str) else bytes(data)
+            content = path_or_stream.read()
+            data = content.encode() if isinstance(content, str) else bytes(content)
         else:
-            file = Path(path_or_stream)
-            if not file.is_file():
-                raise UserErrorException(f"upload_file: there is no file {str(file)!r}")
-            data = file.read_bytes()
+            data = Path(path_or_stream)
+            if not data.is_file():
+                raise UserErrorException(f"upload_file: there is no file {str(data)!r}")
         self._client.request("PUT", self._channel.path("artifacts", _label(name)), body=data)
 
     def upload_files(
@@ -63,12 +63,11 @@ class Files(RunState):
         target = Path(output_file_path or os.path.basename(name))
         if target.is_dir() or str(output_file_path or "").endswith("/"):
             target = target / os.path.basename(name)
+        target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            data = self._client.request("GET", self._channel.path("artifacts", _label(name))).data
+            self._client.download(self._channel.path("artifacts", _label(name)), target)
         except NotFoundException:
             raise UserErrorException(f"run {self._uid} has no file {name!r}") from None
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
 
     def download_files(
         self,

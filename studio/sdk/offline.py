@@ -11,10 +11,11 @@ import os
 import sys
 import time
 import uuid
+from pathlib import Path
 from typing import Any, Self
 from urllib.parse import unquote
 
-from studio.sdk.client import Answer, Client
+from studio.sdk.client import Answer, Body, Client
 from studio.sdk.errors import PropertyConflictException, UserErrorException, service_error
 from studio.sdk.records import Point, Post
 from studio.sdk.run import Run
@@ -124,7 +125,7 @@ class OfflineStudio(Client):
         method: str,
         path: str,
         *,
-        body: dict[str, Any] | bytes | None = None,
+        body: Body = None,
         query: dict[str, Any] | None = None,
         retry_total_s: float | None = None,
     ) -> Answer:
@@ -142,6 +143,10 @@ class OfflineStudio(Client):
         else:
             answer = _elsewhere(parts, content)
         return Answer(200, {}, json.dumps(answer).encode())
+
+    def download(self, path: str, target: Path) -> None:
+        """Refused: an offline run keeps no files."""
+        raise UserErrorException(f"an offline run keeps no files: {path}")
 
     def _runs_answer(self, method: str, body: dict[str, Any], query: dict[str, Any]) -> Any:
         if method == "POST":

@@ -51,7 +51,7 @@ def upload(client: Client, folder: str | os.PathLike[str], limits: Limits | None
     try:
         missing = client.post("/snapshots/missing", {"digests": list(paths)})["missing"]
         for digest in missing:
-            client.request("PUT", f"/blobs/{digest}", body=paths[digest].read_bytes())
+            client.request("PUT", f"/blobs/{digest}", body=paths[digest])
         return str(client.post("/snapshots", {"files": entries})["id"])
     except ServiceException as error:
         hint = "" if error.status_code < 409 else " (was a file changed while it was read?)"
@@ -101,7 +101,7 @@ def download(client: Client, snapshot: str, folder: Path) -> Path:
     """`<snapshot>.zip` in the folder, as an absolute path."""
     folder.mkdir(parents=True, exist_ok=True)
     target = (folder / f"{snapshot}.zip").resolve()
-    target.write_bytes(client.request("GET", f"/snapshots/{snapshot}/zip").data)
+    client.download(f"/snapshots/{snapshot}/zip", target)
     return target
 
 

@@ -69,7 +69,10 @@ class Waiting(RunState):
         for item in self._client.items(self._channel.path("artifacts"), prefix="logs/"):
             target = _inside(folder, item["path"])
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(self.read_log(item["path"]))
+            with target.open("wb") as file:
+                log = LogReader(self._client, self._channel, item["path"])
+                while piece := log.read():
+                    file.write(piece)
             written.append(str(target))
         return written
 
