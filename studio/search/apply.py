@@ -1,0 +1,109 @@
+"""From the search tree to a queryset of runs."""
+
+from datetime import datetime
+
+from django.db.models import Q
+from django.utils import timezone
+
+from studio.accounts.models import User, Workspace
+from studio.runs.models import Run
+from studio.runs.querysets import RunQuerySet
+from studio.runs.searchtext import folded
+from studio.runs.status import Status
+from studio.search.fields import FIELDS
+from studio.search.fulltext import body_q
+from studio.search.plain_keys import begins, is_short_uid
+from studio.search.scope import Scope, all_q, any_q
+from studio.search.syntax import parse
+from studio.search.tree import And, Node, Not, Or, Term, Word, leaves
+
+MAX_IDS = 500
+
+
+def search(
+    queryset: RunQuerySet,
+    text: str,
+    *,
+    user: User | None,
+    now: datetime | None = None,
+    workspace: Workspace | None = None,
+) -> RunQuerySet:
+    """Return the runs of `queryset` that match a query; all of them for an empty one.
+
+    See `apply`. Raises SearchSyntaxError.
+    """
+    return apply(queryset, parse(text), user=user, now=now, workspace=workspace)
+
+
+def apply(
+    queryset: RunQuerySet,
+    node: Node | None,
+    *,
+    user: User | None,
+    now: datetime | None = None,
+    workspace: Workspace | None = None,
+) -> RunQuerySet:
+    """Return the runs of `queryset` that match a tree.
+
+    user: whose stars and runs `is:` means, and whose workspaces are looked in; None: nobody's,
+    and all. now: aware, its zone is the person's. workspace: the only one `queryset` has runs of,
+    when the caller knows. Archived runs are left in: see `asks_for_archived`.
+    Queries: at most one per condition to find the better plan (24 in all), one per condition on
+    experiment, submitter or target, three for all words together.
+    Raises SearchSyntaxError.
+    """
+    if node is None:
+        return queryset
+    scope = Scope.of(user, now or timezone.now(), workspace)
+    return queryset.filter(_q(node, scope))
+
+
+def asks_for_archived(node: Node | None) -> bool:
+    """Tell whether a query speaks of archived runs; the lists leave them out otherwise."""
+    return any(
+        isinstance(leaf, Term) and leaf.key.family == "is" and "archived" in leaf.values
+        for leaf in leaves(node)
+    )
+
+
+def _q(node: Node, scope: Scope) -> Q:
+    match node:
+        case And(children=children):
+            return all_q(_q(child, scope) for child in children)
+        case Or(children=children):
+            return any_q(_q(child, scope) for child in children)
+        case Not(child=child):
+            return ~_q(child, scope)
+        case Word(text=text):
+            return _word_q(text, scope)
+        case Term():
+            return FIELDS[node.key.family].q(node, scope)
+
+
+def _word_q(text: str, scope: Scope) -> Q:
+    """Free text: in name, description or tags, or naming an experiment, person, status or id."""
+    asked = folded(text)
+    found = body_q(scope, text)
+    for column, rows in (("experiment", scope.experiments), ("submitter", scope.people)):
+        ids = [row.pk for row in rows if any(asked in name for name in row.names)]
+        if ids:
+            found |= Q(**{f"{column}__isnull": False, f"{column}__in": ids})
+    if statuses := named_statuses(asked):
+        found |= Q(status__in=statuses)
+    if is_short_uid(text):
+        uids = Run.objects.filter(begins("uid", text.lower()), workspace__in=scope.workspace_ids)
+        if ids := list(uids.order_by().values_list("pk", flat=True)[:MAX_IDS]):
+            found |= Q(pk__in=ids)
+    return found
+
+
+def named_statuses(asked: str) -> list[Status]:
+    """The statuses of which a word begins like `asked`: "fail", "requested", "not started"."""
+    return [
+        status
+        for status in Status
+        if any(
+            name.startswith(asked)
+            for name in (folded(status), folded(status.label), *folded(status.label).split())
+        )
+    ]

@@ -1,0 +1,137 @@
+"""Keys with a name: one tag, property, parameter or metric of a run."""
+
+import math
+from collections.abc import Callable
+
+from django.db.models import Q
+
+from studio.metrics.models import NUMERIC, Metric
+from studio.runs.models import Parameter, Property, Tag
+from studio.search.matching import (
+    LOOKUPS,
+    compare,
+    nfc,
+    number,
+    number_match,
+    refuse,
+    text_match,
+)
+from studio.search.scope import Scope, any_q
+from studio.search.tree import Op, Term
+from studio.search.values import parse_number
+
+# How `Metric.last_text` writes a last value that is not finite.
+SPECIAL = {"Infinity": math.inf, "-Infinity": -math.inf}
+_HOLDS: dict[Op, Callable[[float, float], bool]] = {
+    Op.LT: lambda a, b: a < b,
+    Op.LE: lambda a, b: a <= b,
+    Op.GT: lambda a, b: a > b,
+    Op.GE: lambda a, b: a >= b,
+}
+
+
+def tag_q(term: Term, scope: Scope) -> Q:
+    """A tag without a value counts as one with an empty value."""
+
+    def match(op: Op) -> Q:
+        found = Q(value__isnull=False) & text_match("value", op, term.values)
+        return found | Q(value__isnull=True) if op is Op.EQ and "" in term.values else found
+
+    named = Q(key=nfc(term.key.name).strip()) if term.key.name else Q()
+    return scope.runs_with(Tag, compare(term, named, match), probe=_probe(term, named))
+
+
+def property_q(term: Term, scope: Scope) -> Q:
+    named = Q(key=nfc(term.key.name).strip()) if term.key.name else Q()
+    row = compare(term, named, lambda op: text_match("value", op, term.values))
+    return scope.runs_with(Property, row, probe=_probe(term, named))
+
+
+def parameter_q(term: Term, scope: Scope) -> Q:
+    """Equal as text, or as numbers: `param.lr:0.001` finds 1e-3 too."""
+
+    def match(op: Op) -> Q:
+        if op in (Op.CONTAINS, Op.STARTS):
+            return text_match("value", op, term.values)
+        if op is not Op.EQ:
+            return Q(number__isnull=False) & number_match(term, "number", op)
+        found = text_match("value", op, term.values)
+        numbers = _numbers(term.values)
+        return found | Q(number__isnull=False, number__in=numbers) if numbers else found
+
+    named = Q(key=nfc(term.key.name).strip()) if term.key.name else Q()
+    return scope.runs_with(Parameter, compare(term, named, match), probe=_probe(term, named))
+
+
+def _probe(term: Term, named: Q) -> Q | None:
+    # Contains has no index: how many rows it would read counts, not how many it finds.
+    return named if term.op in (Op.CONTAINS, Op.STARTS) else None
+
+
+def _numbers(texts: tuple[str, ...]) -> list[float]:
+    """The values that are numbers which compare."""
+    found = []
+    for text in texts:
+        try:
+            found.append(parse_number(text))
+        except ValueError:
+            continue
+    return [value for value in found if not math.isnan(value)]
+
+
+def metric_q(term: Term, scope: Scope) -> Q:
+    stat = term.key.stat
+    named = Q(name=nfc(term.key.name)) if term.key.name else Q()
+    if stat:
+        if term.op in (Op.CONTAINS, Op.STARTS):
+            raise refuse(term, f"The {stat} of a metric is a number; {term.op} is for text.")
+        present = named & Q(**{f"{stat}__isnull": False})
+        row = compare(term, present, lambda op: number_match(term, stat, op))
+        return scope.runs_with(Metric, row)
+    row = compare(term, named, lambda op: _last_match(term, op))
+    return scope.runs_with(Metric, row, probe=_probe(term, named))
+
+
+def _last_match(term: Term, op: Op) -> Q:
+    is_text = ~Q(kind__in=sorted(NUMERIC))
+    if op in (Op.CONTAINS, Op.STARTS):
+        return is_text & text_match("last_text", op, term.values)
+    if op is Op.EQ:
+        return _last_equals(term.values) | (is_text & text_match("last_text", op, term.values))
+    bounds = _bounds(term, op)
+    words = [word for word, value in SPECIAL.items() if all(_HOLDS[o](value, b) for o, b in bounds)]
+    finite = Q(last__isnull=False)
+    for one, bound in bounds:
+        finite &= Q(**{f"last__{LOOKUPS[one]}": bound})
+    return finite | _special(words)
+
+
+def _bounds(term: Term, op: Op) -> list[tuple[Op, float]]:
+    if op is not Op.RANGE:
+        return [(op, number(term, term.value))]
+    ends = [(Op.GE, term.low), (Op.LE, term.high)]
+    return [(one, number(term, text)) for one, text in ends if text is not None]
+
+
+def _last_equals(texts: tuple[str, ...]) -> Q:
+    """Equal as numbers; the last value may also be nan or infinite."""
+    finite: list[float] = []
+    words: list[str] = []
+    for text in texts:
+        try:
+            value = parse_number(text)
+        except ValueError:
+            continue
+        if math.isfinite(value):
+            finite.append(value)
+        else:
+            words.append(_word(value))
+    return any_q([Q(last__isnull=False, last__in=finite), _special(words)])
+
+
+def _word(value: float) -> str:
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def _special(words: list[str]) -> Q:
+    return Q(last__isnull=True, kind__in=sorted(NUMERIC), last_text__in=words)

@@ -1,0 +1,234 @@
+"""Keys that ask about the run itself: its columns and what they point at."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from django.db.models import Count, Exists, IntegerField, OuterRef, Q, Subquery, Value
+from django.db.models.functions import Coalesce
+
+from studio.accounts.models import User
+from studio.compute.models import Target
+from studio.runs.models import Description, Experiment, Run, Star
+from studio.runs.searchtext import folded
+from studio.runs.status import Status
+from studio.search.errors import SearchSyntaxError
+from studio.search.fulltext import body_q
+from studio.search.matching import (
+    compare,
+    duration_match,
+    moment_match,
+    number_match,
+    refuse,
+    refuse_value,
+    text_match,
+)
+from studio.search.scope import EVERYTHING, NOTHING, Scope, any_q
+from studio.search.tree import Op, Term
+from studio.wire import RUN_TYPES
+
+Build = Callable[[Term, Scope], Q]
+
+MIN_HEX = 6
+_HEX = re.compile(r"[0-9a-f]{6,31}", re.IGNORECASE)
+_UID = re.compile(r"[A-Za-z0-9_\-]{1,256}", re.ASCII)
+# What other tools and British English call them.
+_OTHER_STATUS_WORDS = {"cancelled": Status.CANCELED, "finished": Status.COMPLETED}
+
+
+def status_q(term: Term, scope: Scope) -> Q:
+    def match(op: Op) -> Q:
+        return Q(status__in=sorted({s for text in term.values for s in statuses(term, op, text)}))
+
+    return compare(term, EVERYTHING, match)
+
+
+def statuses(term: Term, op: Op, text: str) -> list[Status]:
+    """The statuses a value means, in any case and with or without its spaces."""
+    asked = _squeezed(text)
+    if op is Op.EQ:
+        found = [status for status in Status if _squeezed(status) == asked]
+        if asked in _OTHER_STATUS_WORDS:
+            found = [_OTHER_STATUS_WORDS[asked]]
+        if not found:
+            raise _unknown(term, text, "status", [status.value for status in Status])
+        return found
+    if op is Op.STARTS:
+        return [status for status in Status if _squeezed(status).startswith(asked)]
+    return [status for status in Status if asked in _squeezed(status)]
+
+
+def _squeezed(text: str) -> str:
+    return re.sub(r"[\s_-]+", "", folded(text))
+
+
+def type_q(term: Term, scope: Scope) -> Q:
+    def match(op: Op) -> Q:
+        if op is not Op.EQ:
+            return text_match("type", op, term.values)
+        asked = [text.lower() for text in term.values]
+        for text in asked:
+            if text not in RUN_TYPES:
+                raise _unknown(term, text, "type", list(RUN_TYPES))
+        return Q(type__in=asked)
+
+    return compare(term, EVERYTHING, match)
+
+
+def _unknown(term: Term, text: str, what: str, known: list[str]) -> SearchSyntaxError:
+    message = f'There is no {what} "{text[:40]}". There are {", ".join(known)}.'
+    return refuse_value(term, message)
+
+
+def experiment_q(term: Term, scope: Scope) -> Q:
+    rows = Experiment.objects.filter(workspace__in=scope.workspace_ids)
+    return compare(term, EVERYTHING, lambda op: _pointing("experiment", rows, "name", op, term))
+
+
+def submitter_q(term: Term, scope: Scope) -> Q:
+    present = Q(submitter__isnull=False)
+    rows = User.objects.all()
+    return compare(term, present, lambda op: _pointing("submitter", rows, "username", op, term))
+
+
+def target_q(term: Term, scope: Scope) -> Q:
+    present = Q(target__isnull=False)
+    rows = Target.objects.all()
+    return compare(term, present, lambda op: _pointing("target", rows, "name", op, term))
+
+
+def _pointing(column: str, rows: Any, name: str, op: Op, term: Term) -> Q:
+    """Runs whose foreign key leads to one of `rows` by that name (1 query: its ids)."""
+    found = rows.filter(text_match(name, op, term.values))
+    ids = list(found.order_by().values_list("pk", flat=True)[:501])
+    # Thousands of ids as parameters cost more than asking again inside the query.
+    return Q(**{f"{column}__in": ids if len(ids) <= 500 else found.values("pk")})
+
+
+def name_q(term: Term, scope: Scope) -> Q:
+    return compare(term, EVERYTHING, lambda op: text_match("display_name", op, term.values))
+
+
+def description_q(term: Term, scope: Scope) -> Q:
+    present = _described(~Q(text=""))
+
+    def match(op: Op) -> Q:
+        found = _described(text_match("text", op, term.values))
+        if op is Op.EQ:
+            # No row and an empty text are the same to a reader.
+            return found | ~present if "" in term.values else found
+        # What a description holds, the search text holds too, and that has an index.
+        return found & any_q(body_q(scope, text) for text in term.values)
+
+    if term.op is Op.EQ:
+        return match(Op.EQ)
+    return compare(term, present, match)
+
+
+def _described(text: Q) -> Q:
+    return Q(Exists(Description.objects.filter(text, run=OuterRef("pk"))))
+
+
+def uid_q(term: Term, scope: Scope) -> Q:
+    return compare(term, EVERYTHING, lambda op: any_q(uid_match(op, t) for t in term.values))
+
+
+def parent_q(term: Term, scope: Scope) -> Q:
+    def match(op: Op) -> Q:
+        uids = any_q(uid_match(op, text) for text in term.values)
+        rows = Run.objects.filter(uids, workspace__in=scope.workspace_ids)
+        return Q(parent__in=rows.values("pk"))
+
+    return compare(term, Q(parent__isnull=False), match)
+
+
+def uid_match(op: Op, text: str) -> Q:
+    """A run's id; six or more hex digits are as good as the whole of a generated one."""
+    if not _UID.fullmatch(text):
+        return NOTHING
+    if op is Op.CONTAINS:
+        return Q(uid__folded__contains=folded(text))
+    if op is Op.STARTS:
+        return begins("uid", text)
+    if is_short_uid(text):
+        return Q(uid=text) | begins("uid", text.lower())
+    return Q(uid=text)
+
+
+def is_short_uid(text: str) -> bool:
+    return _HEX.fullmatch(text) is not None
+
+
+def begins(column: str, text: str) -> Q:
+    """ASCII text at the beginning of a column, in the form each database's index serves."""
+    from django.db import connection
+
+    if connection.vendor == "sqlite":
+        after = text[:-1] + chr(ord(text[-1]) + 1)
+        return Q(**{f"{column}__gte": text, f"{column}__lt": after})
+    return Q(**{f"{column}__startswith": text})
+
+
+def number_q(term: Term, scope: Scope) -> Q:
+    return compare(term, EVERYTHING, lambda op: number_match(term, "number", op, whole=True))
+
+
+def moment_q(column: str) -> Build:
+    """The builder for one of the run's times."""
+
+    def build(term: Term, scope: Scope) -> Q:
+        present = Q(**{f"{column}__isnull": False})
+        return compare(term, present, lambda op: moment_match(term, column, op, scope.now))
+
+    return build
+
+
+def duration_q(term: Term, scope: Scope) -> Q:
+    present = Q(duration_s__isnull=False) | Q(started_at__isnull=False)
+    return compare(term, present, lambda op: duration_match(term, op, scope.now))
+
+
+def children_q(term: Term, scope: Scope) -> Q:
+    rows = Run.objects.filter(parent=OuterRef("pk"), deleted_at=None)
+    present = Q(Exists(rows))
+    if term.op is Op.HAS:
+        return present
+    counted = rows.order_by().values("parent").annotate(n=Count("pk")).values("n")
+    n_children = Coalesce(Subquery(counted, output_field=IntegerField()), Value(0))
+    # Nearly always "more than none", which needs no counting.
+    wanted = number_match(term, "n", Op.EQ if term.op is Op.NE else term.op, whole=True)
+    if term.op is Op.GT and wanted == Q(n__gt=0):
+        return present
+    found = any_q([_over(wanted, n_children)])
+    return ~found if term.op is Op.NE else found
+
+
+def _over(wanted: Q, expression: Any) -> Q:
+    """Put an expression in the place of the column `n` of a Q."""
+    total = Q()
+    for child in wanted.children:
+        lookup, value = child  # type: ignore[misc]
+        klass = IntegerField().get_lookup(str(lookup).removeprefix("n__"))
+        if klass is None:
+            raise LookupError(lookup)
+        total &= Q(klass(expression, value))
+    return total
+
+
+def flag_q(term: Term, scope: Scope) -> Q:
+    return any_q(_flag(value, scope) for value in term.values)
+
+
+def _flag(flag: str, scope: Scope) -> Q:
+    if flag == "archived":
+        return Q(archived_at__isnull=False)
+    if scope.user is None:
+        return NOTHING
+    if flag == "mine":
+        return Q(submitter__isnull=False, submitter=scope.user)
+    return Q(Exists(Star.objects.filter(user=scope.user, run=OuterRef("pk"))))
+
+
+def log_q(term: Term, scope: Scope) -> Q:
+    message = "Logs are searched one run at a time: open the run and search in its log."
+    raise refuse(term, message, 'description~"out of memory"')
