@@ -3,8 +3,10 @@
 import logging
 import os
 import sys
+import warnings
 from typing import Any
 
+from celery.exceptions import SecurityWarning
 from celery.signals import worker_shutting_down
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
@@ -38,6 +40,8 @@ class Command(BaseCommand):
         self.stdout.write(f"worker {agent.node} serves “{agent.target_name}”")
         # Celery's own shutdown waits for its (short) tasks; the runs must end at the same time.
         worker_shutting_down.connect(lambda **_: agent.stopping.set(), weak=False)
+        # Who runs the worker is the admin's choice; Celery's paragraph about it helps nobody.
+        warnings.simplefilter("ignore", SecurityWarning)
         try:
             app.worker_main(celery_arguments(agent))
         except SystemExit as end:
@@ -50,6 +54,7 @@ class Command(BaseCommand):
 def celery_arguments(agent: Agent) -> list[str]:
     queues = ["studio", f"target.{agent.target_name}", f"node.{agent.node}"]
     return [
+        "--quiet",
         "worker",
         "--pool=threads",
         "--concurrency=4",
@@ -58,5 +63,4 @@ def celery_arguments(agent: Agent) -> list[str]:
         "--without-gossip",
         "--without-mingle",
         "--loglevel=WARNING",
-        "--quiet",
     ]

@@ -16,6 +16,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from studio.accounts.models import Workspace
+from studio.compute.models import Worker
 from studio.web import first_start
 from studio.web.children import Child
 from studio.web.management.commands import seed_demo
@@ -108,11 +109,17 @@ def wait_until_ready(children: list[Child], stopped: Callable[[], bool]) -> None
     while time.monotonic() < deadline and not stopped():
         for child in children:
             child.keep_alive()
-        if answers(f"{settings.STUDIO_BASE_URL}/healthz"):
+        if answers(f"{settings.STUDIO_BASE_URL}/healthz") and has_worker(children):
             return
         time.sleep(0.1)
     if not stopped():
-        raise CommandError(f"The web server did not answer within {READY_WITHIN_S:g} s.")
+        raise CommandError(f"Web server and worker were not ready within {READY_WITHIN_S:g} s.")
+
+
+def has_worker(children: list[Child]) -> bool:
+    """Whether the worker started here has signed on (not one of an earlier start)."""
+    pids = [child.process.pid for child in children if child.process is not None]
+    return Worker.objects.live().filter(pid__in=pids).exists()
 
 
 def answers(url: str) -> bool:
