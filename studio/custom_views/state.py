@@ -92,11 +92,12 @@ class ViewState:
         return self.with_node(pills.replace(node, index, pills.negate(pills.pills(node)[index])))
 
     def with_term(self, key: str, *values: str, name: str = "") -> "ViewState":
-        """Filter to `key` being one of `values`; an earlier term of the same key is replaced.
+        """Filter to `key` being one of `values`, or to its presence without values; an earlier
+        term of the same key is replaced.
 
         A query that can't be read is replaced as a whole: there is nothing to add to.
         """
-        term = Term(Key(key, name), Op.EQ, tuple(values))
+        term = Term(Key(key, name), Op.EQ if values else Op.HAS, tuple(values))
         try:
             node = self.node
         except SearchSyntaxError:

@@ -25,7 +25,7 @@ def environment(**options: Any) -> jinja2.Environment:
     return env
 
 
-def url(name: str, *args: Any, **kwargs: Any) -> str:
+def url(name: str, /, *args: Any, **kwargs: Any) -> str:
     """The path of the named page; raises NoReverseMatch on a name or argument that fits none."""
     return reverse(name, args=args, kwargs=kwargs)
 

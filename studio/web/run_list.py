@@ -3,36 +3,28 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.http import HttpResponse, QueryDict
+from django.http import HttpResponse
 from django.urls import reverse
-from django_htmx.http import HttpResponseStopPolling
+from django_htmx.http import push_url, retarget
 
 from studio.custom_views.state import PAGE_SIZES, ViewState
 from studio.runs.models import Experiment, Run
 from studio.runs.querysets import RunQuerySet
-from studio.runs.rollup import Rollup, rollups
-from studio.runs.status import COUNTERS, TERMINAL
-from studio.search.apply import search
+from studio.runs.status import COUNTERS
+from studio.search.apply import asks_for_archived, search
 from studio.search.errors import SearchSyntaxError
 from studio.search.pills import pills
-from studio.search.printer import print_query
 from studio.search.tree import Node, Not
 from studio.search.words import describe
 from studio.web.access import Request, find_experiment, page
 from studio.web.frame import frame
 from studio.web.paging import count_of, page_of
-from studio.web.render import render_page, render_parts
+from studio.web.render import render_page, render_parts, wants_part
+from studio.web.run_rows import Listing, live_url, news, rows_of
 
-MAX_LIVE = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the table."""
-
-    run: Run
-    rollup: Rollup | None
-    is_starred: bool
+MAX_EXPERIMENTS = 40
+PARTS = ["_toggles", "_total", "_query_error", "_pills", "_counters"]
+SEARCH_FORM = "runs-search"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +38,8 @@ class Pill:
 
 
 @dataclass(frozen=True, slots=True)
-class Counter:
-    """One status counter: a link that filters, or un-filters when it already does."""
+class Choice:
+    """A link that filters the list, or un-filters it when it already does."""
 
     name: str
     n: int
@@ -57,71 +49,89 @@ class Counter:
 
 @page
 def run_list(request: Request) -> HttpResponse:
-    base = reverse("run-list", args=[request.workspace.name])
-    context = list_context(request, base_url=base, experiment=None)
-    return _render(request, context)
+    return _answer(request, listing_of(request, None))
 
 
 @page
 def experiment_runs(request: Request, name: str) -> HttpResponse:
-    experiment = find_experiment(request, name)
-    base = reverse("experiment-runs", args=[request.workspace.name, experiment.name])
-    context = list_context(request, base_url=base, experiment=experiment)
-    return _render(request, context)
+    return _answer(request, listing_of(request, find_experiment(request, name)))
 
 
-def _render(request: Request, context: dict[str, Any]) -> HttpResponse:
-    status = 422 if context["error"] else 200
+def listing_of(request: Request, experiment: Experiment | None) -> Listing:
+    here = request.workspace.name
+    if experiment is None:
+        base = reverse("run-list", args=[here])
+    else:
+        base = reverse("experiment-runs", args=[here, experiment.name])
+    return Listing(base, ViewState.from_query(request.GET), experiment, has_counters=True)
+
+
+def _answer(request: Request, listing: Listing) -> HttpResponse:
+    """The page or its results. A query that can't be read leaves the results as they are: only
+    what is wrong with it is shown."""
+    context, status = list_context(request, listing), 200
+    if context["error"] is not None:
+        if wants_part(request):
+            wrong = render_parts(request, ["runs/_query_error.html"], context, status=422)
+            return retarget(push_url(wrong, False), "#runs-query_error")
+        status = 422
+    # The box that somebody types into is not replaced under their fingers.
+    own = request.htmx and request.htmx.trigger == SEARCH_FORM
+    also = PARTS if own else [*PARTS, "_search"]
     return render_page(
         request,
         "runs/list.html",
         context,
         part="runs/_results.html",
-        also=["runs/_pills.html", "runs/_counters.html", "runs/_search.html"],
+        also=[f"runs/{name}.html" for name in also],
         status=status,
     )
 
 
-def list_context(
-    request: Request, *, base_url: str, experiment: Experiment | None
-) -> dict[str, Any]:
+def list_context(request: Request, listing: Listing) -> dict[str, Any]:
     """Everything `runs/list.html` shows. A query that can't be read shows the list without it,
     and says where the mistake is."""
-    state = ViewState.from_query(request.GET)
-    error: SearchSyntaxError | None = None
-    runs = scope(request, state, experiment)
+    state, error, node = listing.state, None, None
+    runs = scope(request, listing)
     try:
-        found = search(runs, state.q, user=request.user)
         node = state.node
+        found = search(runs, state.q, user=request.user, workspace=request.workspace)
     except SearchSyntaxError as mistake:
-        error, found, node = mistake, runs, None
+        error, found = mistake, runs
     shown = page_of(found.for_list(), size=state.size, after=state.after, before=state.before)
     n, is_exact = count_of(found)
+    rows = rows_of(request, listing, shown.runs)
     return {
-        **frame(request, active="experiments" if experiment else "runs"),
-        **links(state, base_url=base_url, older=shown.older, newer=shown.newer),
+        **frame(request, active="experiments" if listing.experiment else "runs"),
+        **links(listing, older=shown.older, newer=shown.newer),
         "state": state,
-        "experiment": experiment,
+        "experiment": listing.experiment,
         "error": error,
-        "rows": rows_of(request, shown.runs),
+        "rows": rows,
         "n": n,
         "is_exact": is_exact,
-        "pills": pill_links(state, node, base_url),
-        "counters": counters(request, state, experiment, base_url),
+        "pills": pill_links(listing, None if error else node),
+        "counters": counters(request, listing),
+        "experiments": experiment_links(request, listing),
         "sizes": PAGE_SIZES,
-        "live_url": live_url(request, shown.runs),
+        "live_url": live_url(request, listing, rows),
         "is_filtered": bool(state.q) or state.mine,
-        "base_url": base_url,
+        "base_url": listing.base_url,
     }
 
 
-def scope(request: Request, state: ViewState, experiment: Experiment | None) -> RunQuerySet:
+def scope(request: Request, listing: Listing) -> RunQuerySet:
     """The runs the page is about, before its query."""
+    state = listing.state
     runs = Run.objects.of(request.workspace)
-    if "is:archived" not in state.q:
+    try:
+        with_archived = asks_for_archived(state.node)
+    except SearchSyntaxError:
+        with_archived = False
+    if not with_archived:
         runs = runs.listed()
-    if experiment is not None:
-        runs = runs.filter(experiment=experiment)
+    if listing.experiment is not None:
+        runs = runs.filter(experiment=listing.experiment)
     if not state.children:
         runs = runs.roots()
     if state.mine:
@@ -129,10 +139,8 @@ def scope(request: Request, state: ViewState, experiment: Experiment | None) -> 
     return runs
 
 
-def links(state: ViewState, *, base_url: str, older: str, newer: str) -> dict[str, Any]:
-    def url(of: ViewState) -> str:
-        return base_url + of.to_query()
-
+def links(listing: Listing, *, older: str, newer: str) -> dict[str, Any]:
+    state, url = listing.state, listing.url
     return {
         "older_url": url(state.with_after(older)) if older else "",
         "newer_url": url(state.with_before(newer)) if newer else "",
@@ -140,82 +148,70 @@ def links(state: ViewState, *, base_url: str, older: str, newer: str) -> dict[st
         "children_url": url(state.with_children(not state.children)),
         "mine_url": url(state.with_mine(not state.mine)),
         "size_urls": {size: url(state.with_size(size)) for size in PAGE_SIZES},
-        "clear_url": base_url,
+        "clear_url": listing.base_url,
     }
 
 
-def rows_of(request: Request, runs: list[Run]) -> list[Row]:
-    """Rows with roll-ups and stars (2 queries)."""
-    children = rollups([run.pk for run in runs])
-    starred = set(
-        request.user.stars.filter(run__in=[run.pk for run in runs]).values_list("run", flat=True)
-    )
-    return [Row(run, children.get(run.pk), run.pk in starred) for run in runs]
-
-
-def pill_links(state: ViewState, node: Node | None, base_url: str) -> list[Pill]:
+def pill_links(listing: Listing, node: Node | None) -> list[Pill]:
+    state = listing.state
     return [
         Pill(
             text=describe(part.child if isinstance(part, Not) else part),
             is_negated=isinstance(part, Not),
-            remove_url=base_url + state.without_pill(index).to_query(),
-            negate_url=base_url + state.negated_pill(index).to_query(),
+            remove_url=listing.url(state.without_pill(index)),
+            negate_url=listing.url(state.negated_pill(index)),
         )
         for index, part in enumerate(pills(node))
     ]
 
 
-def counters(
-    request: Request, state: ViewState, experiment: Experiment | None, base_url: str
-) -> list[Counter]:
-    """The six counters over the current filter without its status terms (1 query)."""
+def counters(request: Request, listing: Listing) -> list[Choice]:
+    """The six counters over the current filter without its status terms (1 query and those of
+    the search)."""
+    state = listing.state
     others = state.without_key("status")
+    runs = scope(request, listing)
     try:
-        counts = search(
-            scope(request, state, experiment), others.q, user=request.user
-        ).status_counts()
+        runs = search(runs, others.q, user=request.user, workspace=request.workspace)
     except SearchSyntaxError:
-        counts = scope(request, state, experiment).status_counts()
+        others = state
+    counts = runs.status_counts()
     found = []
     for name, statuses in COUNTERS.items():
         values = sorted(statuses)
         is_on = state.has_values("status", *values)
         to = others if is_on else state.with_term("status", *values)
         n = sum(counts.get(status, 0) for status in statuses)
-        found.append(Counter(name, n, base_url + to.to_query(), is_on))
+        found.append(Choice(name, n, listing.url(to), is_on))
     return found
 
 
-def live_url(request: Request, runs: list[Run]) -> str:
-    """Where the page asks for news of its unfinished runs; "" when nothing can change."""
-    unfinished = [run for run in runs if run.status not in TERMINAL]
-    return live_address(request, unfinished)
-
-
-def live_address(request: Request, unfinished: list[Run]) -> str:
-    if not unfinished:
-        return ""
-    query = QueryDict(mutable=True)
-    query.setlist("run", [f"{run.uid}@{run.status_at.timestamp():.6f}" for run in unfinished])
-    return reverse("run-list-live", args=[request.workspace.name]) + "?" + query.urlencode()
+def experiment_links(request: Request, listing: Listing) -> list[Choice]:
+    """The menu of experiments, latest submission first, at most 40 (1 query)."""
+    if listing.experiment is not None:
+        return []
+    state = listing.state
+    names = Experiment.objects.of(request.workspace).listed().values_list("name", flat=True)
+    found = []
+    for name in names[:MAX_EXPERIMENTS]:
+        is_on = state.has_values("experiment", name)
+        to = state.without_key("experiment") if is_on else state.with_term("experiment", name)
+        found.append(Choice(name, 0, listing.url(to), is_on))
+    return found
 
 
 @page
 def run_list_live(request: Request) -> HttpResponse:
-    """The rows among `run=<uid>@<status time>` whose status changed since, each swapped in its
-    place; 204 when none did, 286 when none can change any more."""
-    known = dict(item.partition("@")[::2] for item in request.GET.getlist("run")[:MAX_LIVE])
-    runs = list(Run.objects.of(request.workspace).filter(uid__in=known).for_list())
-    changed = [run for run in runs if f"{run.status_at.timestamp():.6f}" != known[run.uid]]
-    if not changed:
-        return HttpResponse(status=204)
-    unfinished = [run for run in runs if run.status not in TERMINAL]
-    context = {
-        **frame(request, active="runs"),
-        "rows": rows_of(request, changed),
-        "live_url": live_address(request, unfinished),
-    }
-    answer = render_parts(request, ["runs/_live.html"], context)
-    if not unfinished:
-        answer.status_code = HttpResponseStopPolling.status_code
-    return answer
+    """The rows that changed since the page was drawn, each swapped in its place, and the counters;
+    204 when none did. The last answer asks no more."""
+    name = request.GET.get("experiment", "")
+    listing = listing_of(request, find_experiment(request, name) if name else None)
+    answer = news(request, listing)
+    if isinstance(answer, HttpResponse):
+        return answer
+    context = {**frame(request, active="runs"), **answer}
+    parts = ["runs/_live.html"]
+    if request.GET.get("counters") == "1":
+        context["counters"] = counters(request, listing)
+        parts.append("runs/_counters.html")
+    return render_parts(request, parts, context)
