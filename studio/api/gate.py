@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import wraps
 
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.views.decorators.csrf import csrf_exempt
 
 from studio.api.errors import error
@@ -12,12 +12,15 @@ View = Callable[..., HttpResponse]
 
 
 def with_error_shape(view: View) -> View:
-    """The view with its 405 in JSON; exempt from CSRF, for no browser sends a token by itself."""
+    """The view with its 404 and 405 in JSON; exempt from CSRF, for no browser sends a token by itself."""
 
     @csrf_exempt
     @wraps(view)
     def wrapped(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
-        answer = view(request, *args, **kwargs)
+        try:
+            answer = view(request, *args, **kwargs)
+        except Http404:
+            return nothing_here(request)
         if not isinstance(answer, HttpResponseNotAllowed):
             return answer
         shaped = error(405, "method_not_allowed", f"{request.method} is not possible here.")

@@ -20,7 +20,7 @@ from studio.api.access import (
 from studio.api.body import documented, read_body
 from studio.api.errors import error
 from studio.api.paging import DEFAULT_LIMIT, MAX_LIMIT, page
-from studio.api.schemas import RunItem, RunPage, answers
+from studio.api.schemas import Beat, RunItem, RunPage, answers
 from studio.api.serialize import beat_dict, listed_dict, run_dict, with_parts
 from studio.artifacts.models import Snapshot
 from studio.runs import actions
@@ -255,6 +255,8 @@ def create_children(request: HttpRequest, workspace: Path[str], uid: str) -> Any
         for child in asked.children
     ]
     uids = [new.uid for new in news]
+    if len(set(uids)) < len(uids):
+        raise Invalid("children", "Two of the child runs have the same uid.")
     try:
         actions.create_children(parent, news, by=actor_of(request))
     except actions.UidTaken:
@@ -264,7 +266,9 @@ def create_children(request: HttpRequest, workspace: Path[str], uid: str) -> Any
     return JsonResponse({"items": [listed_dict(run) for run in mine.order_by("number")]})
 
 
-@router.post("/runs/{uid}/heartbeat", openapi_extra=documented(wire.Heartbeat))
+@router.post(
+    "/runs/{uid}/heartbeat", response=answers(Beat), openapi_extra=documented(wire.Heartbeat)
+)
 def heartbeat(request: HttpRequest, workspace: Path[str], uid: str) -> Any:
     """A sign of life; the answer says whether somebody asked the run to stop."""
     run = run_of(request, workspace, uid)

@@ -52,14 +52,14 @@ def clean_key(key: object, *, what: str) -> str:
 def clean_labels(
     labels: Mapping[str, object], *, what: str, nullable: bool = False
 ) -> dict[str, str | None]:
-    """Keys and values as they will be stored; numbers and booleans become text."""
+    """Keys and values as they will be stored; numbers, booleans and None become text."""
     cleaned: dict[str, str | None] = {}
     for key, value in labels.items():
         name = clean_key(key, what=what)
         if value is None and nullable:
             cleaned[name] = None
             continue
-        text = str(value) if isinstance(value, bool | int | float) else value
+        text = str(value) if value is None or isinstance(value, bool | int | float) else value
         cleaned[name] = clean_text(text, field=f"{what} “{name}”", most=MAX_VALUE)
     return cleaned
 

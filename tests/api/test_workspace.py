@@ -1,0 +1,98 @@
+"""whoami, the workspace, its experiments and targets."""
+
+import pytest
+
+from tests import make
+
+
+def test_whoami_tells_person_workspace_and_rights(api, people, workspace):
+    me = api.client.get("/api/v1/whoami", headers=api.headers).json()
+    assert me["user"] == "bob"
+    assert (me["workspace"], me["scope"], me["role"]) == ("lab", "write", "contributor")
+    assert me["run_uid"] is None
+
+
+def test_whoami_of_a_token_for_all_workspaces_names_none(people, workspace):
+    api = make.Api(people.bob, workspace, secret=make.token(people.bob))
+    me = api.client.get("/api/v1/whoami", headers=api.headers).json()
+    assert (me["workspace"], me["role"]) == (None, None)
+
+
+def test_the_workspace_names_the_role(people, workspace):
+    found = make.Api(people.carol, workspace).get("").json()
+    assert found == {"name": "lab", "description": "", "role": "reader"}
+
+
+class TestExperiments:
+    def test_an_experiment_is_made_once(self, api):
+        first = api.post("/experiments", {"name": "vision", "description": "cats"})
+        again = api.post("/experiments", {"name": "vision"})
+        assert (first.status_code, again.status_code) == (201, 200)
+        assert again.json()["description"] == "cats"
+
+    def test_a_reader_gets_the_one_there_is(self, people, workspace, experiment):
+        carol = make.Api(people.carol, workspace)
+        assert carol.post("/experiments", {"name": "vision"}).status_code == 200
+
+    @pytest.mark.parametrize("name", ["", "-a", "a b", "a/b", "x" * 256, "é"])
+    def test_names_that_can_not_be_are_refused(self, name, api):
+        answer = api.post("/experiments", {"name": name})
+        assert (answer.status_code, answer.json()["error"]["field"]) == (422, "name")
+
+    @pytest.mark.parametrize("body", [{"name": 1}, {"name": "a", "color": "red"}, [], {}])
+    def test_bad_bodies_are_refused(self, body, api):
+        assert api.post("/experiments", body).status_code == 422
+
+    def test_the_newest_submission_comes_first_and_pages_join(self, api, workspace):
+        for name in ("old", "empty-a", "empty-b", "new"):
+            made = make.experiment(workspace, name)
+            if not name.startswith("empty"):
+                make.run(made)
+        found, cursor = [], ""
+        while cursor is not None:
+            page = api.get("/experiments", limit=1, cursor=cursor).json()
+            found += [item["name"] for item in page["items"]]
+            cursor = page["next"]
+        assert found == ["new", "old", "empty-b", "empty-a"]
+
+    def test_archived_ones_are_asked_for(self, api, workspace, experiment):
+        from django.utils import timezone
+
+        old = make.experiment(workspace, "old")
+        type(old).objects.filter(pk=old.pk).update(archived_at=timezone.now())
+
+        def names(archived):
+            items = api.get("/experiments", archived=archived).json()["items"]
+            return {item["name"] for item in items}
+
+        assert names("active") == {"vision"}
+        assert names("archived") == {"old"}
+        assert names("all") == {"vision", "old"}
+
+    def test_one_experiment_counts_its_runs(self, api, run):
+        assert api.get("/experiments/vision").json()["n_runs"] == 1
+        assert api.get("/experiments/nothing").status_code == 404
+
+
+def test_targets_tell_how_many_workers_live(api, workspace, people):
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    from studio.compute.models import Target, Worker
+
+    local = Target.objects.get(name="local")
+    Worker.objects.create(node="a", host="h", pid=1, target=local, n_slots=1)
+    gone = timezone.now() - timedelta(days=1)
+    Worker.objects.create(node="b", host="h", pid=2, target=local, n_slots=1, last_seen_at=gone)
+    other = make.workspace("other", owner=people.dave)
+    Target.objects.create(name="theirs", workspace=other)
+    assert api.get("/targets").json()["items"] == [
+        {
+            "name": "local",
+            "description": "The studio's own worker",
+            "enabled": True,
+            "n_workers": 1,
+            "grace_s": 30.0,
+        }
+    ]
