@@ -42,7 +42,7 @@ def record_batch(run: Run, batch: BatchMessage, *, by: Actor) -> Accepted:
     one name the later is dropped, with a warning on the run. Raises Invalid beyond 10,000 names.
     Queries: at most 9 and the right's, plus 3 when open chunks are merged.
     """
-    require_on(by, Permission.LOG_TO_RUN, run)
+    require_on(by, Permission.LOG_TO_RUN, run, upwards=True)
     try:
         with _turn(), transaction.atomic():
             _lock(run)
