@@ -151,7 +151,7 @@ def submit(
     git = sources.git_properties(config.source_directory)
     snapshot = snapshots.upload(client, config.source_directory)
     body = {
-        "uid": options.get("run_id") or f"{experiment[:200]}_{uuid.uuid4().hex[:20]}",
+        "uid": options.get("run_id") or uuid.uuid4().hex,
         "experiment": experiment,
         "display_name": options.get("display_name"),
         "type": "script",

@@ -111,7 +111,7 @@ class RunState:
         url = f"{self._client.url}{self._client.base}{self._channel.path('artifacts')}"
         details = {
             "runId": self._uid,
-            "target": record.get("target"),
+            "target": record.get("target") or "local",
             "status": record["status"],
             "startTimeUtc": record.get("started_at"),
             "endTimeUtc": record.get("ended_at"),
