@@ -13,6 +13,7 @@ def shared_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     studio = Studio(tmp_path_factory.mktemp("studio")).start()
     yield studio
     studio.stop()
+    show_log(studio)
 
 
 @pytest.fixture
@@ -20,12 +21,9 @@ def own_studio(tmp_path: Path) -> Iterator[Studio]:
     studio = Studio(tmp_path / "studio").start()
     yield studio
     studio.stop()
+    show_log(studio)
 
 
-@pytest.fixture(autouse=True)
-def _show_log(request: pytest.FixtureRequest) -> Iterator[None]:
-    """The server's own words beside a failed test."""
-    yield
-    for name in ("shared_studio", "own_studio"):
-        if name in request.fixturenames:
-            print(request.getfixturevalue(name).log.read_text()[-6000:])
+def show_log(studio: Studio) -> None:
+    """The server's own words, which pytest shows beside a failed test."""
+    print(studio.log.read_text()[-6000:])
