@@ -12,7 +12,10 @@ View = Callable[..., HttpResponse]
 
 
 def with_error_shape(view: View) -> View:
-    """The view with its 404 and 405 in JSON; exempt from CSRF, for no browser sends a token by itself."""
+    """The view with its 404 and 405 in JSON.
+
+    Exempt from CSRF: no browser sends a token by itself.
+    """
 
     @csrf_exempt
     @wraps(view)

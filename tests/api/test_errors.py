@@ -57,7 +57,8 @@ def test_text_no_database_can_store_is_422_wherever_it_stands(text, api, run):
         raw = (body % text).encode()
         answer = api.send("POST", f"/runs/{run.uid}/tags", raw, "application/json")
         assert code(answer) == (422, "invalid")
-    raw = '{"uid": "u", "experiment": "e", "definition": {"x": [{"y": "%s"}]}}' % text
+    raw = '{"uid": "u", "experiment": "e", "definition": {"x": [{"y": "TEXT"}]}}'
+    raw = raw.replace("TEXT", text)
     answer = api.send("POST", "/runs", raw.encode(), "application/json")
     assert code(answer) == (422, "invalid")
     assert answer.json()["error"]["field"] == "definition.x[0].y"

@@ -43,7 +43,8 @@ def test_the_access_tests_call_every_operation(document):
 def test_every_operation_says_what_it_does_and_how_it_refuses(document):
     for key, operation in operations(document).items():
         assert operation.get("description"), key
-        assert {"401", "404"} <= set(operation["responses"]), key
+        if OURS & set(operation["tags"]):
+            assert {"401", "404"} <= set(operation["responses"]), key
 
 
 def test_every_body_is_described_and_closed(document):
