@@ -161,6 +161,8 @@ STUDIO_STORAGE_URL = env("STUDIO_STORAGE_URL", f"file://{STUDIO_HOME / 'blobs'}"
 STUDIO_RUNS_DIR = Path(env("STUDIO_RUNS_DIR", str(STUDIO_HOME / "runs")))
 DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
 MAX_ARTIFACT_BYTES = int(env_float("STUDIO_MAX_ARTIFACT_BYTES", 50 * 1024**3))
+SNAPSHOT_MAX_FILES = int(env_float("STUDIO_SNAPSHOT_MAX_FILES", 2_000))
+SNAPSHOT_MAX_BYTES = int(env_float("STUDIO_SNAPSHOT_MAX_BYTES", 300_000_000))
 
 # ---------------------------------------------------------------- Celery
 BROKER_DIR = STUDIO_HOME / "broker"

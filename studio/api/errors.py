@@ -13,7 +13,9 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from studio.accounts.permissions import NotAllowed
 from studio.api.access import NotFound
 from studio.api.body import BadRequest, UnsupportedMediaType
-from studio.blobs import BlobTooLarge, DigestMismatch, LogGap, StorageFull
+from studio.artifacts.actions import TooLarge
+from studio.artifacts.snapshots import MissingBlobs
+from studio.blobs import DigestMismatch, LogGap, StorageFull
 from studio.compute.actions import UnknownTarget
 from studio.runs.actions import EditConflict, PropertyConflict, UidTaken
 from studio.runs.lifecycle import InvalidTransition, LeaseLost
@@ -51,6 +53,22 @@ def _edit_conflict(request: HttpRequest, problem: EditConflict) -> HttpResponse:
 def _bad_search(request: HttpRequest, problem: SearchSyntaxError) -> HttpResponse:
     facts = {"position": problem.position, "length": problem.length, "example": problem.example}
     return error(422, "invalid", problem.message, field="q", **facts)
+
+
+def _log_gap(request: HttpRequest, gap: LogGap) -> HttpResponse:
+    text = f"The log has {gap.size_bytes} bytes. Append from there, not at {gap.offset}."
+    return error(409, "log_gap", text, size=gap.size_bytes)
+
+
+def _missing_blobs(request: HttpRequest, problem: MissingBlobs) -> HttpResponse:
+    return error(409, "conflict", str(problem), missing=problem.missing)
+
+
+def _storage_full(request: HttpRequest, problem: StorageFull) -> HttpResponse:
+    """The message of the store names its key; people are told what to do instead."""
+    logger.error("storage full path=%s key=%s", request.path, problem.key)
+    text = "The studio's storage is full; nothing of this was kept. Ask its admin for room, retry."
+    return error(507, "storage_full", text)
 
 
 def _unauthenticated(request: HttpRequest, problem: Any) -> HttpResponse:
@@ -108,9 +126,7 @@ def add_handlers(api: NinjaAPI) -> None:
         (LeaseLost, 409, "conflict"),
         (UidTaken, 409, "conflict"),
         (RequestDataTooBig, 413, "too_large"),
-        (BlobTooLarge, 413, "too_large"),
-        (DigestMismatch, 422, "invalid"),
-        (StorageFull, 507, "storage_full"),
+        (TooLarge, 413, "too_large"),
         (UnsupportedMediaType, 415, "unsupported_media_type"),
     ):
         add(kind, _plain(status, code))
@@ -119,7 +135,10 @@ def add_handlers(api: NinjaAPI) -> None:
     add(WireError, lambda request, problem: invalid(problem.path, str(problem)))
     add(UnknownTarget, lambda request, problem: invalid("submit.target", str(problem)))
     add(SearchSyntaxError, _bad_search)
-    add(LogGap, lambda request, gap: error(409, "log_gap", str(gap), size=gap.size_bytes))
+    add(DigestMismatch, lambda request, problem: invalid("digest", str(problem)))
+    add(LogGap, _log_gap)
+    add(MissingBlobs, _missing_blobs)
+    add(StorageFull, _storage_full)
     add(PropertyConflict, _property_conflict)
     add(EditConflict, _edit_conflict)
     add(AuthenticationError, _unauthenticated)

@@ -1,9 +1,9 @@
 """Files of runs, growing logs, and the sources of submissions: bytes in and out, streamed."""
 
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from ninja import Path, Query, Router
 
 from studio import wire
@@ -21,28 +21,25 @@ from studio.api.file_schemas import (
 from studio.api.paging import DEFAULT_LIMIT, MAX_LIMIT, page
 from studio.api.schemas import answers
 from studio.api.serialize import iso
+from studio.api.uploads import RAW_BODY, Upload, read_piece
 from studio.artifacts import actions, logs, snapshots
-from studio.artifacts.models import Artifact, hash_of_path
-from studio.artifacts.serving import attachment, zip_answer
-from studio.blobs import BlobTooLarge
-from studio.runs.limits import Invalid
+from studio.artifacts.models import Artifact, Snapshot
+from studio.artifacts.serving import attachment, disposition, inert, zip_answer
+from studio.runs.models import Run
 
 router = Router(tags=["files"])
 
 MAX_LOG_PIECE = 4 * 1024 * 1024
-RAW_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+BYTES: dict[str, Any] = {
+    "responses": {
+        200: {
+            "description": "The bytes",
+            "content": {
+                "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}
+            },
+        }
     }
 }
-
-
-def check_length(request: HttpRequest, most: int) -> None:
-    """Refuse by the announced length, before the first byte is read."""
-    length = request.META.get("CONTENT_LENGTH") or "0"
-    if length.isdecimal() and int(length) > most:
-        raise BlobTooLarge("the body", limit_bytes=most)
 
 
 @router.get("/runs/{uid}/artifacts", response=answers(ArtifactPage))
@@ -57,22 +54,26 @@ def list_artifacts(
     """The run's files in the order of their paths."""
     run = run_of(request, workspace, uid)
     limit = max(1, min(limit, MAX_LIMIT))
-    files = Artifact.objects.filter(run=run, path__startswith=prefix).order_by("path")
+    files = Artifact.objects.of(run, below=prefix).order_by("path")
     if cursor:
         files = files.filter(path__gt=cursor)
     found = list(files[: limit + 1])
-    return page(found, limit=limit, item=artifact_dict, cursor=lambda artifact: artifact.path)
+    return page(found, limit=limit, item=lambda file: artifact_dict(file, run), cursor=_path)
 
 
-def artifact_dict(artifact: Artifact) -> dict[str, Any]:
-    kind = "logs" if artifact.is_log else "outputs"
+def _path(artifact: Artifact) -> str:
+    return artifact.path
+
+
+def artifact_dict(artifact: Artifact, run: Run) -> dict[str, Any]:
+    top = artifact.path.partition("/")[0]
     return {
         "path": artifact.path,
         "size": artifact.n_bytes,
         "digest": artifact.digest or None,
         "content_type": artifact.content_type,
-        "kind": kind if artifact.path.startswith(f"{kind}/") else "file",
-        "complete": artifact.is_complete,
+        "kind": top if top in {"outputs", "logs"} else "file",
+        "complete": logs.is_finished(artifact, run),
         "damage": artifact.damage,
         "updated_at": iso(artifact.updated_at),
     }
@@ -86,14 +87,14 @@ def artifact_dict(artifact: Artifact) -> dict[str, Any]:
 def put_artifact(request: HttpRequest, workspace: Path[str], uid: str, path: str) -> Any:
     """Store the body as a file of the run; an earlier file of that path is replaced."""
     run = run_of(request, workspace, uid)
-    check_length(request, settings.MAX_ARTIFACT_BYTES)
+    body = Upload(request, name=path, limit_bytes=settings.MAX_ARTIFACT_BYTES)
     artifact = actions.put_artifact(
-        run, path, request, by=actor_of(request), content_type=request.content_type
+        run, path, cast(BinaryIO, body), by=actor_of(request), content_type=request.content_type
     )
-    return 201, artifact_dict(artifact)
+    return 201, artifact_dict(artifact, run)
 
 
-@router.get("/runs/{uid}/artifacts/{path:path}")
+@router.get("/runs/{uid}/artifacts/{path:path}", openapi_extra=BYTES)
 def get_artifact(
     request: HttpRequest, workspace: Path[str], uid: str, path: str
 ) -> HttpResponseBase:
@@ -102,8 +103,8 @@ def get_artifact(
     return attachment(request, find_artifact(run, path))
 
 
-def find_artifact(run: Any, path: str) -> Artifact:
-    found = Artifact.objects.filter(run=run, path_hash=hash_of_path(path)).first()
+def find_artifact(run: Run, path: str) -> Artifact:
+    found = actions.find_artifact(run, path)
     if found is None:
         raise NotFound(f"The run has no file “{path[:200]}”.")
     return found
@@ -115,13 +116,11 @@ def append_log(
 ) -> Any:
     """Append the body at byte `offset`; bytes that are there already are skipped."""
     run, actor = run_to_log_to(request, workspace, uid)
-    check_length(request, MAX_LOG_PIECE)
-    if offset < 0:
-        raise Invalid("offset", "offset counts bytes from 0.")
-    return {"size": logs.append_log(run, path, offset, request.body, by=actor)}
+    data = read_piece(request, name=path, limit_bytes=MAX_LOG_PIECE)
+    return {"size": logs.append_log(run, path, offset, data, by=actor)}
 
 
-@router.get("/runs/{uid}/logs/{path:path}")
+@router.get("/runs/{uid}/logs/{path:path}", openapi_extra=BYTES)
 def read_log(
     request: HttpRequest,
     workspace: Path[str],
@@ -129,17 +128,19 @@ def read_log(
     path: str,
     offset: Query[int] = 0,
     limit: Query[int] = 65536,
-) -> HttpResponse:
+) -> HttpResponseBase:
     """Bytes of a log from `offset`, with its size and whether it grows no more in headers."""
     run = run_of(request, workspace, uid)
     artifact = find_artifact(run, path)
-    limit = max(1, min(limit, MAX_LOG_PIECE))
+    limit = max(0, min(limit, MAX_LOG_PIECE))
+    # Asked before reading: what is read from a finished log is all of it.
+    is_finished = logs.is_finished(artifact, run)
     window = logs.read_window(artifact, offset, offset + limit)
-    answer = HttpResponse(window.data, content_type="application/octet-stream")
+    answer = HttpResponse(window.data)
     answer["X-Log-Size"] = str(window.size)
-    answer["X-Log-Complete"] = "1" if artifact.is_complete else "0"
-    answer["Content-Disposition"] = "attachment"
-    return answer
+    answer["X-Log-Complete"] = "1" if is_finished else "0"
+    answer["Content-Disposition"] = disposition(artifact.path)
+    return inert(answer)
 
 
 @router.post(
@@ -156,8 +157,8 @@ def missing_blobs(request: HttpRequest, workspace: Path[str]) -> Any:
 def put_blob(request: HttpRequest, workspace: Path[str], digest: str) -> Any:
     """Upload one source file under its SHA-256."""
     found = workspace_of(request, workspace)
-    check_length(request, snapshots.MAX_BYTES)
-    blob = snapshots.store_blob(found, digest, request, by=actor_of(request))
+    body = Upload(request, name=digest, limit_bytes=settings.SNAPSHOT_MAX_BYTES)
+    blob = snapshots.store_blob(found, digest, cast(BinaryIO, body), by=actor_of(request))
     return 201, {"digest": blob.digest, "size": blob.n_bytes}
 
 
@@ -170,13 +171,7 @@ def make_snapshot(request: HttpRequest, workspace: Path[str]) -> Any:
     """Name a set of uploaded files; the same set again is the same snapshot."""
     found = workspace_of(request, workspace)
     body = read_body(request, wire.SnapshotCreate)
-    try:
-        snapshot, _ = snapshots.make_snapshot(
-            found, [file.dump() for file in body.files], by=actor_of(request)
-        )
-    except snapshots.MissingBlobs as absent:
-        body_of = {"code": "conflict", "message": str(absent), "missing": absent.missing}
-        return JsonResponse({"error": body_of}, status=409)
+    snapshot = snapshots.make_snapshot(found, body.files, by=actor_of(request))
     return 201, {
         "id": snapshot.digest,
         "n_files": len(snapshot.files),
@@ -191,15 +186,15 @@ def get_snapshot(request: HttpRequest, workspace: Path[str], digest: str) -> Any
     return {"id": found.digest, "files": found.files}
 
 
-@router.get("/snapshots/{digest}/zip")
+@router.get("/snapshots/{digest}/zip", openapi_extra=BYTES)
 def get_snapshot_zip(request: HttpRequest, workspace: Path[str], digest: str) -> HttpResponseBase:
     """The files of a snapshot as a ZIP archive."""
     found = find_snapshot(request, workspace, digest)
     return zip_answer(f"snapshot-{found.digest[:12]}.zip", snapshots.zip_members(found))
 
 
-def find_snapshot(request: HttpRequest, workspace: str, digest: str) -> Any:
+def find_snapshot(request: HttpRequest, workspace: str, digest: str) -> Snapshot:
     try:
         return snapshots.find(workspace_of(request, workspace), digest)
-    except snapshots.SnapshotError as error:
+    except snapshots.SnapshotNotFound as error:
         raise NotFound(str(error)) from error

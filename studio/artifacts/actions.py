@@ -1,7 +1,11 @@
-"""Storing files of runs."""
+"""Storing, finding and reading the files of a run.
+
+An upload is recorded in the run's history only when the run was over by then: files written while
+it trains are the run itself, and a line for each would bury everything else.
+"""
 
 import mimetypes
-import secrets
+import re
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,61 +15,141 @@ from django.utils import timezone
 
 from studio.accounts.permissions import Actor, Permission
 from studio.artifacts.models import Artifact, hash_of_path
-from studio.artifacts.paths import clean_path
-from studio.artifacts.store import store
+from studio.artifacts.paths import clean_path, storable_path
+from studio.artifacts.store import new_key, store
+from studio.blobs import Blob, BlobNotFound, BlobTooLarge
 from studio.compute.workdir import open_output
 from studio.runs.actions.rights import require_on
+from studio.runs.lifecycle import record_event
+from studio.runs.limits import Invalid
 from studio.runs.models import Run
 
+BINARY = "application/octet-stream"
+_TYPE = re.compile(r"[a-z0-9.+-]{1,40}/[a-z0-9.+-]{1,50}")
+# Without the machine's own tables, so that one file has one type everywhere.
+_TYPES = mimetypes.MimeTypes(filenames=())
 
-def new_key(run: Run, path: str) -> str:
-    """A server-made key; the label has no part in it but its hash."""
-    digest = hash_of_path(path)
-    return f"runs/{run.workspace_id}/{run.pk}/{digest[:2]}/{digest[:32]}-{secrets.token_hex(8)}"
+
+class TooLarge(Exception):
+    """More bytes than the studio takes for one file; nothing was stored."""
+
+    def __init__(self, path: str, *, limit_bytes: int) -> None:
+        self.limit_bytes = limit_bytes
+        super().__init__(
+            f"“{path[:200]}” is larger than {limit_bytes:,} bytes, the most one file may have. "
+            "Split it, or ask the studio's admin to raise STUDIO_MAX_ARTIFACT_BYTES."
+        )
+
+
+class GrowingLog(Invalid):
+    """The path belongs to a log that is still written; it can't be replaced as a whole."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("path", f"“{path[:200]}” is a log that still grows. Append to it instead.")
 
 
 def put_artifact(
     run: Run, path: str, stream: BinaryIO, *, by: Actor, content_type: str | None = None
 ) -> Artifact:
-    """Store a file of the run, replacing one of the same path.
+    """Store all of `stream` as the run's file `path`, replacing the one of that path.
 
-    Raises StorageFull, BlobTooLarge, Invalid; then the earlier file is still there.
+    Readers see the old file or the new one. Raises Invalid (path), GrowingLog, TooLarge, and
+    blobs.StorageFull with nothing changed.
     """
     require_on(by, Permission.LOG_TO_RUN, run)
-    path = clean_path(path)
-    blob = store().put(new_key(run, path), stream, limit_bytes=settings.MAX_ARTIFACT_BYTES)
-    facts = {
-        "workspace_id": run.workspace_id,
-        "path": path,
-        "blob_key": blob.key,
-        "n_bytes": blob.n_bytes,
-        "digest": blob.sha256,
-        "content_type": (content_type or guess_type(path))[:100],
-        "is_log": path.startswith("logs/"),
-        "is_complete": True,
-        "damage": "",
-        "updated_at": timezone.now(),
-    }
-    with transaction.atomic():
-        old = (
-            Artifact.objects.select_for_update()
-            .filter(run=run, path_hash=hash_of_path(path))
-            .values_list("blob_key", flat=True)
-            .first()
-        )
-        artifact, _ = Artifact.objects.update_or_create(
-            run=run, path_hash=hash_of_path(path), defaults=facts
-        )
-        if old and old != blob.key:
-            transaction.on_commit(lambda: store().delete(old))
+    label = clean_path(path)
+    blob = _received(run, label, stream)
+    try:
+        with transaction.atomic():
+            artifact, is_new = _write_row(run, label, blob, kind=content_type)
+            if run.is_terminal and not by.is_system:
+                change = {"path": label, "size": blob.n_bytes}
+                record_event(run, "artifact", by=by, before=None if is_new else label, after=change)
+    except BaseException:
+        store().delete(blob.key)
+        raise
     return artifact
 
 
-def put_artifact_file(run: Run, path: str, file: Path, *, by: Actor) -> Artifact:
-    """Store a file of this machine."""
-    with open_output(file) as stream:
-        return put_artifact(run, path, stream, by=by)
+def put_artifact_file(run: Run, path: str, local_path: Path, *, by: Actor) -> Artifact:
+    """Store a file of a finished process; characters its name may not have become U+FFFD.
+
+    Raises TooLarge, StorageFull, GrowingLog, and OSError when the file is gone or was exchanged
+    for a link.
+    """
+    with open_output(local_path) as stream:
+        return put_artifact(run, storable_path(path), stream, by=by)
 
 
-def guess_type(path: str) -> str:
-    return mimetypes.guess_type(path)[0] or "application/octet-stream"
+def _received(run: Run, label: str, stream: BinaryIO) -> Blob:
+    limit_bytes = settings.MAX_ARTIFACT_BYTES
+    try:
+        return store().put(new_key(run, label), stream, limit_bytes=limit_bytes)
+    except BlobTooLarge as error:
+        raise TooLarge(label, limit_bytes=limit_bytes) from error
+
+
+def _write_row(run: Run, label: str, blob: Blob, *, kind: str | None) -> tuple[Artifact, bool]:
+    now = timezone.now()
+    facts = {
+        "blob_key": blob.key,
+        "n_bytes": blob.n_bytes,
+        "digest": blob.sha256,
+        "content_type": type_of(label, announced=kind or ""),
+        "is_log": label.startswith("logs/"),
+        "is_complete": True,
+        "damage": "",
+        "updated_at": now,
+    }
+    artifact, is_new = Artifact.objects.select_for_update().get_or_create(
+        run=run,
+        path_hash=hash_of_path(label),
+        defaults={"workspace_id": run.workspace_id, "path": label, "created_at": now, **facts},
+    )
+    if is_new:
+        return artifact, True
+    if not artifact.is_complete and not run.is_terminal:
+        raise GrowingLog(label)
+    old_key = artifact.blob_key
+    for name, value in facts.items():
+        setattr(artifact, name, value)
+    artifact.save(update_fields=list(facts))
+    # Only after the commit: until then readers are sent to the old bytes.
+    transaction.on_commit(lambda: store().delete(old_key))
+    return artifact, False
+
+
+def type_of(label: str, *, announced: str = "") -> str:
+    """The announced media type when it is one and says something, else a guess by the ending."""
+    given = announced.partition(";")[0].strip().lower()
+    if _TYPE.fullmatch(given) and given != BINARY:
+        return given
+    suffix = re.search(r"\.[A-Za-z0-9]{1,10}$", label)
+    return (_TYPES.guess_type(f"file{suffix.group()}")[0] if suffix else None) or BINARY
+
+
+def find_artifact(run: Run, path: str) -> Artifact | None:
+    """The run's file of that path (1 query), None also for a path no file can have."""
+    try:
+        label = clean_path(path)
+    except Invalid:
+        return None
+    return Artifact.objects.filter(run=run, path_hash=hash_of_path(label)).first()
+
+
+def open_artifact(artifact: Artifact, start: int = 0, end: int | None = None) -> BinaryIO:
+    """Its bytes [start, end). Raises blobs.BlobNotFound when storage has lost them."""
+    try:
+        return store().open(artifact.blob_key, start, end)
+    except BlobNotFound:
+        # Replaced between reading the row and opening the file.
+        artifact.refresh_from_db()
+        return store().open(artifact.blob_key, start, end)
+
+
+def size_of(artifact: Artifact) -> int:
+    """How many bytes are stored at this moment; 0 when nothing is (a log before its first line)."""
+    try:
+        return store().size(artifact.blob_key)
+    except BlobNotFound:
+        return 0

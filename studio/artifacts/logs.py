@@ -2,29 +2,40 @@
 
 from dataclasses import dataclass
 
-from django.db import transaction
+from django.conf import settings
 from django.utils import timezone
 
 from studio.accounts.permissions import Actor, Permission
-from studio.artifacts.actions import new_key
+from studio.artifacts.actions import TooLarge, open_artifact, size_of
 from studio.artifacts.models import Artifact, hash_of_path
 from studio.artifacts.paths import clean_path
-from studio.artifacts.store import store
+from studio.artifacts.store import new_key, store
 from studio.blobs import BlobNotFound
 from studio.runs.actions.rights import require_on
+from studio.runs.limits import Invalid
 from studio.runs.models import Run
 
 
 def append_log(run: Run, path: str, offset: int, data: bytes, *, by: Actor) -> int:
-    """Append `data` at byte `offset`; returns the size after it.
+    """Append `data` at byte `offset`; returns the size after it. The first call makes the log.
 
-    Bytes that are there already are skipped, so a retry is harmless. Raises LogGap (with the
-    size) when `offset` lies beyond the end, StorageFull when nothing could be kept.
+    Bytes that are there already are skipped, so a retry is harmless. A closed log takes late bytes
+    too: losing them would be worse. Raises LogGap (with the size) when `offset` lies beyond the
+    end, StorageFull when nothing of `data` could be kept, Invalid, TooLarge. 2 queries beyond those
+    for the right.
     """
     require_on(by, Permission.LOG_TO_RUN, run)
-    artifact = find_or_begin(run, clean_path(path))
-    size = store().append(artifact.blob_key, offset, data)
-    Artifact.objects.filter(pk=artifact.pk, n_bytes__lt=size).update(
+    label = clean_path(path)
+    if offset < 0:
+        raise Invalid("offset", "offset counts bytes from 0.")
+    if offset + len(data) > settings.MAX_ARTIFACT_BYTES:
+        raise TooLarge(label, limit_bytes=settings.MAX_ARTIFACT_BYTES)
+    log = find_or_begin(run, label)
+    if log.digest:
+        raise Invalid("path", f"“{label[:200]}” was stored as a whole file; it is not a log.")
+    size = store().append(log.blob_key, offset, data)
+    # Of two appenders the larger size stays, in whatever order they get here.
+    Artifact.objects.filter(pk=log.pk, n_bytes__lt=size).update(
         n_bytes=size, updated_at=timezone.now()
     )
     return size
@@ -51,16 +62,30 @@ def find_or_begin(run: Run, path: str) -> Artifact:
 
 
 def close_log(run: Run, path: str, *, damage: str = "") -> None:
-    """Note that a log grows no more, and in words what is missing from it."""
-    with transaction.atomic():
-        Artifact.objects.filter(run=run, path_hash=hash_of_path(path)).update(
-            is_complete=True, damage=damage, updated_at=timezone.now()
-        )
+    """Note that a log grows no more, and in words what is missing from it.
+
+    A log that never began stays away, unless there is damage to tell of.
+    """
+    label = clean_path(path)
+    if damage:
+        find_or_begin(run, label)
+    log = Artifact.objects.filter(run=run, path_hash=hash_of_path(label)).first()
+    if log is None:
+        return
+    log.is_complete, log.n_bytes, log.updated_at = True, size_of(log), timezone.now()
+    log.damage = damage or log.damage
+    log.save(update_fields=["is_complete", "n_bytes", "updated_at", "damage"])
+
+
+def is_finished(artifact: Artifact, run: Run) -> bool:
+    """Whether no more bytes are to be expected: closed, or its run is over (a program that is not
+    ours closes no logs). Ask before reading, then what was read is all."""
+    return artifact.is_complete or run.is_terminal
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Bytes `start`..`end` of a log of `size` bytes, cut at line ends where there are any."""
+    """Bytes `start`..`end` of a log of `size` bytes."""
 
     data: bytes
     start: int
@@ -69,13 +94,16 @@ class Window:
 
 
 def read_window(artifact: Artifact, start: int, end: int) -> Window:
-    """The bytes from `start` up to `end` as they are."""
+    """The bytes from `start` up to `end` as they are, cut at the size of this moment."""
     size = size_of(artifact)
     start, end = max(0, min(start, size)), max(0, min(end, size))
     if start >= end:
         return Window(b"", start, start, size)
-    with store().open(artifact.blob_key, start, end) as file:
-        data = file.read()
+    try:
+        with open_artifact(artifact, start, end) as file:
+            data = file.read()
+    except BlobNotFound:
+        data = b""
     return Window(data, start, start + len(data), size)
 
 
@@ -91,16 +119,20 @@ def earlier(artifact: Artifact, before: int, n_bytes: int) -> Window:
 
 
 def from_line_start(window: Window) -> Window:
-    """`window` without the partial line at its beginning."""
+    """`window` without the partial line at its beginning; all of it when it is one endless line."""
     if window.start == 0:
         return window
     cut = window.data.find(b"\n") + 1
+    if cut == len(window.data):
+        return window
     return Window(window.data[cut:], window.start + cut, window.end, window.size)
 
 
-def size_of(artifact: Artifact) -> int:
-    """The real size: the row may lag a moment behind a growing log."""
-    try:
-        return store().size(artifact.blob_key)
-    except BlobNotFound:
-        return 0
+def last_lines(window: Window, n_lines: int) -> Window:
+    """The end of `window` with at most `n_lines` lines."""
+    at = len(window.data.removesuffix(b"\n"))
+    for _ in range(n_lines):
+        at = window.data.rfind(b"\n", 0, at)
+        if at == -1:
+            return window
+    return Window(window.data[at + 1 :], window.start + at + 1, window.end, window.size)

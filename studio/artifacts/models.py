@@ -2,14 +2,24 @@
 the studio makes; names given by people are labels, never paths."""
 
 import hashlib
+from typing import Self
 
 from django.db import models
+from django.db.models.functions import Left
 from django.utils import timezone
 
 from studio.accounts.models import Workspace
 from studio.runs.models import Run
 
 MAIN_LOG = "logs/output.txt"
+
+
+class ArtifactQuerySet(models.QuerySet["Artifact"]):
+    def of(self, run: Run, *, below: str = "") -> Self:
+        """The run's files whose paths begin with `below`, told apart by case on every database
+        (`startswith` is not on SQLite)."""
+        found = self.filter(run=run)
+        return found.alias(top=Left("path", len(below))).filter(top=below) if below else found
 
 
 class Artifact(models.Model):
@@ -30,6 +40,8 @@ class Artifact(models.Model):
     damage = models.TextField(blank=True, default="")
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
+
+    objects = ArtifactQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "path_hash"], name="artifact_once")]

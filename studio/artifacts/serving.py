@@ -2,62 +2,97 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import BinaryIO
 from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 
-from studio.artifacts.logs import size_of
+from studio.artifacts.actions import open_artifact, size_of
 from studio.artifacts.models import Artifact
-from studio.artifacts.store import store
-from studio.blobs import BlobNotFound, ZipMember, zip_stream
+from studio.blobs import BlobNotFound, ZipMember, safe_label, zip_stream
 
 PIECE_BYTES = 256 * 1024
 # Even opened directly, an uploaded page has no origin, no scripts and no plugins.
 INERT_POLICY = "default-src 'none'; sandbox"
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
 def attachment(request: HttpRequest, artifact: Artifact) -> HttpResponseBase:
-    """The artifact as a download; one byte range is honoured (206), a bad one is 416."""
-    try:
-        return _bytes(request, artifact, size_of(artifact))
-    except BlobNotFound:
-        return HttpResponse("The bytes of this file are gone.", status=410)
-
-
-def _bytes(request: HttpRequest, artifact: Artifact, size: int) -> HttpResponseBase:
-    wanted = read_range(request.headers.get("Range", ""), size)
+    """The artifact as a download; one byte range is honoured (206), one past the end is 416."""
+    size = size_of(artifact)
+    if size < artifact.n_bytes:
+        # Fewer bytes than were promised: saying so is better than half a file that looks whole.
+        return inert(HttpResponse("Storage has lost bytes of this file.", status=410))
+    wanted = read_range(_range_header(request, artifact), size)
     if wanted is None:
-        answer: HttpResponseBase = HttpResponse(status=416)
-        answer["Content-Range"] = f"bytes */{size}"
-        return answer
-    start, end = wanted
+        refusal = HttpResponse(status=416)
+        refusal["Content-Range"] = f"bytes */{size}"
+        return inert(refusal)
+    try:
+        return _bytes(artifact, *wanted, size=size)
+    except BlobNotFound:
+        return inert(HttpResponse("Storage has lost this file.", status=410))
+
+
+def _range_header(request: HttpRequest, artifact: Artifact) -> str:
+    """The Range to honour: none when it was meant for an earlier file of this path."""
+    only_if = request.headers.get("If-Range", "")
+    return "" if only_if and only_if != etag_of(artifact) else request.headers.get("Range", "")
+
+
+def etag_of(artifact: Artifact) -> str:
+    """A strong tag of a whole file; "" for a log, which grows."""
+    return f'"{artifact.digest}"' if artifact.digest else ""
+
+
+def _bytes(artifact: Artifact, start: int, end: int, *, size: int) -> HttpResponseBase:
     is_part = (start, end) != (0, size)
-    source = store().open(artifact.blob_key, start, end) if size else None
-    pieces = read_pieces(source) if source else iter(())
-    answer = StreamingHttpResponse(pieces, status=206 if is_part else 200)
+    source = open_artifact(artifact, start, end) if size else None
+    answer = StreamingHttpResponse(Pieces(source), status=206 if is_part else 200)
     answer["Content-Length"] = str(end - start)
     if is_part:
         answer["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
     answer["Accept-Ranges"] = "bytes"
-    answer["Content-Disposition"] = disposition(artifact.path.rsplit("/", 1)[-1])
+    if tag := etag_of(artifact):
+        answer["ETag"] = tag
+    answer["Content-Disposition"] = disposition(artifact.path)
     return inert(answer)
 
 
-def inert(answer: HttpResponseBase) -> HttpResponseBase:
-    """Headers that keep a browser from showing or guessing; the type is always plain bytes."""
-    answer["Content-Type"] = "application/octet-stream"
+class Pieces:
+    """The bytes of a stream piece by piece; closed with the answer, also when nobody read it."""
+
+    def __init__(self, source: BinaryIO | None) -> None:
+        self.source = source
+
+    def __iter__(self) -> Iterator[bytes]:
+        return read_pieces(self.source) if self.source else iter(())
+
+    def close(self) -> None:
+        if self.source:
+            self.source.close()
+
+
+def inert(answer: HttpResponseBase, *, kind: str = "application/octet-stream") -> HttpResponseBase:
+    """Headers that keep a browser from running or guessing; the type is plain bytes by default."""
+    answer["Content-Type"] = kind
     answer["X-Content-Type-Options"] = "nosniff"
     answer["Content-Security-Policy"] = INERT_POLICY
     return answer
 
 
 def read_range(header: str, size: int) -> tuple[int, int] | None:
-    """(start, end) of a Range header, the whole file without a usable one, None: not satisfiable."""
-    found = re.fullmatch(r"bytes=(\d*)-(\d*)", header.strip())
+    """(start, end) of a Range header, None when it lies past the end.
+
+    The whole file for a header we cannot read or that asks for several ranges (RFC 9110, 14.2).
+    """
+    found = _RANGE.fullmatch(header.strip())
     if not found or found.group(0) == "bytes=-":
         return 0, size
     first, last = found.groups()
+    if first and last and int(last) < int(first):
+        return 0, size
     if not first:
         start, end = max(0, size - int(last)), size
     else:
@@ -71,11 +106,11 @@ def read_pieces(source: BinaryIO) -> Iterator[bytes]:
             yield piece
 
 
-def disposition(name: str) -> str:
-    """Always an attachment; the plain name is ASCII, the real one is encoded (RFC 6266)."""
+def disposition(path: str, *, kind: str = "attachment") -> str:
+    """The last part of a label as a file name: once in ASCII, once as it is (RFC 6266)."""
+    name = safe_label(path).rsplit("/", 1)[-1]
     plain = re.sub(r"[^A-Za-z0-9._-]", "_", name)[-100:].lstrip(".") or "file"
-    encoded = quote(name.encode("utf-8", "replace"), safe="")
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded[:600]}"
+    return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 def zip_answer(name: str, members: Iterable[ZipMember]) -> HttpResponseBase:
@@ -88,7 +123,4 @@ def zip_answer(name: str, members: Iterable[ZipMember]) -> HttpResponseBase:
 def members_of(artifacts: Iterable[Artifact]) -> Iterator[ZipMember]:
     """Archive members for artifacts, as many bytes as each has now."""
     for artifact in artifacts:
-        key, n_bytes = artifact.blob_key, size_of(artifact)
-        yield ZipMember(
-            artifact.path, lambda key=key: store().open(key), n_bytes
-        )
+        yield ZipMember(artifact.path, partial(open_artifact, artifact), size_of(artifact))

@@ -1,10 +1,18 @@
-"""The store that holds the bytes of artifacts, logs and sources."""
+"""The store of this process, and the keys under which runs' files and sources lie in it."""
 
+import hashlib
+import secrets
 from functools import lru_cache
 
 from django.conf import settings
 
 from studio.blobs import Store, open_store
+from studio.runs.models import Run
+
+
+def store() -> Store:
+    """The store that settings.STUDIO_STORAGE_URL names now; opened once for each address."""
+    return _opened(settings.STUDIO_STORAGE_URL)
 
 
 @lru_cache(maxsize=8)
@@ -12,6 +20,13 @@ def _opened(url: str) -> Store:
     return open_store(url)
 
 
-def store() -> Store:
-    """The store named by settings.STUDIO_STORAGE_URL, opened once per process and address."""
-    return _opened(settings.STUDIO_STORAGE_URL)
+def new_key(run: Run, path: str) -> str:
+    """A key nobody can guess and nothing else uses: every upload gets one of its own, so that
+    replacing a file never changes bytes somebody is reading."""
+    name = hashlib.sha256(path.encode() + secrets.token_bytes(16)).hexdigest()[:40]
+    return f"runs/{run.workspace_id}/{run.pk}/{name[:2]}/{name}"
+
+
+def source_folder(workspace_id: int) -> str:
+    """The prefix of a workspace's source blobs."""
+    return f"source/{workspace_id}"

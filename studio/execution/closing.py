@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from studio.accounts.actions import revoke_run_tokens
 from studio.accounts.permissions import Actor
-from studio.artifacts.actions import put_artifact_file
+from studio.artifacts.actions import TooLarge, put_artifact_file
 from studio.artifacts.models import MAIN_LOG
 from studio.blobs import StorageFull
 from studio.compute.launcher import read_status
@@ -19,6 +19,7 @@ from studio.execution.shipping import LogShipper
 from studio.execution.verdict import Ending, Verdict, judge
 from studio.runs.actions import warn_run
 from studio.runs.lifecycle import InvalidTransition, LeaseLost, transition
+from studio.runs.limits import Invalid
 from studio.runs.models import Run
 from studio.runs.status import TERMINAL, Status
 
@@ -62,6 +63,9 @@ def _collect(claim: Claim, work: Path) -> bool:
             except StorageFull as full:
                 warn_run(claim.run, f"Files are missing from “{label}” on: {full}")
                 return False
+            except (TooLarge, Invalid, OSError) as refused:
+                # One odd file must not keep the others, or the run's end, from being stored.
+                warn_run(claim.run, f"“{label}” was not stored: {refused}")
     return True
 
 
