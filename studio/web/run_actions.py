@@ -171,7 +171,7 @@ def description_form(
 def preview(request: Request, uid: str) -> HttpResponse:
     """The description as it would look; nothing is stored."""
     run = find_run(request, uid)
-    if not request.may(Permission.EDIT_RUN):
+    if Permission.EDIT_RUN not in request.permissions:
         raise NotAllowed("Your role does not allow changing runs.")
     text = request.POST.get("text", "")
     too_long = len(text.encode(errors="replace")) > MAX_DESCRIPTION_BYTES

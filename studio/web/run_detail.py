@@ -63,7 +63,7 @@ def header_context(request: Request, run: Run) -> dict[str, Any]:
         "tags": list(run.tags.order_by("key")),
         "is_starred": run.stars.filter(user=request.user).exists(),
         "rollup": rollups([run.pk]).get(run.pk),
-        "can_edit": request.may(Permission.EDIT_RUN),
+        "can_edit": Permission.EDIT_RUN in request.permissions,
         "cancel_refused": why_not_cancel(request, run),
         "kill_refused": why_not_kill(request, run),
         "fail_refused": why_not_fail(request, run),
@@ -83,7 +83,7 @@ def header_version(run: Run) -> str:
 
 def why_not_cancel(request: Request, run: Run) -> str:
     """Why Cancel is disabled, in words; "" when it is not."""
-    if not request.may(Permission.CANCEL_RUN):
+    if Permission.CANCEL_RUN not in request.permissions:
         return "Your role does not allow cancelling runs"
     if run.status == Status.CANCEL_REQUESTED:
         return "A cancel was requested already"
@@ -91,7 +91,7 @@ def why_not_cancel(request: Request, run: Run) -> str:
 
 
 def why_not_kill(request: Request, run: Run) -> str:
-    if not request.may(Permission.CANCEL_RUN):
+    if Permission.CANCEL_RUN not in request.permissions:
         return "Your role does not allow cancelling runs"
     if run.status != Status.CANCEL_REQUESTED or run.job is None:
         return "Only a run that is being cancelled on a worker can be killed"
@@ -99,7 +99,7 @@ def why_not_kill(request: Request, run: Run) -> str:
 
 
 def why_not_fail(request: Request, run: Run) -> str:
-    if not request.may(Permission.EDIT_RUN):
+    if Permission.EDIT_RUN not in request.permissions:
         return "Your role does not allow changing runs"
     return f"The run is already {run.status}" if run.status in {"Failed", "Canceled"} else ""
 
