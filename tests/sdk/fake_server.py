@@ -14,57 +14,23 @@ import struct
 import threading
 import time
 import zipfile
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from studio import wire
+from tests.sdk.fake_store import Fault, Refused, Store
 
 BASE = "/api/v1/workspaces/default"
 TERMINAL = wire.TERMINAL
-
-
-@dataclass
-class Fault:
-    """`kind`: "503", "500", "reset" (stored, then the connection is reset), "drop" (reset before
-    storing), "slow" (answers after `seconds`), or any 4xx as text."""
-
-    kind: str
-    path: str = "/batches"
-    seconds: float = 0.0
-    retry_after: str | None = None
-
-
-@dataclass
-class Store:
-    runs: dict[str, dict[str, Any]] = field(default_factory=dict)
-    points: dict[tuple[str, str], list[tuple[Any, float, Any]]] = field(default_factory=dict)
-    kinds: dict[tuple[str, str], str] = field(default_factory=dict)
-    batches: set[str] = field(default_factory=set)
-    n_duplicates: int = 0
-    heartbeats: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    logs: dict[tuple[str, str], bytearray] = field(default_factory=dict)
-    artifacts: dict[tuple[str, str], bytes] = field(default_factory=dict)
-    blobs: dict[str, bytes] = field(default_factory=dict)
-    puts: list[str] = field(default_factory=list)
-    snapshots: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    experiments: dict[str, dict[str, Any]] = field(default_factory=dict)
-    requests: list[tuple[str, str]] = field(default_factory=list)
-    cancel: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-
-class Refused(Exception):
-    def __init__(self, status: int, code: str, message: str, **extra: Any) -> None:
-        self.status = status
-        self.error = {"code": code, "message": message, **extra}
 
 
 class FakeStudio:
     """Start with `with FakeStudio() as studio`; `stop()` and `start()` keep the port."""
 
     def __init__(self) -> None:
-        self.store, self.faults, self.lock = Store(), [], threading.RLock()
+        self.store, self.lock = Store(), threading.RLock()
+        self.faults: list[Fault] = []
         self.port = 0
         self._server: ThreadingHTTPServer | None = None
 

@@ -24,7 +24,8 @@ from studio.sdk import (
 )
 from studio.sdk.client import Client, retry_delay_s
 from tests.sdk.conftest import Training
-from tests.sdk.fake_server import FakeStudio, Fault
+from tests.sdk.fake_server import FakeStudio
+from tests.sdk.fake_store import Fault
 from tests.waiting import wait_until
 
 

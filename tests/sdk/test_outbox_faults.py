@@ -16,7 +16,8 @@ from studio.sdk.spool import Request, Spool
 from studio.sdk.sync import SyncReport, sync
 from studio.wire import Batch, Series
 from tests.sdk.conftest import Training
-from tests.sdk.fake_server import FakeStudio, Fault
+from tests.sdk.fake_server import FakeStudio
+from tests.sdk.fake_store import Fault
 from tests.waiting import wait_until
 
 LOOP = """
