@@ -1,0 +1,163 @@
+"""Every operation of the API's own document, asked by everybody: 401, 404, 403, and no change."""
+
+import hashlib
+import json
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tests import make
+from tests.architecture.test_policies import operations
+from tests.rows import all_rows, changed_tables
+
+OPERATIONS = [name for name, _ in operations()]
+IN_WORKSPACE = [name for name in OPERATIONS if "{workspace}" in name]
+BYTES = b"some bytes"
+DIGEST = hashlib.sha256(BYTES).hexdigest()
+SOURCES = {"files": [{"path": "train.py", "digest": DIGEST, "size": len(BYTES)}]}
+# A body that would do something, by the end of the operation's path; the rest send {}.
+BODIES: dict[str, Any] = {
+    "/experiments": {"name": "another"},
+    "/runs": {"uid": "another", "experiment": "vision", "start": True},
+    "PATCH /runs/{uid}": {"display_name": "another name", "description": "another text"},
+    "/fail": {"reason": "wrong data"},
+    "/tags": {"set": {"quality": "great"}},
+    "/properties": {"set": {"commit": "abc"}},
+    "/parameters": {"set": {"lr": "0.1"}},
+    "/star": {"starred": True},
+    "/children": {"children": [{"uid": "child"}]},
+    "/batches": {
+        "batch": "6f1ed002-ab55-4a33-9d2b-1c1f0a4a4c11",
+        "metrics": [
+            {"name": "acc", "kind": "scalar", "steps": [1], "times": [1e9], "values": [0.5]}
+        ],
+    },
+    "/snapshots": SOURCES,
+    "/missing": {"digests": [DIGEST]},
+}
+FILE, LOG = "outputs/model.bin", "logs/output.txt"
+QUERIES = {"/metrics/points": "?name=loss", "POST /logs/{path}": "?offset=0"}
+# Writes that a reader with a full token may do, and why.
+OWN_TO_A_READER = {"/star": "a star is the reader's own bookmark"}
+
+
+def of(table: dict[str, Any], name: str, default: Any) -> Any:
+    """The entry for this operation: the longest key that its name ends with."""
+    method, path = name.split(" ", 1)
+    found = [key for key in table if f"{method} {path}".endswith(key.removeprefix(f"{method} "))]
+    found = [key for key in found if key.startswith("/") or key.startswith(f"{method} ")]
+    return table[max(found, key=len)] if found else default
+
+
+def send(name: str, values: dict[str, str], secret: str | None) -> Any:
+    """Call the operation as a program with this token would."""
+    method, path = name.split(" ", 1)
+    headers = {"Authorization": f"Bearer {secret}"} if secret else {}
+    own = {"digest": DIGEST} if "/blobs/" in path else {"path": LOG} if "/logs/" in path else {}
+    address = path.format_map({**values, **own}) + of(QUERIES, name, "")
+    if method == "GET":
+        return Client().get(address, headers=headers)
+    if "{path}" in path or "/blobs/" in path:
+        body, kind = BYTES, "application/octet-stream"
+    else:
+        body, kind = json.dumps(of(BODIES, name, {})).encode(), "application/json"
+    return Client().generic(method, address, body, content_type=kind, headers=headers)
+
+
+def writes(name: str) -> bool:
+    return not name.startswith("GET ")
+
+
+@pytest.fixture
+def values(run: Any, experiment: Any) -> dict[str, str]:
+    """A value for every path parameter; the run has one metric to ask for."""
+    api = make.Api(run.submitter, run.workspace)
+    point = {"name": "loss", "kind": "scalar", "steps": [0], "times": [1e9], "values": [0.3]}
+    batch = {"batch": "11111111-ab55-4a33-9d2b-1c1f0a4a4c11", "metrics": [point]}
+    raw = "application/octet-stream"
+    made = [
+        api.post(f"/runs/{run.uid}/batches", batch),
+        api.send("PUT", f"/runs/{run.uid}/artifacts/{FILE}", BYTES, raw),
+        api.send("POST", f"/runs/{run.uid}/logs/{LOG}?offset=0", BYTES, raw),
+        api.send("PUT", f"/blobs/{DIGEST}", BYTES, raw),
+        api.post("/snapshots", SOURCES),
+    ]
+    assert all(answer.status_code in {200, 201} for answer in made), made
+    return {
+        "workspace": run.workspace.name,
+        "uid": run.uid,
+        "name": experiment.name,
+        "path": FILE,
+        "digest": made[-1].json()["id"],
+    }
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("secret", [None, "studio_wrong"])
+def test_without_a_good_token_it_is_401(
+    secret: str | None, name: str, values: dict[str, str]
+) -> None:
+    before = all_rows()
+
+    answer = send(name, values, secret)
+
+    assert answer.status_code == 401
+    assert answer.json()["error"]["code"] == "unauthenticated"
+    assert not changed_tables(before)
+
+
+@pytest.mark.parametrize("name", IN_WORKSPACE)
+def test_an_outsider_gets_404(name: str, values: dict[str, str], people: Any) -> None:
+    secret = make.token(people.dave)
+    before = all_rows()
+
+    answer = send(name, values, secret)
+
+    assert answer.status_code == 404, answer.content
+    assert not changed_tables(before)
+
+
+@pytest.mark.parametrize("name", IN_WORKSPACE)
+def test_a_token_of_another_workspace_gets_404(
+    name: str, values: dict[str, str], people: Any
+) -> None:
+    """Even the token of a person who is a member of both."""
+    other = make.workspace("elsewhere", owner=people.bob)
+    secret = make.token(people.bob, workspace=other)
+    before = all_rows()
+
+    assert send(name, values, secret).status_code == 404
+    if "{uid}" in name:
+        through = {**values, "workspace": "elsewhere"}
+        assert send(name, through, secret).status_code == 404
+    assert not changed_tables(before)
+
+
+@pytest.mark.parametrize("name", IN_WORKSPACE)
+@pytest.mark.parametrize(("who", "scope"), [("carol", "write"), ("carol", "read"), ("bob", "read")])
+def test_a_reader_and_a_reading_token_read_and_change_nothing(
+    who: str, scope: str, name: str, values: dict[str, str], people: Any, workspace: Any
+) -> None:
+    secret = make.token(getattr(people, who), workspace=workspace, scope=scope)
+    before = all_rows()
+
+    answer = send(name, values, secret)
+
+    is_own = scope == "write" and bool(of(OWN_TO_A_READER, name, ""))
+    if writes(name) and not is_own:
+        assert answer.status_code == 403, answer.content
+    else:
+        assert answer.status_code == 200, answer.content
+    assert set(changed_tables(before)) <= ({"runs.star"} if is_own else set())
+
+
+@pytest.mark.parametrize("name", IN_WORKSPACE)
+def test_a_contributor_is_let_in(
+    name: str, values: dict[str, str], people: Any, workspace: Any
+) -> None:
+    secret = make.token(people.bob, workspace=workspace)
+
+    answer = send(name, values, secret)
+
+    assert answer.status_code in {200, 201}, answer.content
