@@ -1,0 +1,53 @@
+"""The distinct names and values of a workspace, without reading every row that bears one.
+
+A loose index scan: one seek in the index for each distinct value, whatever the number of rows.
+"""
+
+from django.db import connection
+from django.db.models import Model
+
+from studio.metrics.models import Metric
+from studio.runs.models import Parameter, Property, Tag
+
+MODELS: dict[str, tuple[type[Model], str]] = {
+    "tag": (Tag, "key"),
+    "property": (Property, "key"),
+    "param": (Parameter, "key"),
+    "metric": (Metric, "name"),
+}
+# Table and column names are ours; values are parameters.
+_SCAN = """
+WITH RECURSIVE seen(v, n) AS (
+  SELECT (SELECT min({column}) FROM {table} WHERE {within} AND {column} >= %s), 1
+  UNION ALL
+  SELECT (SELECT min({column}) FROM {table} WHERE {within} AND {column} > seen.v), seen.n + 1
+  FROM seen WHERE seen.v IS NOT NULL AND seen.n < %s
+) SELECT v FROM seen WHERE v IS NOT NULL
+"""
+
+
+def names(family: str, workspace_id: int, *, start: str = "", limit: int) -> list[str]:
+    """Distinct tag keys, metric names … from `start` on, in the index's order (1 query)."""
+    model, column = MODELS[family]
+    return _scan(model, column, "workspace_id = %s", [workspace_id], start, limit)
+
+
+def values(family: str, name: str, workspace_id: int, *, start: str = "", limit: int) -> list[str]:
+    """Distinct values of one tag, property or parameter from `start` on (1 query)."""
+    model, _ = MODELS[family]
+    within = "workspace_id = %s AND key = %s"
+    return _scan(model, "value", within, [workspace_id, name], start, limit)
+
+
+def _scan(
+    model: type[Model],
+    column: str,
+    within: str,
+    scope: list[int | str],
+    start: str,
+    limit: int,
+) -> list[str]:
+    sql = _SCAN.format(column=column, table=model._meta.db_table, within=within)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, (*scope, start, *scope, limit))
+        return [row[0] for row in cursor.fetchall()]

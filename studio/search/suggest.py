@@ -1,0 +1,250 @@
+"""What the search bar offers at the cursor: keys, then operators, then values of the workspace."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from django.db.models import Exists, OuterRef, Q
+
+from studio.accounts.models import User, Workspace
+from studio.compute.models import Target
+from studio.runs.models import Experiment, Run
+from studio.runs.searchtext import folded
+from studio.runs.status import Status
+from studio.search import distinct
+from studio.search.errors import SearchSyntaxError
+from studio.search.fields import FIELDS, Field
+from studio.search.printer import print_key, print_query
+from studio.search.syntax import parse_key
+from studio.search.tree import ALIASES, FLAGS, NAMED_KEYS, UNSTORABLE, Key, Op, Term
+from studio.wire import RUN_TYPES
+
+MAX_SUGGESTIONS = 12
+MAX_NAMES = 2_000
+MAX_VALUES = 300
+LONGEST_VALUE = 100
+
+Kind = Literal["key", "operator", "value"]
+_OPERATOR_WORDS = {
+    Op.EQ: "is",
+    Op.NE: "is not",
+    Op.LT: "less than",
+    Op.LE: "at most",
+    Op.GT: "more than",
+    Op.GE: "at least",
+    Op.CONTAINS: "contains",
+    Op.STARTS: "starts with",
+}
+_TIME_WORDS = {Op.LT: "before", Op.LE: "until", Op.GT: "after", Op.GE: "since"}
+_FIXED: dict[str, tuple[str, ...]] = {
+    "status": tuple(status.value for status in Status),
+    "type": tuple(RUN_TYPES),
+    "is": FLAGS,
+    "duration": ("1m", "10m", "1h", "8h", "1d"),
+    "children": ("0",),
+}
+_MOMENTS = ("today", "yesterday", "-1h", "-24h", "-7d", "-30d")
+_TERM = re.compile(
+    r'(?P<key>\w+(?:\.(?:"(?:[^"\\]|\\.)*"|[^\s:=<>~!^"|]+))?(?::(?:min|max)(?=[:=<>!]))?)'
+    r"(?P<op>:<=|:>=|:<|:>|!=|<=|>=|\^=|[:=<>~])(?P<values>.*)",
+    re.DOTALL | re.IGNORECASE,
+)
+# `metric.loss:min` is a key, though it looks like a key with a value.
+_STAT = re.compile(r"^metrics?\..+:(min|max)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """`insert` replaces the characters start..end-1 of the text; `label` is what is shown."""
+
+    insert: str
+    label: str
+    kind: Kind
+    start: int
+    end: int
+
+
+def suggest(workspace: Workspace, text: str, cursor: int) -> list[Suggestion]:
+    """Return at most 12 ways to go on at the cursor, best first; [] where none is known.
+
+    Values come from all data of the workspace. Queries: at most 4, none of which reads more than
+    a few thousand rows, however many runs there are. Never raises for what is typed.
+    """
+    if UNSTORABLE.search(text):
+        return []
+    start, end = _token(text, max(0, min(cursor, len(text))))
+    typed = text[start : max(start, min(cursor, end))]
+    found: list[tuple[str, str, Kind]]
+    if _STAT.search(typed):
+        found = _operators(typed)
+    elif term := _TERM.fullmatch(typed):
+        found = _after_operator(workspace, term)
+    elif "." in typed:
+        found = _names(workspace, typed)
+    else:
+        found = [*_operators(typed), *_keys(typed), *_values_anywhere(workspace, typed)]
+    unique = dict.fromkeys(item for item in found if item[0] != typed)
+    return [Suggestion(*item, start, end) for item in list(unique)[:MAX_SUGGESTIONS]]
+
+
+def _token(text: str, cursor: int) -> tuple[int, int]:
+    """Where the word or term around the cursor begins and ends; quotes hold spaces together."""
+    start, in_quotes, i = 0, False, 0
+    while i < cursor:
+        if in_quotes and text[i] == "\\":
+            i += 1
+        elif text[i] == '"':
+            in_quotes = not in_quotes
+        elif not in_quotes and (text[i].isspace() or text[i] in "()"):
+            start = i + 1
+        i += 1
+    start = min(start, cursor)
+    if text[start : start + 1] == "-" and start < cursor:
+        start += 1
+    rest = re.match(r'[^\s()"]*', text[cursor:])
+    return start, cursor if in_quotes or not rest else cursor + rest.end()
+
+
+def _keys(typed: str) -> list[tuple[str, str, Kind]]:
+    asked = typed.lower()
+    found: list[tuple[str, str, Kind]] = []
+    for field in FIELDS.values():
+        aliases = [alias for alias, family in ALIASES.items() if family == field.family]
+        names = [field.family, *aliases, *field.label.lower().split()]
+        if field.family != "log" and any(name.startswith(asked) for name in names):
+            ending = "." if field.family in NAMED_KEYS else ":"
+            found.append((field.family + ending, field.label, "key"))
+    if "has".startswith(asked):
+        found.append(("has:", "Has a tag, parameter, metric …", "key"))
+    return sorted(found, key=lambda item: not item[0].startswith(asked)) if asked else found
+
+
+def _names(workspace: Workspace, typed: str) -> list[tuple[str, str, Kind]]:
+    """`tag.qu`: the names there are, and the operators once the name is one of them."""
+    written, _, part = typed.partition(".")
+    family = ALIASES.get(written.lower(), written.lower())
+    if family not in NAMED_KEYS:
+        return []
+    part = part.strip('"').replace('\\"', '"').replace("\\\\", "\\")
+    names = _matching(part, _all_names(workspace, family, part))
+    operators = _operators(typed) if part in names else []
+    keys: list[tuple[str, str, Kind]] = [
+        (print_key(Key(family, name)), name, "key") for name in names if name != part
+    ]
+    return [*operators, *keys]
+
+
+def _all_names(workspace: Workspace, family: str, part: str) -> list[str]:
+    """Names from the beginning of the alphabet, and those that begin as typed (2 queries)."""
+    near = distinct.names(family, workspace.pk, start=part, limit=50) if part else []
+    return [*near, *distinct.names(family, workspace.pk, limit=MAX_NAMES)]
+
+
+def _operators(typed: str) -> list[tuple[str, str, Kind]]:
+    """What may follow a key that is complete."""
+    try:
+        key = parse_key(typed)
+    except SearchSyntaxError:
+        return []
+    field = FIELDS[key.family]
+    if field.type == "flag" or key.family == "log":
+        return []
+    text = print_key(key)
+    found: list[tuple[str, str, Kind]] = [
+        (f"{text}{op}", f"{text} {_word(field, op)}", "operator")
+        for op in field.ops
+        if op is not Op.RANGE
+    ]
+    if key.family == "metric":
+        found += [
+            (f"{text}:{stat}<", f"{stat} of {key.name}", "operator") for stat in ("min", "max")
+        ]
+    return found
+
+
+def _word(field: Field, op: Op) -> str:
+    return _TIME_WORDS[op] if field.type == "time" and op in _TIME_WORDS else _OPERATOR_WORDS[op]
+
+
+def _after_operator(workspace: Workspace, found: re.Match[str]) -> list[tuple[str, str, Kind]]:
+    sign, rest = found["op"], found["values"]
+    if found["key"].lower() == "has":
+        names = _names(workspace, rest) if "." in rest else _keys(rest)
+        keys = [(text.rstrip(":"), label) for text, label, kind in names if kind == "key"]
+        return [(f"has:{text}", label, "value") for text, label in keys if text != "has"]
+    try:
+        key = parse_key(found["key"])
+    except SearchSyntaxError:
+        return []
+    before, bar, last = rest.rpartition("|")
+    part = last.strip('"').replace('\\"', '"').replace("\\\\", "\\")
+    values = _matching(part, _values(workspace, key, part))
+    return [
+        (f"{print_key(key)}{sign}{before}{bar}{_printed(key, value)}", value, "value")
+        for value in values
+        if value != part
+    ]
+
+
+def _printed(key: Key, value: str) -> str:
+    """A value as it stands in a query, quoted where needed."""
+    if key.family == "is":
+        return value
+    return print_query(Term(key, Op.EQ, (value,)))[len(print_key(key)) + 1 :]
+
+
+def _values(workspace: Workspace, key: Key, part: str) -> Iterable[str]:
+    if key.family in _FIXED:
+        return _FIXED[key.family]
+    if FIELDS[key.family].type == "time":
+        return _MOMENTS
+    if key.family in ("tag", "property", "param"):
+        read, pk = distinct.values, workspace.pk
+        near = read(key.family, key.name, pk, start=part, limit=20) if part else []
+        return [*near, *read(key.family, key.name, pk, limit=MAX_VALUES)]
+    rows = _rows(workspace, key.family)
+    if rows is None:
+        return ()
+    queryset, column = rows
+    return _first(queryset, column, part)
+
+
+def _rows(workspace: Workspace, family: str) -> tuple[Any, str] | None:
+    """The few rows that a key names: experiments, people, targets."""
+    if family == "experiment":
+        return Experiment.objects.of(workspace), "name"
+    if family == "submitter":
+        has_run = Exists(Run.objects.filter(workspace=workspace, submitter=OuterRef("pk")))
+        member = Exists(workspace.memberships.filter(user=OuterRef("pk")))
+        return User.objects.filter(Q(has_run) | Q(member)), "username"
+    if family == "target":
+        return Target.objects.filter(Q(workspace=workspace) | Q(workspace=None)), "name"
+    return None
+
+
+def _first(queryset: Any, column: str, part: str) -> list[str]:
+    if part:
+        queryset = queryset.filter(**{f"{column}__folded__contains": folded(part)})
+    return list(queryset.order_by(column).values_list(column, flat=True)[:MAX_SUGGESTIONS])
+
+
+def _values_anywhere(workspace: Workspace, typed: str) -> list[tuple[str, str, Kind]]:
+    """What a bare word may mean: a status, an experiment, a person."""
+    if len(typed) < 2 or typed.startswith('"'):
+        return []
+    found: list[tuple[str, str, Kind]] = []
+    for family in ("status", "experiment", "submitter"):
+        key = Key(family)
+        for value in _matching(typed, _values(workspace, key, typed))[:4]:
+            text = print_query(Term(key, Op.EQ, (value,)))
+            found.append((text, f"{FIELDS[family].label}: {value}", "value"))
+    return found
+
+
+def _matching(part: str, texts: Iterable[str]) -> list[str]:
+    """Texts that contain what is typed, those that begin with it first, none too long to show."""
+    asked = folded(part)
+    short = dict.fromkeys(text for text in texts if text and len(text) <= LONGEST_VALUE)
+    found = [text for text in short if asked in folded(text)]
+    return sorted(found, key=lambda text: not folded(text).startswith(asked))
