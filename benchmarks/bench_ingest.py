@@ -1,4 +1,4 @@
-"""Ingest over HTTP: points per second in batches of 1,000, and calls per second with one metric.
+"""Ingest over HTTP: batches of 1,000 points, calls with one point, and making runs ("0 points").
 
 Starts gunicorn (1 worker, 8 threads) on a fresh SQLite database; beside each figure stands the same
 job in bare SQLite, measured in the same minute. Run: python benchmarks/bench_ingest.py [seconds]
@@ -17,6 +17,8 @@ import tempfile
 import time
 import uuid
 from pathlib import Path
+
+import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
 PORT = int(os.environ.get("BENCH_PORT", "8791"))
@@ -83,9 +85,29 @@ def client(token: str, n_points: int, seconds: float) -> list[float]:
     return found
 
 
+def creator(token: str, seconds: float) -> list[float]:
+    """Latencies (s) of making runs with four tags, one after the other."""
+    caller, found, end = Caller(token), [], time.perf_counter() + seconds
+    while (begun := time.perf_counter()) < end:
+        new = {"uid": uuid.uuid4().hex, "experiment": "bench", "start": True}
+        caller.post("/runs", json.dumps(new | {"tags": dict.fromkeys("abcd", "x")}).encode())
+        found.append(time.perf_counter() - begun)
+    return found
+
+
+def cpu_s(server: psutil.Process) -> float:
+    """CPU seconds of the server's processes so far."""
+    times = [one.cpu_times() for one in [server, *server.children(recursive=True)]]
+    return sum(one.user + one.system for one in times)
+
+
 def load(token: str, *, n_clients: int, n_points: int, seconds: float) -> list[float]:
+    """Latencies (s) of all calls of `n_clients` processes; without points they make runs."""
     with multiprocessing.Pool(n_clients) as pool:
-        parts = pool.starmap(client, [(token, n_points, seconds)] * n_clients)
+        if n_points:
+            parts = pool.starmap(client, [(token, n_points, seconds)] * n_clients)
+        else:
+            parts = pool.starmap(creator, [(token, seconds)] * n_clients)
     return [one for part in parts for one in part]
 
 
@@ -120,14 +142,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         server, token = serve(home)
         try:
-            for n_points in (1000, 1):
+            for n_points in (1000, 1, 0):
                 per_second = bare_sqlite(home, n_points, 1.0) * n_points
                 limit = f"limit {per_second:12,.0f} points/s"
                 (Path(home) / "bare.sqlite3").unlink()
                 for n_clients in (1, 4):
+                    before = cpu_s(psutil.Process(server.pid))
                     took = load(token, n_clients=n_clients, n_points=n_points, seconds=seconds)
+                    cpu_ms = (cpu_s(psutil.Process(server.pid)) - before) / len(took) * 1e3
                     found = line(took, seconds, n_points)
-                    print(f"{n_points:5} points a call, {n_clients} clients: {found}   {limit}")
+                    head = f"{n_points:5} points a call, {n_clients} clients:"
+                    print(f"{head} {found}  cpu {cpu_ms:5.2f} ms  {limit}")
         finally:
             server.terminate()
             server.wait()

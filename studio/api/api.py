@@ -2,7 +2,7 @@
 
 from ninja import NinjaAPI
 
-from studio.api import experiments, files, labels, metrics, runs, workspaces
+from studio.api import creating, experiments, files, labels, metrics, workspaces
 from studio.api.access import TokenAuth
 from studio.api.errors import add_handlers
 
@@ -17,5 +17,5 @@ api = NinjaAPI(
 )
 add_handlers(api)
 api.add_router("", workspaces.router)
-for part in (experiments, runs, labels, metrics, files):
+for part in (experiments, creating, labels, metrics, files):
     api.add_router(IN_WORKSPACE, part.router)

@@ -18,11 +18,9 @@ from studio.api.access import (
     workspace_of,
 )
 from studio.api.body import documented, read_body
-from studio.api.errors import error
 from studio.api.paging import DEFAULT_LIMIT, MAX_LIMIT, page
 from studio.api.schemas import Beat, RunItem, RunPage, answers
 from studio.api.serialize import beat_dict, listed_dict, run_dict, with_parts
-from studio.artifacts.models import Snapshot
 from studio.runs import actions
 from studio.runs.actions.beats import note_heartbeat
 from studio.runs.limits import Invalid
@@ -93,71 +91,6 @@ def _seen(room: Workspace, cursor: str) -> Run:
     if run is None:
         raise Invalid("cursor", "This cursor is no longer good. Start again without one.")
     return run
-
-
-@router.post(
-    "/runs", response=answers(RunItem, made=RunItem), openapi_extra=documented(wire.RunCreate)
-)
-def create_run(request: HttpRequest, workspace: Path[str]) -> Any:
-    """A new run (201); the same uid sent again by the same person gives the existing one (200)."""
-    room, actor = workspace_of(request, workspace), actor_of(request)
-    new = read_body(request, wire.RunCreate)
-    parent = run_of(request, workspace, new.parent) if new.parent else None
-    if (
-        new.submit
-        and not Snapshot.objects.filter(workspace=room, digest=new.submit.snapshot).exists()
-    ):
-        return error(
-            409,
-            "conflict",
-            "This snapshot is not stored here. Send its files and POST it to /snapshots first.",
-            field="submit.snapshot",
-        )
-    try:
-        with transaction.atomic():
-            experiment, _ = actions.ensure_experiment(room, new.experiment, by=actor)
-            run = actions.create_run(experiment, _new_run(new), by=actor, parent=parent)
-            if new.description:
-                actions.describe_run(run, new.description, by=actor)
-    except actions.UidTaken:
-        return run_answer(request, _sent_before(request, workspace, new.uid))
-    return run_answer(request, run, status=201)
-
-
-def _sent_before(request: HttpRequest, workspace: str, uid: str) -> Run:
-    """The run this person made by the same request; raises UidTaken if it is another's."""
-    run = visible_runs(request, workspace).filter(uid=uid).first()
-    actor = actor_of(request)
-    if run is None or actor.user is None or run.submitter_id != actor.user.pk:
-        raise actions.UidTaken(f"Another run has the id {uid}. Make a new id for this one.")
-    return run
-
-
-def _new_run(new: wire.RunCreate) -> actions.NewRun:
-    return actions.NewRun(
-        uid=new.uid,
-        display_name=new.display_name or "",
-        type=new.type or "interactive",
-        tags=new.tags,
-        properties=new.properties,
-        parameters=new.parameters,
-        definition=new.definition,
-        start=new.start,
-        max_duration_s=new.max_run_duration_s,
-        submit=_submission(new.submit) if new.submit else None,
-    )
-
-
-def _submission(submit: wire.Submit) -> actions.Submission:
-    return actions.Submission(
-        target=submit.target,
-        snapshot=submit.snapshot,
-        script=submit.script or "",
-        arguments=submit.arguments,
-        command=submit.command or (),
-        environment=submit.environment.dump(),
-        grace_s=submit.grace_s,
-    )
 
 
 @router.get("/runs/{uid}", response=answers(RunItem))
@@ -239,31 +172,6 @@ def confirm_canceled(request: HttpRequest, workspace: Path[str], uid: str) -> An
     run = run_of(request, workspace, uid)
     reason = read_body(request, wire.CancelRequest).reason or ""
     return run_answer(request, actions.confirm_canceled(run, by=actor_of(request), reason=reason))
-
-
-@router.post(
-    "/runs/{uid}/children", response=answers(RunPage), openapi_extra=documented(wire.ChildrenCreate)
-)
-def create_children(request: HttpRequest, workspace: Path[str], uid: str) -> Any:
-    """Up to 1,000 child runs, all or none."""
-    parent = run_of(request, workspace, uid)
-    asked = read_body(request, wire.ChildrenCreate)
-    news = [
-        actions.NewRun(
-            uid=child.uid, display_name=child.display_name or "", tags=child.tags, start=asked.start
-        )
-        for child in asked.children
-    ]
-    uids = [new.uid for new in news]
-    if len(set(uids)) < len(uids):
-        raise Invalid("children", "Two of the child runs have the same uid.")
-    try:
-        actions.create_children(parent, news, by=actor_of(request))
-    except actions.UidTaken:
-        if Run.objects.filter(parent=parent, uid__in=uids).count() != len(uids):
-            raise
-    mine = with_parts(Run.objects.filter(parent=parent, uid__in=uids), user=actor_of(request).user)
-    return JsonResponse({"items": [listed_dict(run) for run in mine.order_by("number")]})
 
 
 @router.post(

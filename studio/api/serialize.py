@@ -1,6 +1,7 @@
 """Experiments, runs and what hangs on them as the JSON values of the contract."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,15 +37,42 @@ def with_parts(runs: RunQuerySet, *, user: User | None) -> RunQuerySet:
     return runs.prefetch_related("tags", "properties", "parameters")
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What hangs on a run, as JSON values; description version 0: none was written yet."""
+
+    tags: dict[str, str | None]
+    properties: dict[str, str | None]
+    parameters: dict[str, str | None]
+    description: str = ""
+    description_version: int = 0
+    definition: Mapping[str, Any] = field(default_factory=dict)
+
+
+def parts_of(run: Run) -> Parts:
+    """The parts of a run that came out of `with_parts`."""
+    description = run.description_row if hasattr(run, "description_row") else None
+    return Parts(
+        tags=_pairs(run.tags.all()),
+        properties=_pairs(run.properties.all()),
+        parameters=_pairs(run.parameters.all()),
+        description=description.text if description else "",
+        description_version=description.version if description else 0,
+        definition=run.definition.facts if hasattr(run, "definition") else {},
+    )
+
+
 def listed_dict(run: Run) -> dict[str, Any]:
     """A run as an item of a list: without its definition, the description cut."""
     return run_dict(run, listed=True)
 
 
-def run_dict(run: Run, *, listed: bool = False, notice: str = "") -> dict[str, Any]:
-    """A run that came out of `with_parts`, as JSON values."""
-    parent, description = run.parent, _description(run)
-    text = description.text if description else ""
+def run_dict(
+    run: Run, *, parts: Parts | None = None, listed: bool = False, notice: str = ""
+) -> dict[str, Any]:
+    """A run that came out of `with_parts`, or whose `parts` are known, as JSON values."""
+    parts = parts or parts_of(run)
+    text, parent = parts.description, run.parent
     found = {
         "uid": run.uid,
         "number": run.number,
@@ -57,11 +85,11 @@ def run_dict(run: Run, *, listed: bool = False, notice: str = "") -> dict[str, A
         "root": run.root.uid if run.root else run.uid,
         "submitter": run.submitter.get_username() if run.submitter else None,
         "target": run.target.name if run.target else None,
-        "tags": _pairs(run.tags.all()),
-        "properties": _pairs(run.properties.all()),
-        "parameters": _pairs(run.parameters.all()),
+        "tags": parts.tags,
+        "properties": parts.properties,
+        "parameters": parts.parameters,
         "description": text[:MAX_LISTED_DESCRIPTION] if listed else text,
-        "description_version": description.version if description else 0,
+        "description_version": parts.description_version,
         "script": run.script,
         "arguments": run.arguments,
         "snapshot": run.snapshot or None,
@@ -71,7 +99,7 @@ def run_dict(run: Run, *, listed: bool = False, notice: str = "") -> dict[str, A
         "url": run.page_url,
     }
     if not listed:
-        found["definition"] = run.definition.facts if hasattr(run, "definition") else {}
+        found["definition"] = parts.definition
     return found | ({"notice": notice} if notice else {})
 
 
@@ -90,10 +118,6 @@ def _status_part(run: Run) -> dict[str, Any]:
         "exit_signal": run.exit_signal,
         "cancel": cancel_dict(run),
     }
-
-
-def _description(run: Run) -> Any:
-    return run.description_row if hasattr(run, "description_row") else None
 
 
 def _pairs(rows: Iterable[Any]) -> dict[str, Any]:

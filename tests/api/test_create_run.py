@@ -36,6 +36,15 @@ def test_a_run_is_born_with_all_it_was_given(api, people):
     assert run["created_at"].endswith("Z")
 
 
+def test_the_answer_is_what_reading_the_run_gives(api):
+    sent = new_run(tags={"b": None, "a": " x "}, parameters={"lr": 0.1}, definition={"cwd": "/"})
+    answer = api.post("/runs", sent).json()
+    stored = api.get(f"/runs/{sent['uid']}").json()
+    for run in (answer, stored):
+        del run["duration_s"]
+    assert answer == stored
+
+
 def test_without_start_it_has_not_started(api):
     run = api.post("/runs", new_run(start=False)).json()
     assert (run["status"], run["started_at"], run["duration_s"]) == ("NotStarted", None, None)
