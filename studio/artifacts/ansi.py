@@ -8,53 +8,42 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+# Every alternative reads on at most to the next escape, so that the whole stays linear.
 ESCAPE = re.compile(
-    r"\x1b\[([0-9;]*)m"  # SGR
-    r"|\x1b\[[0-?]*[ -/]*[@-~]"  # any other control sequence
-    r"|\x1b[\]PX^_].*?(?:\x07|\x1b\\|$)"  # operating system commands and other strings
-    r"|\x1b[ -/]*[0-~]?"  # short escapes, also unfinished ones
+    r"\x1b\[([0-9;:]*)m"  # SGR
+    r"|\x1b\[[0-?]*[ -/]*[@-~]?"  # any other control sequence, also an unfinished one
+    r"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)"  # titles, links and other strings
+    r"|\x1b[ -/]*[0-~]?"  # short escapes; of an endless string only its first two characters
 )
-UNSHOWN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+# C0 but the tab, DEL, C1.
+UNSHOWN = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 # Beyond this a line is cut on the page (the download has it whole).
 MAX_LINE_CHARACTERS = 10_000
+# How many numbers follow "38;5" and "38;2".
+COLOUR_ARGUMENTS = {5: 1, 2: 3}
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """What SGR codes have switched on."""
+    """What SGR codes have switched on; `colour` is one of the eight of a terminal, 0 to 7.
 
-    foreground: str = ""
-    background: str = ""
+    Backgrounds are not shown: on either theme they would make some text unreadable.
+    """
+
+    colour: int | None = None
     bold: bool = False
-    dim: bool = False
+    faint: bool = False
     italic: bool = False
     underline: bool = False
 
     @property
     def classes(self) -> str:
-        names = [
-            f"fg-{self.foreground}" if self.foreground else "",
-            f"bg-{self.background}" if self.background else "",
-            "ansi-bold" if self.bold else "",
-            "ansi-dim" if self.dim else "",
-            "ansi-italic" if self.italic else "",
-            "ansi-underline" if self.underline else "",
-        ]
-        return " ".join(name for name in names if name)
+        names = [] if self.colour is None else [f"ansi-{self.colour}"]
+        switches = ("bold", "faint", "italic", "underline")
+        return " ".join(names + [f"ansi-{name}" for name in switches if getattr(self, name)])
 
 
 PLAIN = Style()
-SWITCHES = {
-    1: {"bold": True},
-    2: {"dim": True},
-    3: {"italic": True},
-    4: {"underline": True},
-    22: {"bold": False, "dim": False},
-    23: {"italic": False},
-    24: {"underline": False},
-    39: {"foreground": ""},
-    49: {"background": ""},
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,68 +65,32 @@ class Line:
         return "".join(span.text for span in self.spans)
 
 
-def styled(style: Style, codes: str) -> Style:
-    """`style` after the SGR codes "1;31"; unknown codes change nothing."""
-    numbers = iter([int(code) if code and len(code) < 4 else 0 for code in codes.split(";")])
-    for number in numbers:
-        if number == 0:
-            style = PLAIN
-        elif number in SWITCHES:
-            style = replace(style, **SWITCHES[number])  # type: ignore[arg-type]
-        elif number in {38, 48}:
-            # 256 colours and true colours are shown plain: read their arguments and go on.
-            skip = {5: 1, 2: 3}.get(next(numbers, 0), 0)
-            for _ in range(skip):
-                next(numbers, None)
-        else:
-            style = coloured(style, number)
-    return style
-
-
-def coloured(style: Style, number: int) -> Style:
-    for first, kind, bright in (
-        (30, "foreground", ""),
-        (90, "foreground", "b"),
-        (40, "background", ""),
-        (100, "background", "b"),
-    ):
-        if first <= number < first + 8:
-            name = f"{bright}{number - first}"
-            if kind == "foreground":
-                return replace(style, foreground=name)
-            return replace(style, background=name)
-    return style
-
-
 def read_lines(text: str) -> list[Line]:
     """The lines of a piece of a log; a style goes on from line to line.
 
     "\\r\\n" ends a line; a lone "\\r" begins it again, as progress bars do.
     """
-    style = PLAIN
-    lines = []
-    for raw in text.replace("\r\n", "\n").removesuffix("\n").split("\n") if text else ():
-        states = [state for state in raw.split("\r") if state] or [""]
-        # Styles set in states that are folded away still hold.
-        for state in states[:-1]:
-            for found in ESCAPE.finditer(state[:MAX_LINE_CHARACTERS]):
-                if found.group(1) is not None:
-                    style = styled(style, found.group(1))
-        shown = states[-1]
-        spans, style = _spans(shown[:MAX_LINE_CHARACTERS], style)
-        is_cut = len(shown) > MAX_LINE_CHARACTERS
-        lines.append(Line(tuple(spans), n_folded=len(states) - 1, is_cut=is_cut))
+    style, lines = PLAIN, []
+    for raw in text.removesuffix("\n").split("\n") if text else ():
+        line, style = read_line(raw, style)
+        lines.append(line)
     return lines
 
 
-def _spans(text: str, style: Style) -> tuple[list[Span], Style]:
-    spans: list[Span] = []
-    for piece, codes in _pieces(text):
+def read_line(raw: str, style: Style = PLAIN) -> tuple[Line, Style]:
+    """One line without its end, and the style that holds after it."""
+    states = [state for state in raw.split("\r") if state] or [""]
+    for hidden in states[:-1]:
+        # Styles set in states that are folded away still hold.
+        for _, codes in _pieces(hidden[:MAX_LINE_CHARACTERS]):
+            style = styled(style, codes)
+    spans = []
+    for piece, codes in _pieces(states[-1][:MAX_LINE_CHARACTERS]):
         if piece:
             spans.append(Span(UNSHOWN.sub("\ufffd", piece), style.classes))
-        if codes is not None:
-            style = styled(style, codes)
-    return spans, style
+        style = styled(style, codes)
+    is_cut = len(states[-1]) > MAX_LINE_CHARACTERS
+    return Line(tuple(spans), n_folded=len(states) - 1, is_cut=is_cut), style
 
 
 def _pieces(text: str) -> Iterator[tuple[str, str | None]]:
@@ -147,3 +100,58 @@ def _pieces(text: str) -> Iterator[tuple[str, str | None]]:
         yield text[at : found.start()], found.group(1)
         at = found.end()
     yield text[at:], None
+
+
+def styled(style: Style, codes: str | None) -> Style:
+    """`style` after the SGR codes "1;31"; unknown codes change nothing."""
+    if codes is None:
+        return style
+    numbers = iter([int(code[:4] or 0) for code in re.split("[;:]", codes)])
+    for number in numbers:
+        if number in (38, 48):
+            kind = next(numbers, 0)
+            values = [next(numbers, 0) for _ in range(COLOUR_ARGUMENTS.get(kind, 0))]
+            if number == 38 and values:
+                style = replace(style, colour=nearest(values))
+        else:
+            style = _switched(style, number)
+    return style
+
+
+def _switched(style: Style, number: int) -> Style:
+    if 30 <= number <= 37 or 90 <= number <= 97:
+        return replace(style, colour=number % 10)
+    match number:
+        case 0:
+            return PLAIN
+        case 1:
+            return replace(style, bold=True)
+        case 2:
+            return replace(style, faint=True)
+        case 3:
+            return replace(style, italic=True)
+        case 4:
+            return replace(style, underline=True)
+        case 22:
+            return replace(style, bold=False, faint=False)
+        case 23:
+            return replace(style, italic=False)
+        case 24:
+            return replace(style, underline=False)
+        case 39:
+            return replace(style, colour=None)
+    return style
+
+
+def nearest(values: list[int]) -> int | None:
+    """The one of the eight colours nearest to [index of 256] or [red, green, blue]."""
+    if len(values) == 1:
+        index = values[0]
+        if index < 16:
+            return index % 8
+        if index > 231:
+            return None if index > 243 else 0
+        index -= 16
+        values = [index // 36 * 51, index // 6 % 6 * 51, index % 6 * 51]
+    red, green, blue = (int(value > 127) for value in values)
+    return red + 2 * green + 4 * blue

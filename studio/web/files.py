@@ -3,36 +3,27 @@
 from typing import Any
 from urllib.parse import urlencode
 
-from django.http import Http404, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.urls import reverse
 from django_htmx.http import HttpResponseStopPolling
 
-from studio.artifacts import logs
-from studio.artifacts.ansi import Line, read_lines
-from studio.artifacts.models import Artifact, hash_of_path
-from studio.artifacts.serving import attachment, members_of, read_pieces, zip_answer
-from studio.artifacts.store import store
+from studio.artifacts import actions, logs, viewing
+from studio.artifacts.models import MAIN_LOG, Artifact
+from studio.artifacts.serving import (
+    Pieces,
+    attachment,
+    disposition,
+    inert,
+    members_of,
+    zip_answer,
+)
 from studio.runs.models import Run
-from studio.runs.status import TERMINAL
 from studio.web.access import Request, find_run, page
-from studio.web.frame import frame
 from studio.web.render import render_parts
-
-WINDOW_BYTES = 64 * 1024
-# Counting the lines before a window means reading them; past this the gutter stays empty.
-COUNT_UP_TO_BYTES = 32 * 1024 * 1024
-TEXT_TYPES = ("text/", "application/json", "application/x-yaml", "application/yaml")
-TEXT_ENDINGS = (".txt", ".log", ".json", ".jsonl", ".yaml", ".yml", ".csv", ".tsv", ".md", ".py")
-IMAGE_STARTS = {
-    b"\x89PNG\r\n\x1a\n": "image/png",
-    b"\xff\xd8\xff": "image/jpeg",
-    b"GIF87a": "image/gif",
-    b"GIF89a": "image/gif",
-}
 
 
 def find_artifact(run: Run, path: str) -> Artifact:
-    found = Artifact.objects.filter(run=run, path_hash=hash_of_path(path)).first()
+    found = actions.find_artifact(run, path)
     if found is None:
         raise Http404(f"The run has no file “{path[:200]}”.")
     return found
@@ -48,131 +39,152 @@ def run_file(request: Request, uid: str, path: str) -> HttpResponseBase:
 def run_image(request: Request, uid: str, path: str) -> HttpResponseBase:
     """One image inline, when its first bytes say that it is one; anything else is a download."""
     artifact = find_artifact(find_run(request, uid), path)
-    kind = image_type(logs.read_window(artifact, 0, 16).data)
+    kind = viewing.image_type(artifact)
     if not kind:
         return attachment(request, artifact)
-    with store().open(artifact.blob_key) as source:
-        answer = HttpResponse(b"".join(read_pieces(source)), content_type=kind)
-    answer["X-Content-Type-Options"] = "nosniff"
-    answer["Content-Security-Policy"] = "default-src 'none'; sandbox"
-    answer["Cache-Control"] = "private, max-age=300"
-    return answer
-
-
-def image_type(head: bytes) -> str:
-    """The type of an image by its first bytes, "" for anything else (SVG is a program, not one)."""
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "image/webp"
-    return next((kind for start, kind in IMAGE_STARTS.items() if head.startswith(start)), "")
+    answer = StreamingHttpResponse(Pieces(actions.open_artifact(artifact)))
+    answer["Content-Disposition"] = disposition(artifact.path, kind="inline")
+    # Short: a file of this path may be replaced.
+    answer["Cache-Control"] = "private, max-age=60"
+    return inert(answer, kind=kind)
 
 
 @page
 def run_zip(request: Request, uid: str) -> HttpResponseBase:
-    """All files of the run, or those below `prefix`, as a ZIP archive made while it is sent."""
+    """All files of the run, or those of the folder `prefix`, as a ZIP made while it is sent."""
     run = find_run(request, uid)
-    prefix = request.GET.get("prefix", "")
-    files = Artifact.objects.filter(run=run, path__startswith=prefix).order_by("path")
-    return zip_answer(f"run-{run.short_uid}.zip", members_of(files.iterator()))
+    folder = request.GET.get("prefix", "").strip("/")
+    files = Artifact.objects.of(run, below=f"{folder}/" if folder else "").order_by("path")
+    name = f"run-{run.short_uid}-{folder.replace('/', '-')}" if folder else f"run-{run.short_uid}"
+    return zip_answer(f"{name[:100]}.zip", members_of(files.iterator()))
 
 
-def is_text(artifact: Artifact) -> bool:
-    return (
-        artifact.is_log
-        or artifact.content_type.startswith(TEXT_TYPES)
-        or artifact.path.lower().endswith(TEXT_ENDINGS)
-    )
+def log_view(
+    request: Request, run: Run, artifact: Artifact | None, path: str = MAIN_LOG
+) -> dict[str, Any]:
+    """What the page shows of a file, for `artifacts/_log.html`; `path`: the one to wait for when
+    there is no artifact yet.
 
-
-def log_view(request: Request, run: Run, artifact: Artifact) -> dict[str, Any]:
-    """What the page shows of an opened file: an image, the end of a text, or only a download."""
-    address = [request.workspace.name, run.uid, artifact.path]
+    view: "image", "none" (only a download), "missing" (nothing there, nothing to come) or "text";
+    download_url, image_url. Text adds what `text_context` gives, and: earlier_url (a page without
+    scripts) and earlier_piece_url (a part) when there is more above; is_earlier: an older piece is
+    shown, latest_url leads back; is_head: only the beginning of a long file is shown.
+    """
+    if artifact is None:
+        if run.is_terminal:
+            return {"view": "missing", "path": path}
+        nothing = logs.Window(b"", 0, 0, 0)
+        shown = viewing.shown(nothing, follows=True, number=1)
+        return {"view": "text", "artifact": None, **text_context(request, run, path, shown)}
+    path = artifact.path
     urls = {
-        "download_url": reverse("run-file", args=address),
-        "image_url": reverse("run-image", args=address),
+        name: reverse(to, args=[request.workspace.name, run.uid, artifact.path])
+        for name, to in (("download_url", "run-file"), ("image_url", "run-image"))
     }
-    head = logs.read_window(artifact, 0, 16).data
-    if image_type(head):
-        return {"view": "image", **urls}
-    if not is_text(artifact):
-        return {"view": "none", **urls}
-    before = request.GET.get("before", "")
-    if before.isdecimal():
-        window = logs.earlier(artifact, int(before), WINDOW_BYTES)
-    else:
-        window = logs.tail(artifact, WINDOW_BYTES)
-    follows = window.end == window.size and not is_over(run, artifact)
+    if viewing.image_type(artifact):
+        return {"view": "image", "artifact": artifact, "path": path, **urls}
+    if not viewing.is_text(artifact):
+        return {"view": "none", "artifact": artifact, "path": path, **urls}
+    before = offset_of(request, "before")
+    is_finished = logs.is_finished(artifact, run)
+    window = viewing.window_to_show(artifact, before=before)
+    follows = before is None and not is_finished
+    number = viewing.number_at(artifact, window.start)
+    shown = viewing.shown(window, follows=follows, number=number)
     return {
         "view": "text",
-        **urls,
-        **lines_context(request, run, artifact, window, follows=follows),
-        "earlier_url": earlier_url(request, run, artifact, window.start),
-        "is_earlier": bool(before),
-    }
-
-
-def lines_context(
-    request: Request, run: Run, artifact: Artifact, window: logs.Window, *, follows: bool
-) -> dict[str, Any]:
-    """Whole lines, and apart from them the line that is still being written (a progress bar)."""
-    cut = window.data.rfind(b"\n") + 1 if follows else len(window.data)
-    end = window.start + cut
-    lines = read_lines(window.data[:cut].decode("utf-8", "replace"))
-    partial = read_lines(window.data[cut:].decode("utf-8", "replace"))
-    return {
         "artifact": artifact,
-        "lines": numbered(artifact, window.start, lines),
-        "partial": partial[-1] if partial else None,
-        "log_size": window.size,
-        "log_end": end,
-        "piece_url": piece_url(request, run, artifact, end) if follows else "",
+        **urls,
+        **text_context(request, run, path, shown),
+        **earlier_context(request, run, path, start=window.start),
+        "is_earlier": before is not None,
+        "latest_url": address(request, run, "run-logs", path=path),
+        "is_head": not artifact.is_log and window.end < window.size,
     }
 
 
-def numbered(artifact: Artifact, start: int, lines: list[Line]) -> list[tuple[int | None, Line]]:
-    """Lines with their numbers in the file, None where counting would take too long."""
-    if start > COUNT_UP_TO_BYTES:
-        return [(None, line) for line in lines]
-    first = 1
-    if start:
-        with store().open(artifact.blob_key, 0, start) as source:
-            first += sum(piece.count(b"\n") for piece in read_pieces(source))
-    return list(enumerate(lines, first))
+def text_context(request: Request, run: Run, path: str, shown: viewing.Shown) -> dict[str, Any]:
+    """For `artifacts/_log_lines.html` and `_log_tail.html`.
+
+    lines: (number or None, ansi.Line); piece_start: byte; n_skipped: bytes left out before them;
+    partial: the line still being written, or None; log_size: bytes; piece_url: asks for more, ""
+    when nothing is to come.
+    """
+    more = {"path": path, "after": shown.end, "seen": shown.size, "line": shown.next_number or ""}
+    return {
+        "path": path,
+        "lines": shown.lines,
+        "piece_start": shown.start,
+        "n_skipped": shown.n_skipped,
+        "partial": shown.partial,
+        "partial_number": shown.next_number,
+        "log_size": shown.size,
+        "piece_url": address(request, run, "run-log-piece", **more) if shown.follows else "",
+    }
 
 
-def is_over(run: Run, artifact: Artifact) -> bool:
-    return run.status in TERMINAL and artifact.is_complete
-
-
-def piece_url(request: Request, run: Run, artifact: Artifact, after: int) -> str:
-    query = urlencode({"path": artifact.path, "after": after})
-    return f"{reverse('run-log-piece', args=[request.workspace.name, run.uid])}?{query}"
-
-
-def earlier_url(request: Request, run: Run, artifact: Artifact, start: int) -> str:
+def earlier_context(request: Request, run: Run, path: str, *, start: int) -> dict[str, Any]:
+    """For `artifacts/_log_earlier.html`; both addresses are "" at the beginning of the file."""
     if start == 0:
-        return ""
-    query = urlencode({"path": artifact.path, "before": start})
-    return f"{reverse('run-logs', args=[request.workspace.name, run.uid])}?{query}"
+        return {"earlier_url": "", "earlier_piece_url": ""}
+    return {
+        "earlier_url": address(request, run, "run-logs", path=path, before=start),
+        "earlier_piece_url": address(request, run, "run-log-piece", path=path, before=start),
+    }
+
+
+def address(request: Request, run: Run, name: str, **query: Any) -> str:
+    return f"{reverse(name, args=[request.workspace.name, run.uid])}?{urlencode(query)}"
+
+
+def offset_of(request: Request, name: str) -> int | None:
+    """A byte offset or line number of the query; None for anything else."""
+    text = request.GET.get(name, "")
+    return int(text) if text.isdecimal() and len(text) < 19 else None
 
 
 @page
 def run_log_piece(request: Request, uid: str) -> HttpResponse:
-    """The lines after byte `after`: 204 when there are none, 286 with the last ones."""
-    run = find_run(request, uid)
-    artifact = find_artifact(run, request.GET.get("path", ""))
-    after = request.GET.get("after", "")
-    start = int(after) if after.isdecimal() else 0
-    over = is_over(run, artifact)
-    window = logs.read_window(artifact, start, start + 4 * WINDOW_BYTES)
-    if window.end == start and not over:
+    """The lines before byte `before`, or after byte `after`: 204 when there are none beyond `seen`,
+    286 with the last ones when no more will come."""
+    run, path = find_run(request, uid), request.GET.get("path", "")
+    artifact = actions.find_artifact(run, path)
+    before = offset_of(request, "before")
+    if artifact is None:
+        if run.is_terminal or before is not None:
+            raise Http404(f"The run has no file “{path[:200]}”.")
         return HttpResponse(status=204)
-    follows = not over or window.end < window.size
+    if before is not None:
+        return earlier_piece(request, run, artifact, before)
+    return later_piece(request, run, artifact)
+
+
+def earlier_piece(request: Request, run: Run, artifact: Artifact, before: int) -> HttpResponse:
+    window = viewing.window_to_show(artifact, before=before)
+    number = viewing.number_at(artifact, window.start)
+    shown = viewing.shown(window, follows=False, number=number)
     context = {
-        **frame(request, active="runs"),
-        "run": run,
-        **lines_context(request, run, artifact, window, follows=follows),
+        **text_context(request, run, artifact.path, shown),
+        **earlier_context(request, run, artifact.path, start=window.start),
     }
-    answer = render_parts(request, ["artifacts/_log_lines.html", "artifacts/_log_tail.html"], context)
-    if not follows:
+    return render_parts(
+        request, ["artifacts/_log_lines.html", "artifacts/_log_earlier.html"], context
+    )
+
+
+def later_piece(request: Request, run: Run, artifact: Artifact) -> HttpResponse:
+    after = offset_of(request, "after") or 0
+    # Asked before reading: what is read from a finished log is all of it.
+    is_finished = logs.is_finished(artifact, run)
+    size = actions.size_of(artifact)
+    if not is_finished and size in (after, offset_of(request, "seen")):
+        return HttpResponse(status=204)
+    shown = viewing.later(
+        artifact, after, follows=not is_finished, number=offset_of(request, "line")
+    )
+    context = text_context(request, run, artifact.path, shown)
+    parts = ["artifacts/_log_lines.html", "artifacts/_log_tail.html"]
+    answer = render_parts(request, parts, context)
+    if is_finished:
         answer.status_code = HttpResponseStopPolling.status_code
     return answer
