@@ -13,11 +13,9 @@ from studio.runs.status import Status
 from studio.search.fields import FIELDS
 from studio.search.fulltext import body_q
 from studio.search.plain_keys import begins, is_short_uid
-from studio.search.scope import Scope, all_q, any_q
+from studio.search.scope import NOTHING, Scope, all_q, any_q
 from studio.search.syntax import parse
 from studio.search.tree import And, Node, Not, Or, Term, Word, leaves
-
-MAX_IDS = 500
 
 
 def search(
@@ -48,8 +46,8 @@ def apply(
     user: whose stars and runs `is:` means, and whose workspaces are looked in; None: nobody's,
     and all. now: aware, its zone is the person's. workspace: the only one `queryset` has runs of,
     when the caller knows. Archived runs are left in: see `asks_for_archived`.
-    Queries: at most one per condition to find the better plan (24 in all), one per condition on
-    experiment, submitter or target, three for all words together.
+    Queries: to find the better plan at most one per condition, two per word, 24 in all; one per
+    condition on experiment, submitter or target; three more in all.
     Raises SearchSyntaxError.
     """
     if node is None:
@@ -90,11 +88,15 @@ def _word_q(text: str, scope: Scope) -> Q:
             found |= Q(**{f"{column}__isnull": False, f"{column}__in": ids})
     if statuses := named_statuses(asked):
         found |= Q(status__in=statuses)
-    if is_short_uid(text):
-        uids = Run.objects.filter(begins("uid", text.lower()), workspace__in=scope.workspace_ids)
-        if ids := list(uids.order_by().values_list("pk", flat=True)[:MAX_IDS]):
-            found |= Q(pk__in=ids)
-    return found
+    return found | _uid_q(text, scope) if is_short_uid(text) else found
+
+
+def _uid_q(text: str, scope: Scope) -> Q:
+    uids = Run.objects.filter(begins("uid", text.lower()), workspace__in=scope.workspace_ids)
+    # Knowing that there is none keeps an OR out of the query, and the index in.
+    if scope.may_ask() and not uids.exists():
+        return NOTHING
+    return Q(pk__in=uids.values("pk"))
 
 
 def named_statuses(asked: str) -> list[Status]:
