@@ -50,7 +50,9 @@
     const opener = event.target.closest("[data-opens]");
     if (opener) {
       opener.closest("[popover]")?.hidePopover();
-      document.getElementById(opener.dataset.opens)?.showModal();
+      const panel = document.getElementById(opener.dataset.opens);
+      if (panel?.matches("dialog")) panel.showModal();
+      else panel?.showPopover();
     }
     if (event.target.closest("[data-closes]")) event.target.closest("dialog")?.close();
     // A click on the backdrop hits the dialog itself.

@@ -45,6 +45,9 @@
     for (const element of document.querySelectorAll("time[data-ticks-since]")) {
       write(element, duration((Date.now() - new Date(element.dataset.ticksSince)) / 1000));
     }
+    for (const element of document.querySelectorAll("time[data-ticks-to]")) {
+      write(element, duration(Math.ceil((new Date(element.dataset.ticksTo) - Date.now()) / 1000)));
+    }
   }
 
   function localise(root) {

@@ -25,6 +25,10 @@ class TargetRow:
     n_active: int
     runs: list[Run]
 
+    @property
+    def n_hidden(self) -> int:
+        return max(0, self.n_queued + self.n_active - len(self.runs))
+
 
 @page
 def compute(request: Request) -> HttpResponse:
@@ -42,14 +46,20 @@ def compute(request: Request) -> HttpResponse:
     workers: dict[int, list[Worker]] = {}
     for worker in Worker.objects.live().order_by("node"):
         workers.setdefault(worker.target_id, []).append(worker)
-    runs: dict[int, list[Run]] = {}
-    unfinished = Run.objects.of(request.workspace).active().exclude(target=None)
-    unfinished = unfinished.select_related("workspace", "experiment", "submitter")
-    for run in unfinished.order_by("created_at", "id")[:MAX_RUNS]:
-        runs.setdefault(run.target_id or 0, []).append(run)
+    runs = unfinished_runs(request)
     rows = [
         TargetRow(t, workers.get(t.pk, []), t.n_queued, t.n_active, runs.get(t.pk, []))
         for t in targets
     ]
     context = {**frame(request, active="compute"), "rows": rows}
     return render_page(request, "compute/page.html", context, part="compute/_targets.html")
+
+
+def unfinished_runs(request: Request) -> dict[int, list[Run]]:
+    """The oldest unfinished runs by target id, at most 50 in all (1 query)."""
+    unfinished = Run.objects.of(request.workspace).active().exclude(target=None)
+    unfinished = unfinished.select_related("workspace", "experiment", "submitter")
+    runs: dict[int, list[Run]] = {}
+    for run in unfinished.order_by("created_at", "id")[:MAX_RUNS]:
+        runs.setdefault(run.target_id or 0, []).append(run)
+    return runs

@@ -1,9 +1,11 @@
 """All experiments: one row each, latest submission first."""
 
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from django.db.models import Count, OuterRef, Subquery
 from django.http import HttpResponse
+from django.urls import reverse
 
 from studio.runs.models import Experiment, Run
 from studio.runs.status import COUNTERS
@@ -12,6 +14,15 @@ from studio.web.frame import frame
 from studio.web.render import render_page
 
 PAGE_SIZE = 100
+MAX_START = 100_000
+TONES = {
+    "Running": "running",
+    "Completed": "completed",
+    "Failed": "failed",
+    "Canceled": "canceled",
+    "Queued": "queued",
+    "Other": "lost",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +34,11 @@ class ExperimentRow:
     counts: dict[str, int]
 
     @property
+    def parts(self) -> list[tuple[str, str, int]]:
+        """(tone, word, number) of each status that is there, for the bar."""
+        return [(TONES[name], name, n) for name, n in self.counts.items() if n]
+
+    @property
     def n_runs(self) -> int:
         return sum(self.counts.values())
 
@@ -31,14 +47,19 @@ class ExperimentRow:
 def experiment_list(request: Request) -> HttpResponse:
     """4 queries, whatever the number of experiments on the page."""
     text = request.GET.get("q", "").strip()
+    start = request.GET.get("from", "")
+    first = min(int(start), MAX_START) if start.isdecimal() else 0
     experiments = Experiment.objects.of(request.workspace).listed()
     if text:
-        experiments = experiments.filter(name__icontains=text)
-    shown = list(experiments[: PAGE_SIZE + 1])
+        experiments = experiments.filter(name__icontains=text.replace("\0", ""))
+    shown = list(experiments[first : first + PAGE_SIZE + 1])
+    base = reverse("experiment-list", args=[request.workspace.name])
+    more = urlencode({"q": text, "from": first + PAGE_SIZE})
     context = {
         **frame(request, active="experiments"),
         "rows": rows_of(shown[:PAGE_SIZE]),
-        "has_more": len(shown) > PAGE_SIZE,
+        "more_url": f"{base}?{more}" if len(shown) > PAGE_SIZE else "",
+        "first_url": f"{base}?{urlencode({'q': text})}" if first else "",
         "q": text,
     }
     return render_page(

@@ -97,6 +97,13 @@ def ago(at: datetime | None, now: datetime | None = None) -> str:
     return at.astimezone(UTC).strftime("%-d %b %Y")
 
 
+def left(at: datetime | None, now: datetime | None = None) -> str:
+    """How long it is until a moment, in whole seconds or two units; 0 s once it has passed."""
+    if at is None:
+        return EMPTY
+    return duration(math.ceil(max(0.0, (at - (now or datetime.now(UTC))).total_seconds())))
+
+
 def one_unit(seconds: float) -> str:
     """The largest whole unit alone: 12 s, 3 m, 5 h, 2 d."""
     for unit, letter in ((DAY, "d"), (HOUR, "h"), (MINUTE, "m")):

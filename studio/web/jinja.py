@@ -55,6 +55,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "iso": formats.iso,
     "absolute": formats.absolute,
     "ago": formats.ago,
+    "left": formats.left,
     "iso_duration": formats.iso_duration,
     "cleaned_html": cleaned_html,
 }

@@ -4,40 +4,51 @@ with what was typed still there."""
 from django.contrib import messages
 from django.http import HttpResponse
 from django.urls import reverse
+from django_htmx.http import trigger_client_event
 
-from studio.accounts.permissions import NotAllowed, Permission
 from studio.runs import actions
-from studio.runs.deeplinks import resolver
 from studio.runs.lifecycle import InvalidTransition
-from studio.runs.limits import MAX_DESCRIPTION_BYTES, Invalid
-from studio.runs.markdown import render_markdown
+from studio.runs.limits import Invalid
 from studio.runs.models import Run
 from studio.runs.status import Status
 from studio.web.access import Request, action, find_run
 from studio.web.frame import frame
 from studio.web.render import done, render_page, render_parts
-from studio.web.run_detail import header_context, run_context
+from studio.web.run_detail import details_context, run_context
+from studio.web.run_header import header_context
 
 
 def address(request: Request, run: Run) -> str:
     return reverse("run-detail", args=[request.workspace.name, run.uid])
 
 
-def changed(request: Request, run: Run, *, notice: str = "", error: str = "") -> HttpResponse:
+def changed(request: Request, run: Run, *, notice: str = "") -> HttpResponse:
     """The new header and a toast for HTMX; else back to the run's page with a message."""
     if not request.htmx:
-        if notice or error:
-            messages.add_message(request, messages.ERROR if error else messages.INFO, error or notice)
+        if notice:
+            messages.info(request, notice)
         return done(request, address(request, run))
     context = {
         **frame(request, active="runs"),
         **header_context(request, find_run(request, run.uid)),
-        "toast": error or notice,
-        "toast_is_error": bool(error),
-        "draft": request.POST if error else {},
+        "toast": notice,
     }
-    parts = ["runs/_header.html", "runs/_toast.html"]
-    return render_parts(request, parts, context, status=422 if error else 200)
+    answer = render_parts(request, ["runs/_header.html", "runs/_toast.html"], context)
+    return trigger_client_event(answer, "studio:run-changed")
+
+
+def refused(request: Request, run: Run, panel: str, error: str) -> HttpResponse:
+    """The panel open again below the header, with what was typed and what is wrong with it."""
+    context = {
+        **run_context(request, run, tab="details"),
+        **details_context(run),
+        "draft": request.POST,
+        "draft_panel": panel,
+        "draft_error": error,
+    }
+    return render_page(
+        request, "runs/detail.html", context, part="runs/_header.html", status=422
+    )
 
 
 @action
@@ -51,7 +62,7 @@ def cancel(request: Request, uid: str) -> HttpResponse:
             children=request.POST.get("children", "1") == "1",
         )
     except Invalid as wrong:
-        return changed(request, run, error=str(wrong))
+        return refused(request, run, "cancel-panel", str(wrong))
     words = {
         Status.CANCEL_REQUESTED: "Cancel requested",
         Status.CANCELED: "The run is Canceled",
@@ -73,7 +84,7 @@ def fail(request: Request, uid: str) -> HttpResponse:
     try:
         actions.fail_run(run, by=request.actor, reason=request.POST.get("reason", ""))
     except (InvalidTransition, Invalid) as wrong:
-        return changed(request, run, error=str(wrong))
+        return refused(request, run, "fail-panel", str(wrong))
     return changed(request, run, notice="Marked as failed")
 
 
@@ -94,89 +105,27 @@ def rename(request: Request, uid: str) -> HttpResponse:
     try:
         actions.rename_run(run, request.POST.get("display_name", ""), by=request.actor)
     except Invalid as wrong:
-        return changed(request, run, error=str(wrong))
+        return refused(request, run, "rename-panel", str(wrong))
     return changed(request, run)
 
 
 @action
 def tags(request: Request, uid: str) -> HttpResponse:
-    """`add` ("key" or "key: value"), or `key` with `value`, or `remove`."""
+    """`add` ("key" or "key: value"); `key`, `value` and `was` of each tag there is; `remove`."""
     run = find_run(request, uid)
-    put: dict[str, str | None] = {}
+    put = changed_tags(request)
     if text := request.POST.get("add", "").strip():
         key, colon, value = text.partition(":")
         put[key.strip()] = value.strip() if colon else None
-    elif "key" in request.POST:
-        put[request.POST["key"]] = request.POST.get("value") or None
-    remove = request.POST.getlist("remove")
-    if not put and not remove:
-        return changed(request, run, error="Type a tag: a key, or “key: value”.")
     try:
-        actions.change_tags(run, by=request.actor, put=put, remove=remove)
+        actions.change_tags(run, by=request.actor, put=put, remove=request.POST.getlist("remove"))
     except Invalid as wrong:
-        return changed(request, run, error=str(wrong))
+        return refused(request, run, "tags-panel", str(wrong))
     return changed(request, run)
 
 
-@action
-def description(request: Request, uid: str) -> HttpResponse:
-    """Save the description; a conflict shows both texts and keeps what was typed."""
-    run = find_run(request, uid)
-    text = request.POST.get("text", "")
-    version = request.POST.get("version", "")
-    try:
-        actions.describe_run(
-            run,
-            text,
-            by=request.actor,
-            expected_version=int(version) if version.isdecimal() else None,
-        )
-    except Invalid as wrong:
-        return description_form(request, run, text, version, error=str(wrong), status=422)
-    except actions.EditConflict as conflict:
-        return description_form(
-            request, run, text, str(conflict.current.version), conflict=conflict, status=409
-        )
-    return done(request, address(request, run))
-
-
-def description_form(
-    request: Request,
-    run: Run,
-    text: str,
-    version: str,
-    *,
-    error: str = "",
-    conflict: actions.EditConflict | None = None,
-    status: int = 200,
-) -> HttpResponse:
-    context = {
-        **run_context(request, run, tab="details"),
-        "text": text,
-        "version": version,
-        "html": "",
-        "error": error or (str(conflict) if conflict else ""),
-        "conflict": conflict.current if conflict else None,
-    }
-    return render_page(
-        request,
-        "runs/edit_description.html",
-        context,
-        part="runs/_description_form.html",
-        status=status,
-    )
-
-
-@action
-def preview(request: Request, uid: str) -> HttpResponse:
-    """The description as it would look; nothing is stored."""
-    run = find_run(request, uid)
-    if Permission.EDIT_RUN not in request.permissions:
-        raise NotAllowed("Your role does not allow changing runs.")
-    text = request.POST.get("text", "")
-    too_long = len(text.encode(errors="replace")) > MAX_DESCRIPTION_BYTES
-    context = {
-        "html": "" if too_long else render_markdown(text, links=resolver(run)),
-        "error": f"Longer than {MAX_DESCRIPTION_BYTES:,} bytes" if too_long else "",
-    }
-    return render_parts(request, ["runs/_preview.html"], context)
+def changed_tags(request: Request) -> dict[str, str | None]:
+    """The tags whose value was edited: one that was left alone may have changed elsewhere."""
+    fields = (request.POST.getlist(name) for name in ("key", "value", "was"))
+    rows = zip(*fields, strict=False)
+    return {key: value.strip() or None for key, value, was in rows if value.strip() != was.strip()}

@@ -1,0 +1,125 @@
+"""The head of every Run Details page: what it shows, and why a button of it is disabled."""
+
+import signal
+import zlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.urls import reverse
+
+from studio.accounts.permissions import Permission
+from studio.custom_views.state import ViewState
+from studio.runs.models import Run
+from studio.runs.rollup import rollups
+from studio.runs.status import CANCELLABLE, TERMINAL, Status
+from studio.web.access import Request
+from studio.web.run_rows import Chip, Listing
+
+KILL_AFTER_S = 2.0
+NO_CANCEL = "Your role does not allow cancelling runs"
+NO_EDIT = "Your role does not allow changing runs"
+
+
+@dataclass(frozen=True, slots=True)
+class CancelStep:
+    """How far a cancel has come, in words, and when the next step follows (None: nobody knows)."""
+
+    words: str
+    next_words: str = ""
+    next_at: datetime | None = None
+
+
+def header_context(request: Request, run: Run) -> dict[str, Any]:
+    """What `runs/_header.html` shows (4 queries); also what its live part is rendered from."""
+    tags = list(run.tags.order_by("key"))
+    rollup = rollups([run.pk]).get(run.pk)
+    waits = waits_for_worker(run)
+    shown = f"{run.status_at}{run.display_name}{tags}{rollup}{waits}{run.job and vars(run.job)}"
+    version = zlib.crc32(shown.encode("utf-8", "replace"))
+    address = reverse("run-header", args=[request.workspace.name, run.uid])
+    return {
+        "run": run,
+        "tags": tags,
+        "chips": chips_of(request, tags),
+        "is_starred": run.stars.filter(user=request.user).exists(),
+        "rollup": rollup,
+        "can_edit": Permission.EDIT_RUN in request.permissions,
+        "cancel_refused": why_not_cancel(request, run),
+        "kill_refused": why_not_kill(request, run),
+        "fail_refused": why_not_fail(request, run),
+        "cancel_step": cancel_step(run),
+        "exit_words": exit_words(run),
+        "waits_for_worker": waits,
+        "is_live": run.status not in TERMINAL,
+        "header_version": str(version),
+        "header_url": f"{address}?v={version}",
+    }
+
+
+def chips_of(request: Request, tags: list[Any]) -> list[Chip]:
+    """The tags as links to all runs that carry them."""
+    runs = Listing(reverse("run-list", args=[request.workspace.name]), ViewState())
+    return [Chip(tag.key, tag.value, runs.tag_url(tag.key, tag.value)) for tag in tags]
+
+
+def why_not_cancel(request: Request, run: Run) -> str:
+    """Why Cancel is disabled, in words; "" when it is not."""
+    if Permission.CANCEL_RUN not in request.permissions:
+        return NO_CANCEL
+    if run.status == Status.CANCEL_REQUESTED:
+        return "A cancel was requested already"
+    return "" if run.status in CANCELLABLE else f"The run is already {run.status}"
+
+
+def why_not_kill(request: Request, run: Run) -> str:
+    if Permission.CANCEL_RUN not in request.permissions:
+        return NO_CANCEL
+    if run.status != Status.CANCEL_REQUESTED or run.job is None:
+        return "Only a run that is being cancelled on a worker can be killed"
+    return "It is being killed already" if run.job.kill_requested_at else ""
+
+
+def why_not_fail(request: Request, run: Run) -> str:
+    if Permission.EDIT_RUN not in request.permissions:
+        return NO_EDIT
+    over = {Status.FAILED, Status.CANCELED}
+    return f"The run is already {run.status}" if run.status in over else ""
+
+
+def cancel_step(run: Run) -> CancelStep | None:
+    """Where the cancel of a run stands; None when none is under way."""
+    if run.status != Status.CANCEL_REQUESTED:
+        return None
+    job = run.job
+    if job is None:
+        return CancelStep("The program learns of it with its next sign of life.")
+    at = job.cancel_step_at
+    if job.cancel_step == "killing" or job.kill_requested_at:
+        return CancelStep("Killing the process and everything it started.")
+    if job.cancel_step == "terminating":
+        return CancelStep(
+            "Terminating", "killing in", at + timedelta(seconds=KILL_AFTER_S) if at else None
+        )
+    if job.cancel_step == "interrupting":
+        return CancelStep(
+            "Interrupting", "terminating in", at + timedelta(seconds=job.grace_s) if at else None
+        )
+    return CancelStep("Telling the worker.")
+
+
+def exit_words(run: Run) -> str:
+    """How the process ended: `exit code 1`, `signal 9 (SIGKILL)`; "" while nobody knows."""
+    if run.exit_signal is not None:
+        try:
+            return f"signal {run.exit_signal} ({signal.Signals(run.exit_signal).name})"
+        except ValueError:
+            return f"signal {run.exit_signal}"
+    return "" if run.exit_code is None else f"exit code {run.exit_code}"
+
+
+def waits_for_worker(run: Run) -> bool:
+    """Whether a queued run's target has no live worker (1 query for queued runs, else none)."""
+    if run.status != Status.QUEUED or run.target is None:
+        return False
+    return not run.target.workers.live().exists()
