@@ -29,7 +29,9 @@ FORMS: dict[str, dict[str, str]] = {
 }
 # What a page needs in its query.
 QUERIES: dict[str, dict[str, str]] = {
-    "run-figure": {"name": "loss"},
+    "run-figure": {"m": "loss"},
+    "run-metric-table": {"m": "loss"},
+    "run-metric-csv": {"m": "loss"},
     "run-log-piece": {"path": "logs/output.txt", "after": "0"},
 }
 # A reader may do this: it is his own and shows to nobody else.
