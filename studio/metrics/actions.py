@@ -46,7 +46,7 @@ def record_batch(run: Run, batch: BatchMessage, *, by: Actor) -> Accepted:
     try:
         with _turn(), transaction.atomic():
             _lock(run)
-            Batch.objects.bulk_create([Batch(run=run, batch_id=batch.batch)])
+            insert_rows([Batch(run=run, batch_id=batch.batch)])
             _store(run, batch)
             _hear(run)
     except IntegrityError:
