@@ -100,7 +100,7 @@ def _hear(run: Run) -> None:
     now = timezone.now()
     if run.is_terminal or (run.last_beat_at and now - run.last_beat_at < BEAT_EVERY):
         return
-    run.status = beat(run)
+    beat(run)
 
 
 def _store(run: Run, batch: BatchMessage) -> None:
