@@ -3,7 +3,7 @@
 from typing import Any, BinaryIO, cast
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from ninja import Path, Query, Router
 
 from studio import wire
@@ -91,7 +91,7 @@ def put_artifact(request: HttpRequest, workspace: Path[str], uid: str, path: str
     artifact = actions.put_artifact(
         run, path, cast(BinaryIO, body), by=actor_of(request), content_type=request.content_type
     )
-    return 201, artifact_dict(artifact, run)
+    return JsonResponse(artifact_dict(artifact, run), status=201)
 
 
 @router.get("/runs/{uid}/artifacts/{path:path}", openapi_extra=BYTES)
@@ -159,7 +159,7 @@ def put_blob(request: HttpRequest, workspace: Path[str], digest: str) -> Any:
     found = workspace_of(request, workspace)
     body = Upload(request, name=digest, limit_bytes=settings.SNAPSHOT_MAX_BYTES)
     blob = snapshots.store_blob(found, digest, cast(BinaryIO, body), by=actor_of(request))
-    return 201, {"digest": blob.digest, "size": blob.n_bytes}
+    return JsonResponse({"digest": blob.digest, "size": blob.n_bytes}, status=201)
 
 
 @router.post(
@@ -172,11 +172,9 @@ def make_snapshot(request: HttpRequest, workspace: Path[str]) -> Any:
     found = workspace_of(request, workspace)
     body = read_body(request, wire.SnapshotCreate)
     snapshot = snapshots.make_snapshot(found, body.files, by=actor_of(request))
-    return 201, {
-        "id": snapshot.digest,
-        "n_files": len(snapshot.files),
-        "n_bytes": snapshot.n_bytes,
-    }
+    n_files = len(snapshot.files)
+    item = {"id": snapshot.digest, "n_files": n_files, "n_bytes": snapshot.n_bytes}
+    return JsonResponse(item, status=201)
 
 
 @router.get("/snapshots/{digest}", response=answers(SnapshotFiles))

@@ -66,7 +66,7 @@ class Shown:
 
 
 def window_to_show(artifact: Artifact, *, before: int | None = None) -> Window:
-    """The piece that ends at byte `before`; else a log by its end, another file by its beginning."""
+    """The piece that ends at byte `before`; else the end of a log, the beginning of a file."""
     if before is not None:
         window = logs.earlier(artifact, before, PIECE_BYTES)
     elif artifact.is_log:
