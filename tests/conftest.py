@@ -4,6 +4,8 @@ alice owns the workspace, bob contributes, carol reads, dave is outside.
 """
 
 import os
+import resource
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -88,6 +90,23 @@ def dave_client(people: People, workspace: Any) -> Client:
 def api(people: People, workspace: Any) -> make.Api:
     """The JSON API as bob (contributor)."""
     return make.Api(people.bob, workspace)
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path, settings: Any) -> Iterator[Path]:
+    """Files go to a file system of 256 kB; without the right to mount, no file may grow past it."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    settings.STUDIO_STORAGE_URL = f"file://{folder}"
+    command = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
+    if os.geteuid() == 0 and subprocess.run(command, capture_output=True).returncode == 0:
+        yield folder
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+        return
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (256 << 10, before[1]))
+    yield folder
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.fixture(scope="session", autouse=True)

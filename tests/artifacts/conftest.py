@@ -1,34 +1,10 @@
-"""A store on a disk that fills up soon; work done at the same time."""
+"""Work done at the same time."""
 
-import os
-import resource
-import subprocess
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import pytest
 from django.db import OperationalError, connection
-
-SMALL_BYTES = 256 * 1024
-
-
-@pytest.fixture
-def full_disk(tmp_path: Path, settings: Any) -> Iterator[Path]:
-    """Files go to a file system of 256 kB; without the right to mount, no file may grow past it."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    settings.STUDIO_STORAGE_URL = f"file://{folder}"
-    command = ["mount", "-t", "tmpfs", "-o", f"size={SMALL_BYTES}", "tmpfs", str(folder)]
-    if os.geteuid() == 0 and subprocess.run(command, capture_output=True).returncode == 0:
-        yield folder
-        subprocess.run(["umount", "-l", str(folder)], check=True)
-        return
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (SMALL_BYTES, before[1]))
-    yield folder
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def until_stored(call: Callable[[], Any]) -> Any:
