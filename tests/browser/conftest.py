@@ -1,0 +1,86 @@
+"""One real Chromium for all journeys, signed in against Django's live server.
+
+Each page collects what goes wrong in it: console errors, exceptions and refused content.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+# Without these a browser on a closed network spends its time on refused connections.
+QUIET = (
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+    "--disable-gpu",
+    "--no-first-run",
+)
+REPORT_REFUSALS = """addEventListener("securitypolicyviolation", (event) =>
+  console.error(`refused by the content policy: ${event.violatedDirective} ${event.sourceFile}`))"""
+
+
+@dataclass
+class Tab:
+    """A page, the address of the site, and the troubles seen so far."""
+
+    page: Page
+    site: str
+    troubles: list[str] = field(default_factory=list)
+
+    def open(self, path: str) -> Page:
+        self.page.goto(self.site + path)
+        return self.page
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    assert path, "Browser tests need Chromium: apt-get install chromium"
+    args = [*QUIET, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    with sync_playwright() as play:
+        found = play.chromium.launch(executable_path=path, args=args)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def open_tab(
+    browser: Browser, live_server: Any, transactional_db: None
+) -> Iterator[Callable[..., Tab]]:
+    """`open_tab(user, width=1440, theme="light")`: a tab in which `user` is signed in."""
+    contexts: list[BrowserContext] = []
+
+    def make_tab(user: Any, *, width: int = 1440, height: int = 900, theme: str = "light") -> Tab:
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if theme == "dark" else "light",
+            timezone_id="UTC",
+        )
+        contexts.append(context)
+        context.add_init_script(REPORT_REFUSALS)
+        sign_in(context, user, live_server.url)
+        tab = Tab(context.new_page(), live_server.url)
+        tab.page.on("console", lambda said: said.type == "error" and tab.troubles.append(said.text))
+        tab.page.on("pageerror", lambda error: tab.troubles.append(str(error)))
+        return tab
+
+    yield make_tab
+    for context in contexts:
+        context.close()
+
+
+def sign_in(context: BrowserContext, user: Any, site: str) -> None:
+    """Give the browser a session of `user` without walking through the form."""
+    from django.conf import settings
+    from django.test import Client
+
+    client = Client()
+    client.force_login(user)
+    value = client.cookies[settings.SESSION_COOKIE_NAME].value
+    context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": value, "url": site}])
