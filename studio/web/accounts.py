@@ -1,5 +1,6 @@
 """Signing in and out, and the way to the last-used workspace."""
 
+import hashlib
 from typing import Any
 
 from django import forms
@@ -11,11 +12,12 @@ from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
-from studio.accounts.models import User, Workspace
+from studio.accounts.models import Workspace
 from studio.web.access import Request, page, public, to_sign_in
 
 TRIES = 10
 TRIES_WINDOW_S = 300
+LAST_WORKSPACE = "studio_workspace"
 
 
 class SignInForm(AuthenticationForm):
@@ -45,7 +47,7 @@ class SignInForm(AuthenticationForm):
         one can be made up, and would reset the counter."""
         address = self.request.META.get("REMOTE_ADDR", "") if self.request else ""
         name = str(self.cleaned_data.get("username", "")).casefold()[:150]
-        return f"sign-in:{address}:{hash(name)}"
+        return f"sign-in:{address}:{hashlib.sha256(name.encode()).hexdigest()}"
 
 
 @public(reason="nobody is signed in yet")
@@ -87,9 +89,9 @@ def home(request: HttpRequest) -> HttpResponseBase:
     """To the last-used workspace, else the first one; says so when there is none."""
     if not request.user.is_authenticated:
         return to_sign_in(request)
-    assert isinstance(request.user, User)
     mine = Workspace.objects.visible_to(request.user)
-    found = mine.filter(pk=request.user.last_workspace_id).first() or mine.first()
+    last = request.COOKIES.get(LAST_WORKSPACE, "")
+    found = mine.filter(name=last).first() or mine.first()
     if found is None:
         raise Http404("You are not a member of any workspace yet. Ask an owner to add you.")
     return redirect("run-list", workspace=found.name)
@@ -97,6 +99,14 @@ def home(request: HttpRequest) -> HttpResponseBase:
 
 @page
 def workspace_home(request: Request) -> HttpResponse:
-    return redirect("run-list", workspace=request.workspace.name)
-
-
+    """The way in through the switcher; the choice is the browser's, so that GET stores nothing."""
+    answer = redirect("run-list", workspace=request.workspace.name)
+    answer.set_cookie(
+        LAST_WORKSPACE,
+        request.workspace.name,
+        max_age=365 * 24 * 3600,
+        httponly=True,
+        secure=request.is_secure(),
+        samesite="Lax",
+    )
+    return answer

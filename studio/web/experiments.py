@@ -62,9 +62,7 @@ def experiment_list(request: Request) -> HttpResponse:
         "first_url": f"{base}?{urlencode({'q': text})}" if first else "",
         "q": text,
     }
-    return render_page(
-        request, "experiments/list.html", context, part="experiments/_results.html"
-    )
+    return render_page(request, "experiments/list.html", context, part="experiments/_results.html")
 
 
 def rows_of(experiments: list[Experiment]) -> list[ExperimentRow]:

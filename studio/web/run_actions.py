@@ -46,9 +46,7 @@ def refused(request: Request, run: Run, panel: str, error: str) -> HttpResponse:
         "draft_panel": panel,
         "draft_error": error,
     }
-    return render_page(
-        request, "runs/detail.html", context, part="runs/_header.html", status=422
-    )
+    return render_page(request, "runs/detail.html", context, part="runs/_header.html", status=422)
 
 
 @action

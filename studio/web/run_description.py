@@ -30,9 +30,7 @@ def save(request: Request, uid: str) -> HttpResponse:
     run = find_run(request, uid)
     draft = typed(request, run)
     try:
-        actions.describe_run(
-            run, draft.text, by=request.actor, expected_version=draft.version
-        )
+        actions.describe_run(run, draft.text, by=request.actor, expected_version=read_from(request))
     except Invalid as wrong:
         return form(request, run, draft, error=str(wrong), status=422)
     except actions.EditConflict as conflict:
@@ -53,12 +51,14 @@ def preview(request: Request, uid: str) -> HttpResponse:
 
 def typed(request: Request, run: Run) -> Description:
     """What the form holds, not stored; browsers send line ends as CR LF."""
+    text = request.POST.get("text", "").replace("\r\n", "\n")
+    return Description(run=run, text=text, version=read_from(request) or 0)
+
+
+def read_from(request: Request) -> int | None:
+    """The version the text was written upon; a form without one overwrites what there is."""
     version = request.POST.get("version", "")
-    return Description(
-        run=run,
-        text=request.POST.get("text", "").replace("\r\n", "\n"),
-        version=int(version) if version.isdecimal() and len(version) < 10 else None,
-    )
+    return int(version) if version.isdecimal() and len(version) < 10 else None
 
 
 def form(
@@ -76,7 +76,7 @@ def form(
     draft.html = "" if too_long else render_markdown(draft.text, links=resolver(run))
     context = {
         "text": draft.text,
-        "version": "" if draft.version is None else draft.version,
+        "version": draft.version,
         "preview": draft,
         "preview_error": f"Longer than {MAX_DESCRIPTION_BYTES:,} bytes" if too_long else "",
         "error": error,

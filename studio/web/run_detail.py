@@ -6,11 +6,11 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django_htmx.http import HttpResponseStopPolling, trigger_client_event
 
+from studio.custom_views.state import ViewState
 from studio.metrics.models import Kind, Metric
 from studio.metrics.series import points_of
 from studio.runs.models import Description, Run, RunEvent
 from studio.runs.status import TERMINAL
-from studio.custom_views.state import ViewState
 from studio.web.access import Request, find_run, page
 from studio.web.frame import frame
 from studio.web.history import entry_of
@@ -35,7 +35,7 @@ TABS = [
 
 
 def run_context(request: Request, run: Run, *, tab: str) -> dict[str, Any]:
-    """What every tab shows: the header, the tabs with their counts, what may be done (6 queries)."""
+    """What every tab shows: header, tabs with their counts, what may be done (8 queries)."""
     counts = {
         "metrics": run.metrics.exclude(kind=Kind.IMAGE).count(),
         "images": run.metrics.filter(kind=Kind.IMAGE).count(),

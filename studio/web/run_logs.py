@@ -55,6 +55,7 @@ def tree_context(request: Request, run: Run) -> dict[str, Any]:
     path = request.GET.get("path", "")
     version = f"{len(files)}-{sum(file.n_bytes for file in files)}"
     address = reverse("run-tree", args=[request.workspace.name, run.uid])
+    query = urlencode({"path": path, "v": version})
     return {
         "groups": groups,
         "path": path,
@@ -62,5 +63,5 @@ def tree_context(request: Request, run: Run) -> dict[str, Any]:
         "has_more_files": len(files) > MAX_FILES_SHOWN,
         "n_files": min(len(files), MAX_FILES_SHOWN),
         "tree_version": version,
-        "tree_url": "" if run.is_terminal else f"{address}?{urlencode({'path': path, 'v': version})}",
+        "tree_url": "" if run.is_terminal else f"{address}?{query}",
     }
