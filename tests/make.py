@@ -75,7 +75,9 @@ def client(user: Any) -> Client:
 class Api:
     """The JSON API with one user's token; paths are relative to the workspace."""
 
-    def __init__(self, user: Any, workspace: Any, *, scope: str = "write", secret: str = "") -> None:
+    def __init__(
+        self, user: Any, workspace: Any, *, scope: str = "write", secret: str = ""
+    ) -> None:
         self.client = Client()
         self.base = f"/api/v1/workspaces/{workspace.name}"
         self.headers = {

@@ -112,7 +112,7 @@ def no_such_run(workspace: str, uid: str) -> NotFound:
 
 
 def experiment_of(workspace: Workspace, name: str) -> Experiment:
-    found = Experiment.objects.of(workspace).filter(name=name).first()
+    found: Experiment | None = Experiment.objects.of(workspace).filter(name=name).first()
     if found is None:
         raise NotFound(f"There is no experiment “{name[:80]}” in “{workspace.name}”.")
     return found

@@ -9,6 +9,7 @@ logger = logging.getLogger(__name__)
 
 WAKE = "studio.wake"
 DELIVER_CANCEL = "studio.deliver_cancel"
+TIDY = "studio.tidy_run"
 
 
 def ring(task: str, *, queue: str, **kwargs: object) -> bool:

@@ -31,7 +31,7 @@ class DamagedBlob(ValueError):
 
 @dataclass(frozen=True)
 class OutputFile:
-    """A regular file below outputs/ (or another folder): its '/'-separated path from there, and its place."""
+    """A regular file below outputs/ (or another folder): its path from there, and its place."""
 
     path: str
     file: Path

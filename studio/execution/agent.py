@@ -197,7 +197,8 @@ def _is_alive(other: Worker) -> bool:
     """Whether the process that registered as `other` still runs (not merely its number)."""
     try:
         process = psutil.Process(other.pid)
-        return process.create_time() <= other.started_at.timestamp() + 1 and process.is_running()
+        began_before = process.create_time() <= other.started_at.timestamp() + 1
+        return bool(began_before and process.is_running())
     except psutil.Error:
         return False
 

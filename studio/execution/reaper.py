@@ -2,6 +2,7 @@
 
 import logging
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Q
@@ -95,7 +96,7 @@ def reap_unheard_cancels(now: datetime) -> int:
     return sum(_try(run, Status.CANCELED, reason) for run in runs[:ONE_SWEEP])
 
 
-def _try(run: Run, to: Status, reason: str, **facts: object) -> bool:
+def _try(run: Run, to: Status, reason: str, **facts: Any) -> bool:
     try:
         transition(run, to, by=REAPER, reason=reason, only_from={Status(run.status)}, **facts)
     except InvalidTransition as refused:

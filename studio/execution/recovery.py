@@ -42,9 +42,9 @@ def recover_job(claim: Claim) -> None:
     status = _wait_for_guard(claim, folder) if folder else None
     sweep([claim.cookie])
     try:
-        if status is None and claim.job.cancel_requested_at is None:
-            if give_back(claim, reason="The worker was killed before the script began"):
-                return
+        never_began = status is None and claim.job.cancel_requested_at is None
+        if never_began and give_back(claim, reason="The worker was killed before it began"):
+            return
         _close(claim, folder, status)
     except (InvalidTransition, LeaseLost) as refused:
         logger.info("not recovered run=%s because=%s", claim.run.uid, refused)
@@ -72,7 +72,7 @@ def _close(claim: Claim, folder: Path | None, status: GuardStatus | None) -> Non
 
 
 def ending_of(claim: Claim, status: GuardStatus | None, *, log_tail: str) -> Ending:
-    """A script that ended by itself is judged by its exit code; all else was lost with its worker."""
+    """A script that ended by itself is judged by its exit code; the rest was lost with it."""
     cancelled = claim.job.cancel_requested_at is not None
     if status is not None and status.is_over and status.reason is None:
         return Ending(status.exit_code, status.exit_signal, log_tail=log_tail)

@@ -30,9 +30,7 @@ class LogShipper:
         sent = 0
         try:
             while piece := self._read():
-                self.offset = logs.append_log(
-                    self.run, self.path, self.offset, piece, by=self.by
-                )
+                self.offset = logs.append_log(self.run, self.path, self.offset, piece, by=self.by)
                 sent += len(piece)
         except LogGap as gap:
             # A restarted worker begins at 0, or storage lost its tail: go on where it really ends.

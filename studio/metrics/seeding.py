@@ -29,7 +29,18 @@ METRIC_NAMES = ["loss", "accuracy", "val_loss", "val_accuracy", "lr", "seconds"]
 OPTIMIZERS = ["adam", "sgd", "rmsprop", "lion"]
 MODELS = ["resnet", "vit", "bert", "mlp", "unet"]
 QUALITIES = ["great", "good", "poor", "fantastic run"]
-WORDS = "baseline warmup cosine dropout augmentation frozen tuned larger smaller shuffled".split()
+WORDS = [
+    "baseline",
+    "warmup",
+    "cosine",
+    "dropout",
+    "augmentation",
+    "frozen",
+    "tuned",
+    "larger",
+    "smaller",
+    "shuffled",
+]
 RARE_ONE_IN = 5_000
 
 
@@ -160,7 +171,7 @@ def insert(model: type[models.Model], rows: Sequence[models.Model]) -> None:
         for field in model._meta.concrete_fields
         if rows[0].pk is not None or not field.primary_key
     ]
-    columns = ", ".join(connection.ops.quote_name(field.column) for field in fields)
+    columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
     marks = ", ".join(["%s"] * len(fields))
     table = connection.ops.quote_name(model._meta.db_table)
     sql = f"INSERT INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608  (our own names)
@@ -175,7 +186,6 @@ def insert(model: type[models.Model], rows: Sequence[models.Model]) -> None:
 def reset_sequences(kinds: Sequence[type[models.Model]]) -> None:
     """After INSERTs with given keys, PostgreSQL's counters must be told where to go on."""
 
-
     with connection.cursor() as cursor:
         for sql in connection.ops.sequence_reset_sql(no_style(), list(kinds)):
             cursor.execute(sql)
@@ -184,19 +194,17 @@ def reset_sequences(kinds: Sequence[type[models.Model]]) -> None:
 def write_series(metric: Metric, n_points: int, *, seed: int = 1) -> None:
     """Points for one metric: noise around a decay with a spike every 10,000 points."""
     rng = np.random.default_rng(seed)
-    steps = np.arange(n_points)
+    steps = np.arange(n_points, dtype=np.int64)
     values = np.exp(-steps / max(1, n_points) * 5) + rng.normal(0, 0.02, n_points)
     values[5_000::10_000] += 2.0
-    times = LATEST.timestamp() + steps * 0.1
+    times = np.asarray(LATEST.timestamp() + steps * 0.1, dtype=np.float64)
     size = 8_192
     MetricChunk.objects.bulk_create(
         MetricChunk(
             metric=metric,
             n_points=len(steps[i : i + size]),
             is_open=False,
-            data=pack(
-                Points(steps[i : i + size], times[i : i + size], values[i : i + size])
-            ),
+            data=pack(Points(steps[i : i + size], times[i : i + size], values[i : i + size])),
         )
         for i in range(0, n_points, size)
     )

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
 from studio.accounts.permissions import Actor
+from studio.compute.doorbell import TIDY, ring
 from studio.runs.models import Run, RunEvent
 from studio.runs.status import TERMINAL, Status, sources_of
 
@@ -96,6 +98,9 @@ def transition(
         record_event(
             run, "status", by=by, before=current.status, after=to.value, message=reason, at=now
         )
+        if to in TERMINAL:
+            # A ring that is lost costs nothing but a little room.
+            transaction.on_commit(partial(ring, TIDY, queue="studio", run_id=run.pk))
     run.refresh_from_db()
     return run
 

@@ -111,7 +111,7 @@ class Run(models.Model):
                 condition=models.Q(status__in=Status.values), name="run_known_status"
             ),
             models.CheckConstraint(
-                condition=~models.Q(status__in=list(TERMINAL)) | models.Q(ended_at__isnull=False),
+                condition=~models.Q(status__in=sorted(TERMINAL)) | models.Q(ended_at__isnull=False),
                 name="run_terminal_has_end",
             ),
         ]
@@ -146,7 +146,7 @@ class Run(models.Model):
             models.Index(
                 fields=["status", "last_beat_at"],
                 name="run_unfinished",
-                condition=models.Q(status__in=list(ACTIVE)),
+                condition=models.Q(status__in=sorted(ACTIVE)),
             ),
         ]
 
@@ -231,7 +231,7 @@ class Tag(models.Model):
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="tags")
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
     key = models.CharField(max_length=255)
-    value = models.TextField(null=True, blank=True)  # noqa: DJ001  (no value differs from an empty one)
+    value = models.TextField(null=True, blank=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "key"], name="tag_once")]

@@ -96,7 +96,7 @@ def find_run(request: Request, uid: str) -> Run:
 
 
 def find_experiment(request: Request, name: str) -> Experiment:
-    found = Experiment.objects.of(request.workspace).filter(name=name).first()
+    found: Experiment | None = Experiment.objects.of(request.workspace).filter(name=name).first()
     if found is None:
         raise Http404(f"There is no experiment “{name[:80]}” in “{request.workspace}”.")
     found.workspace = request.workspace

@@ -39,7 +39,7 @@ class Child:
             stdin=subprocess.DEVNULL,
             start_new_session=True,
             env={**os.environ, "DJANGO_SETTINGS_MODULE": "studio.settings"},
-            preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
+            preexec_fn=die_with_parent if sys.platform == "linux" else None,
         )
 
     def keep_alive(self) -> None:

@@ -43,7 +43,9 @@ def render_parts(
     """Only parts; those after the first are swapped out of band by their ids."""
     first, *others = parts
     html = [render_to_string(first, {**context, "is_oob": False}, request=request)]
-    html += [render_to_string(name, {**context, "is_oob": True}, request=request) for name in others]
+    html += [
+        render_to_string(name, {**context, "is_oob": True}, request=request) for name in others
+    ]
     response = HttpResponse("\n".join(html), status=status)
     patch_vary_headers(response, ["HX-Request"])
     return response

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser.conftest import browser
 from tests.live.studio import Studio
+
+__all__ = ["browser"]
 
 
 @pytest.fixture(scope="session")

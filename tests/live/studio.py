@@ -15,7 +15,7 @@ import psutil
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
-PASSWORD = "correct horse battery staple"  # noqa: S105
+PASSWORD = "correct horse battery staple"
 TERMINAL = {"Completed", "Failed", "Canceled"}
 
 

@@ -1,4 +1,4 @@
-"""kill -9 of worker, guard and web in mid-run: nothing unfinished, nothing running, nothing lost."""
+"""kill -9 of worker, guard and web: no run unfinished, no process left, no point lost."""
 
 import os
 import signal

@@ -19,7 +19,7 @@ SIX_LINES = """
 from studio.sdk import Workspace, Experiment, Run, ScriptRunConfig
 ws = Workspace.from_config()
 exp = Experiment(workspace=ws, name="explore-runs")
-run = exp.start_logging(snapshot_directory=None); run.log("message", "Hello from run!"); run.complete()
+run = exp.start_logging(); run.log("message", "Hello from run!"); run.complete()
 print(run.id)
 """
 
@@ -85,7 +85,9 @@ def test_a_script_that_raises_fails_with_its_traceback(
 ) -> None:
     from studio.sdk import ActivityFailedException
 
-    folder = write_script(tmp_path / "src", "print('begin')\nraise ValueError('bad shape (3, 4)')\n")
+    folder = write_script(
+        tmp_path / "src", "print('begin')\nraise ValueError('bad shape (3, 4)')\n"
+    )
     run = submit(shared_studio, folder)
     with pytest.raises(ActivityFailedException, match="bad shape"):
         run.wait_for_completion()
@@ -132,9 +134,7 @@ def test_cancel_stops_the_whole_tree_and_says_who(shared_studio: Studio) -> None
 def test_cancel_kills_what_ignores_every_signal_after_the_grace_period(
     shared_studio: Studio,
 ) -> None:
-    run = submit(
-        shared_studio, STUBBORN, arguments=["--seconds", "120", "--ignore-signals"]
-    )
+    run = submit(shared_studio, STUBBORN, arguments=["--seconds", "120", "--ignore-signals"])
     status_of(run, "Running")
     wait_until(lambda: "[monitor" in log_of(run), 30, "the script to turn deaf")
     began = time.monotonic()

@@ -2,91 +2,140 @@
 
 import django.db.models.deletion
 import django.utils.timezone
-import studio.compute.models
 from django.db import migrations, models
+
+import studio.compute.models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
+        ("accounts", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Target',
+            name="Target",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.SlugField(max_length=63)),
-                ('description', models.TextField(blank=True)),
-                ('grace_s', models.FloatField(blank=True, null=True)),
-                ('is_enabled', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('workspace', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='targets', to='accounts.workspace')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.SlugField(max_length=63)),
+                ("description", models.TextField(blank=True)),
+                ("grace_s", models.FloatField(blank=True, null=True)),
+                ("is_enabled", models.BooleanField(default=True)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="targets",
+                        to="accounts.workspace",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Job',
+            name="Job",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('argv', models.JSONField(default=list)),
-                ('environment', models.JSONField(default=dict)),
-                ('snapshot', models.CharField(blank=True, max_length=64)),
-                ('grace_s', models.FloatField()),
-                ('max_duration_s', models.FloatField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('lease', models.CharField(blank=True, default='', max_length=32)),
-                ('n_attempts', models.IntegerField(default=0)),
-                ('node', models.CharField(blank=True, max_length=200)),
-                ('claimed_at', models.DateTimeField(blank=True, null=True)),
-                ('started_at', models.DateTimeField(blank=True, null=True)),
-                ('beat_at', models.DateTimeField(blank=True, null=True)),
-                ('pid', models.IntegerField(blank=True, null=True)),
-                ('folder', models.TextField(blank=True)),
-                ('cancel_requested_at', models.DateTimeField(blank=True, null=True)),
-                ('kill_requested_at', models.DateTimeField(blank=True, null=True)),
-                ('cancel_step', models.CharField(blank=True, default='', max_length=20)),
-                ('cancel_step_at', models.DateTimeField(blank=True, null=True)),
-                ('exit_code', models.IntegerField(blank=True, null=True)),
-                ('exit_signal', models.IntegerField(blank=True, null=True)),
-                ('closed_at', models.DateTimeField(blank=True, null=True)),
-                ('target', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='jobs', to='compute.target')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("argv", models.JSONField(default=list)),
+                ("environment", models.JSONField(default=dict)),
+                ("snapshot", models.CharField(blank=True, max_length=64)),
+                ("grace_s", models.FloatField()),
+                ("max_duration_s", models.FloatField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("lease", models.CharField(blank=True, default="", max_length=32)),
+                ("n_attempts", models.IntegerField(default=0)),
+                ("node", models.CharField(blank=True, max_length=200)),
+                ("claimed_at", models.DateTimeField(blank=True, null=True)),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
+                ("beat_at", models.DateTimeField(blank=True, null=True)),
+                ("pid", models.IntegerField(blank=True, null=True)),
+                ("folder", models.TextField(blank=True)),
+                ("cancel_requested_at", models.DateTimeField(blank=True, null=True)),
+                ("kill_requested_at", models.DateTimeField(blank=True, null=True)),
+                ("cancel_step", models.CharField(blank=True, default="", max_length=20)),
+                ("cancel_step_at", models.DateTimeField(blank=True, null=True)),
+                ("exit_code", models.IntegerField(blank=True, null=True)),
+                ("exit_signal", models.IntegerField(blank=True, null=True)),
+                ("closed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "target",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="jobs",
+                        to="compute.target",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Worker',
+            name="Worker",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('lease', models.CharField(default=studio.compute.models.new_lease, max_length=32, unique=True)),
-                ('node', models.CharField(max_length=200)),
-                ('host', models.CharField(max_length=200)),
-                ('pid', models.IntegerField()),
-                ('n_slots', models.IntegerField()),
-                ('n_active', models.IntegerField(default=0)),
-                ('version', models.CharField(blank=True, max_length=50)),
-                ('facts', models.JSONField(default=dict)),
-                ('started_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('last_seen_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('stopped_at', models.DateTimeField(blank=True, null=True)),
-                ('target', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='workers', to='compute.target')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "lease",
+                    models.CharField(
+                        default=studio.compute.models.new_lease, max_length=32, unique=True
+                    ),
+                ),
+                ("node", models.CharField(max_length=200)),
+                ("host", models.CharField(max_length=200)),
+                ("pid", models.IntegerField()),
+                ("n_slots", models.IntegerField()),
+                ("n_active", models.IntegerField(default=0)),
+                ("version", models.CharField(blank=True, max_length=50)),
+                ("facts", models.JSONField(default=dict)),
+                ("started_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("last_seen_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("stopped_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "target",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="workers",
+                        to="compute.target",
+                    ),
+                ),
             ],
         ),
         migrations.AddConstraint(
-            model_name='target',
-            constraint=models.UniqueConstraint(fields=('name',), name='target_name_once'),
+            model_name="target",
+            constraint=models.UniqueConstraint(fields=("name",), name="target_name_once"),
         ),
         migrations.AddIndex(
-            model_name='job',
-            index=models.Index(condition=models.Q(('claimed_at', None), ('closed_at', None)), fields=['target', 'id'], name='job_waiting'),
+            model_name="job",
+            index=models.Index(
+                condition=models.Q(("claimed_at", None), ("closed_at", None)),
+                fields=["target", "id"],
+                name="job_waiting",
+            ),
         ),
         migrations.AddIndex(
-            model_name='job',
-            index=models.Index(condition=models.Q(('closed_at', None)), fields=['lease'], name='job_open_by_lease'),
+            model_name="job",
+            index=models.Index(
+                condition=models.Q(("closed_at", None)), fields=["lease"], name="job_open_by_lease"
+            ),
         ),
         migrations.AddIndex(
-            model_name='worker',
-            index=models.Index(fields=['target', 'last_seen_at'], name='worker_live'),
+            model_name="worker",
+            index=models.Index(fields=["target", "last_seen_at"], name="worker_live"),
         ),
     ]

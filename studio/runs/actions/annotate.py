@@ -51,8 +51,8 @@ def rename_run(run: Run, display_name: str, *, by: Actor) -> Run:
     require_on(by, Permission.EDIT_RUN, run)
     name = clean_name(display_name)
     with transaction.atomic():
-        before = Run.objects.select_for_update().values_list("display_name", flat=True).get(
-            pk=run.pk
+        before = (
+            Run.objects.select_for_update().values_list("display_name", flat=True).get(pk=run.pk)
         )
         if name != before:
             Run.objects.filter(pk=run.pk).update(display_name=name)
@@ -110,7 +110,7 @@ def change_tags(
         if after != before:
             run.tags.filter(key__in=gone).delete()
             Tag.objects.bulk_create(
-                [Tag(run=run, workspace_id=run.workspace_id, key=k, value=v) for k, v in new.items()],
+                [Tag(run=run, workspace_id=run.workspace_id, key=k, value=new[k]) for k in new],
                 update_conflicts=True,
                 unique_fields=["run", "key"],
                 update_fields=["value"],
@@ -152,9 +152,7 @@ def set_parameters(run: Run, parameters: Mapping[str, Any], *, by: Actor) -> dic
         if len(before | new) > MAX_PARAMETERS:
             raise Invalid("parameters", f"A run holds at most {MAX_PARAMETERS:,} parameters.")
         rows = [
-            Parameter(
-                run=run, workspace_id=run.workspace_id, key=k, value=v, number=as_number(v)
-            )
+            Parameter(run=run, workspace_id=run.workspace_id, key=k, value=v, number=as_number(v))
             for k, v in new.items()
         ]
         Parameter.objects.bulk_create(

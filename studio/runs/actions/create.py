@@ -100,9 +100,7 @@ def ensure_experiment(
     )
 
 
-def create_run(
-    experiment: Experiment, new: NewRun, *, by: Actor, parent: Run | None = None
-) -> Run:
+def create_run(experiment: Experiment, new: NewRun, *, by: Actor, parent: Run | None = None) -> Run:
     """One new run: NotStarted, Running (`start`) or Queued (`submit`)."""
     return create_runs(experiment, [new], by=by, parent=parent)[0]
 
@@ -276,5 +274,3 @@ def _attach(runs: Sequence[Run], news: Sequence[NewRun], *, by: Actor) -> None:
         )
         for run in runs
     )
-
-

@@ -2,244 +2,542 @@
 
 import django.db.models.deletion
 import django.utils.timezone
-import studio.runs.models
 from django.conf import settings
 from django.db import migrations, models
 
+import studio.runs.models
+
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('compute', '0001_initial'),
+        ("accounts", "0001_initial"),
+        ("compute", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Run',
+            name="Run",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.CharField(default=studio.runs.models.new_uid, max_length=256)),
-                ('number', models.IntegerField()),
-                ('display_name', models.CharField(max_length=255)),
-                ('type', models.CharField(default='interactive', max_length=20)),
-                ('status', models.CharField(choices=[('NotStarted', 'Not started'), ('Queued', 'Queued'), ('Starting', 'Starting'), ('Preparing', 'Preparing'), ('Running', 'Running'), ('Finalizing', 'Finalizing'), ('CancelRequested', 'Cancel requested'), ('NotResponding', 'Not responding'), ('Completed', 'Completed'), ('Failed', 'Failed'), ('Canceled', 'Canceled')], default='NotStarted', max_length=20)),
-                ('status_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('status_reason', models.TextField(blank=True, default='')),
-                ('status_before_silence', models.CharField(blank=True, default='', max_length=20)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('started_at', models.DateTimeField(blank=True, null=True)),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
-                ('duration_s', models.FloatField(blank=True, null=True)),
-                ('last_beat_at', models.DateTimeField(blank=True, null=True)),
-                ('max_duration_s', models.FloatField(blank=True, null=True)),
-                ('cancel_requested_at', models.DateTimeField(blank=True, null=True)),
-                ('cancel_requested_by', models.CharField(blank=True, default='', max_length=200)),
-                ('cancel_reason', models.TextField(blank=True, default='')),
-                ('error', models.JSONField(blank=True, null=True)),
-                ('exit_code', models.IntegerField(blank=True, null=True)),
-                ('exit_signal', models.IntegerField(blank=True, null=True)),
-                ('warnings', models.JSONField(default=list)),
-                ('script', models.TextField(blank=True, default='')),
-                ('arguments', models.JSONField(default=list)),
-                ('snapshot', models.CharField(blank=True, default='', max_length=64)),
-                ('archived_at', models.DateTimeField(blank=True, null=True)),
-                ('deleted_at', models.DateTimeField(blank=True, null=True)),
-                ('job', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='run', to='compute.job')),
-                ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='children', to='runs.run')),
-                ('root', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='descendants', to='runs.run')),
-                ('submitter', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='runs', to=settings.AUTH_USER_MODEL)),
-                ('target', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='runs', to='compute.target')),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='runs', to='accounts.workspace')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("uid", models.CharField(default=studio.runs.models.new_uid, max_length=256)),
+                ("number", models.IntegerField()),
+                ("display_name", models.CharField(max_length=255)),
+                ("type", models.CharField(default="interactive", max_length=20)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("NotStarted", "Not started"),
+                            ("Queued", "Queued"),
+                            ("Starting", "Starting"),
+                            ("Preparing", "Preparing"),
+                            ("Running", "Running"),
+                            ("Finalizing", "Finalizing"),
+                            ("CancelRequested", "Cancel requested"),
+                            ("NotResponding", "Not responding"),
+                            ("Completed", "Completed"),
+                            ("Failed", "Failed"),
+                            ("Canceled", "Canceled"),
+                        ],
+                        default="NotStarted",
+                        max_length=20,
+                    ),
+                ),
+                ("status_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("status_reason", models.TextField(blank=True, default="")),
+                ("status_before_silence", models.CharField(blank=True, default="", max_length=20)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                ("duration_s", models.FloatField(blank=True, null=True)),
+                ("last_beat_at", models.DateTimeField(blank=True, null=True)),
+                ("max_duration_s", models.FloatField(blank=True, null=True)),
+                ("cancel_requested_at", models.DateTimeField(blank=True, null=True)),
+                ("cancel_requested_by", models.CharField(blank=True, default="", max_length=200)),
+                ("cancel_reason", models.TextField(blank=True, default="")),
+                ("error", models.JSONField(blank=True, null=True)),
+                ("exit_code", models.IntegerField(blank=True, null=True)),
+                ("exit_signal", models.IntegerField(blank=True, null=True)),
+                ("warnings", models.JSONField(default=list)),
+                ("script", models.TextField(blank=True, default="")),
+                ("arguments", models.JSONField(default=list)),
+                ("snapshot", models.CharField(blank=True, default="", max_length=64)),
+                ("archived_at", models.DateTimeField(blank=True, null=True)),
+                ("deleted_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "job",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="run",
+                        to="compute.job",
+                    ),
+                ),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="children",
+                        to="runs.run",
+                    ),
+                ),
+                (
+                    "root",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="descendants",
+                        to="runs.run",
+                    ),
+                ),
+                (
+                    "submitter",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="runs",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "target",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="runs",
+                        to="compute.target",
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="runs",
+                        to="accounts.workspace",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Experiment',
+            name="Experiment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=255)),
-                ('description', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('archived_at', models.DateTimeField(blank=True, null=True)),
-                ('latest_run_at', models.DateTimeField(blank=True, null=True)),
-                ('last_number', models.IntegerField(default=0)),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='experiments', to='accounts.workspace')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=255)),
+                ("description", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("archived_at", models.DateTimeField(blank=True, null=True)),
+                ("latest_run_at", models.DateTimeField(blank=True, null=True)),
+                ("last_number", models.IntegerField(default=0)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="experiments",
+                        to="accounts.workspace",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Description',
+            name="Description",
             fields=[
-                ('run', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='description_row', serialize=False, to='runs.run')),
-                ('text', models.TextField(blank=True, default='')),
-                ('html', models.TextField(blank=True, default='')),
-                ('renderer_version', models.IntegerField(default=0)),
-                ('version', models.IntegerField(default=1)),
-                ('edited_by', models.CharField(blank=True, default='', max_length=200)),
-                ('edited_at', models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "run",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="description_row",
+                        serialize=False,
+                        to="runs.run",
+                    ),
+                ),
+                ("text", models.TextField(blank=True, default="")),
+                ("html", models.TextField(blank=True, default="")),
+                ("renderer_version", models.IntegerField(default=0)),
+                ("version", models.IntegerField(default=1)),
+                ("edited_by", models.CharField(blank=True, default="", max_length=200)),
+                ("edited_at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
         ),
         migrations.CreateModel(
-            name='RunDefinition',
+            name="RunDefinition",
             fields=[
-                ('run', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='definition', serialize=False, to='runs.run')),
-                ('facts', models.JSONField(default=dict)),
+                (
+                    "run",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="definition",
+                        serialize=False,
+                        to="runs.run",
+                    ),
+                ),
+                ("facts", models.JSONField(default=dict)),
             ],
         ),
         migrations.CreateModel(
-            name='RunText',
+            name="RunText",
             fields=[
-                ('run', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='text', serialize=False, to='runs.run')),
-                ('body', models.TextField(default='')),
+                (
+                    "run",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="text",
+                        serialize=False,
+                        to="runs.run",
+                    ),
+                ),
+                ("body", models.TextField(default="")),
             ],
         ),
         migrations.AddField(
-            model_name='run',
-            name='experiment',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='runs', to='runs.experiment'),
+            model_name="run",
+            name="experiment",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="runs",
+                to="runs.experiment",
+            ),
         ),
         migrations.CreateModel(
-            name='Parameter',
+            name="Parameter",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=255)),
-                ('value', models.TextField()),
-                ('number', models.FloatField(blank=True, null=True)),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='parameters', to='runs.run')),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.workspace')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.CharField(max_length=255)),
+                ("value", models.TextField()),
+                ("number", models.FloatField(blank=True, null=True)),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="parameters",
+                        to="runs.run",
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="accounts.workspace",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Property',
+            name="Property",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=255)),
-                ('value', models.TextField()),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='properties', to='runs.run')),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.workspace')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.CharField(max_length=255)),
+                ("value", models.TextField()),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="properties",
+                        to="runs.run",
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="accounts.workspace",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'properties',
+                "verbose_name_plural": "properties",
             },
         ),
         migrations.CreateModel(
-            name='RunEvent',
+            name="RunEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('kind', models.CharField(max_length=30)),
-                ('actor', models.CharField(max_length=200)),
-                ('before', models.JSONField(null=True)),
-                ('after', models.JSONField(null=True)),
-                ('message', models.TextField(blank=True, default='')),
-                ('actor_user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='runs.run')),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.workspace')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("kind", models.CharField(max_length=30)),
+                ("actor", models.CharField(max_length=200)),
+                ("before", models.JSONField(null=True)),
+                ("after", models.JSONField(null=True)),
+                ("message", models.TextField(blank=True, default="")),
+                (
+                    "actor_user",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="events",
+                        to="runs.run",
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="accounts.workspace",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Star',
+            name="Star",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='stars', to='runs.run')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='stars', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="stars",
+                        to="runs.run",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="stars",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Tag',
+            name="Tag",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=255)),
-                ('value', models.TextField(blank=True, null=True)),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tags', to='runs.run')),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.workspace')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.CharField(max_length=255)),
+                ("value", models.TextField(blank=True, null=True)),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="tags",
+                        to="runs.run",
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="accounts.workspace",
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(condition=models.Q(('archived_at', None), ('deleted_at', None), ('parent', None)), fields=['workspace', '-created_at', '-id'], name='run_roots_newest'),
+            model_name="run",
+            index=models.Index(
+                condition=models.Q(("archived_at", None), ("deleted_at", None), ("parent", None)),
+                fields=["workspace", "-created_at", "-id"],
+                name="run_roots_newest",
+            ),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(condition=models.Q(('archived_at', None), ('deleted_at', None)), fields=['workspace', '-created_at', '-id'], name='run_newest'),
+            model_name="run",
+            index=models.Index(
+                condition=models.Q(("archived_at", None), ("deleted_at", None)),
+                fields=["workspace", "-created_at", "-id"],
+                name="run_newest",
+            ),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(condition=models.Q(('archived_at', None), ('deleted_at', None), ('parent', None)), fields=['experiment', '-created_at', '-id'], name='run_experiment_newest'),
+            model_name="run",
+            index=models.Index(
+                condition=models.Q(("archived_at", None), ("deleted_at", None), ("parent", None)),
+                fields=["experiment", "-created_at", "-id"],
+                name="run_experiment_newest",
+            ),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(condition=models.Q(('archived_at', None), ('deleted_at', None), ('parent', None)), fields=['workspace', 'status', '-created_at', '-id'], name='run_status_newest'),
+            model_name="run",
+            index=models.Index(
+                condition=models.Q(("archived_at", None), ("deleted_at", None), ("parent", None)),
+                fields=["workspace", "status", "-created_at", "-id"],
+                name="run_status_newest",
+            ),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(fields=['parent', 'status'], name='run_children_status'),
+            model_name="run",
+            index=models.Index(fields=["parent", "status"], name="run_children_status"),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(condition=models.Q(('status__in', ['NotResponding', 'CancelRequested', 'Queued', 'Finalizing', 'NotStarted', 'Running', 'Preparing', 'Starting'])), fields=['status', 'last_beat_at'], name='run_unfinished'),
+            model_name="run",
+            index=models.Index(
+                condition=models.Q(
+                    (
+                        "status__in",
+                        [
+                            "CancelRequested",
+                            "Finalizing",
+                            "NotResponding",
+                            "NotStarted",
+                            "Preparing",
+                            "Queued",
+                            "Running",
+                            "Starting",
+                        ],
+                    )
+                ),
+                fields=["status", "last_beat_at"],
+                name="run_unfinished",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='run',
-            constraint=models.UniqueConstraint(fields=('workspace', 'uid'), name='run_uid_once'),
+            model_name="run",
+            constraint=models.UniqueConstraint(fields=("workspace", "uid"), name="run_uid_once"),
         ),
         migrations.AddConstraint(
-            model_name='run',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['NotStarted', 'Queued', 'Starting', 'Preparing', 'Running', 'Finalizing', 'CancelRequested', 'NotResponding', 'Completed', 'Failed', 'Canceled'])), name='run_known_status'),
+            model_name="run",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "status__in",
+                        [
+                            "NotStarted",
+                            "Queued",
+                            "Starting",
+                            "Preparing",
+                            "Running",
+                            "Finalizing",
+                            "CancelRequested",
+                            "NotResponding",
+                            "Completed",
+                            "Failed",
+                            "Canceled",
+                        ],
+                    )
+                ),
+                name="run_known_status",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='run',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['Completed', 'Canceled', 'Failed']), _negated=True), ('ended_at__isnull', False), _connector='OR'), name='run_terminal_has_end'),
+            model_name="run",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status__in", ["Canceled", "Completed", "Failed"]), _negated=True),
+                    ("ended_at__isnull", False),
+                    _connector="OR",
+                ),
+                name="run_terminal_has_end",
+            ),
         ),
         migrations.AddIndex(
-            model_name='experiment',
-            index=models.Index(fields=['workspace', '-latest_run_at'], name='experiment_latest'),
+            model_name="experiment",
+            index=models.Index(fields=["workspace", "-latest_run_at"], name="experiment_latest"),
         ),
         migrations.AddConstraint(
-            model_name='experiment',
-            constraint=models.UniqueConstraint(fields=('workspace', 'name'), name='experiment_name_once'),
+            model_name="experiment",
+            constraint=models.UniqueConstraint(
+                fields=("workspace", "name"), name="experiment_name_once"
+            ),
         ),
         migrations.AddIndex(
-            model_name='parameter',
-            index=models.Index(fields=['workspace', 'key', 'value', '-run'], name='parameter_lookup'),
+            model_name="parameter",
+            index=models.Index(
+                fields=["workspace", "key", "value", "-run"], name="parameter_lookup"
+            ),
         ),
         migrations.AddIndex(
-            model_name='parameter',
-            index=models.Index(fields=['workspace', 'key', 'number', '-run'], name='parameter_number'),
+            model_name="parameter",
+            index=models.Index(
+                fields=["workspace", "key", "number", "-run"], name="parameter_number"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='parameter',
-            constraint=models.UniqueConstraint(fields=('run', 'key'), name='parameter_once'),
+            model_name="parameter",
+            constraint=models.UniqueConstraint(fields=("run", "key"), name="parameter_once"),
         ),
         migrations.AddIndex(
-            model_name='property',
-            index=models.Index(fields=['workspace', 'key', 'value', '-run'], name='property_lookup'),
+            model_name="property",
+            index=models.Index(
+                fields=["workspace", "key", "value", "-run"], name="property_lookup"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='property',
-            constraint=models.UniqueConstraint(fields=('run', 'key'), name='property_once'),
+            model_name="property",
+            constraint=models.UniqueConstraint(fields=("run", "key"), name="property_once"),
         ),
         migrations.AddIndex(
-            model_name='runevent',
-            index=models.Index(fields=['run', 'id'], name='event_of_run'),
+            model_name="runevent",
+            index=models.Index(fields=["run", "id"], name="event_of_run"),
         ),
         migrations.AddIndex(
-            model_name='runevent',
-            index=models.Index(fields=['workspace', '-id'], name='event_newest'),
+            model_name="runevent",
+            index=models.Index(fields=["workspace", "-id"], name="event_newest"),
         ),
         migrations.AddConstraint(
-            model_name='star',
-            constraint=models.UniqueConstraint(fields=('user', 'run'), name='star_once'),
+            model_name="star",
+            constraint=models.UniqueConstraint(fields=("user", "run"), name="star_once"),
         ),
         migrations.AddIndex(
-            model_name='tag',
-            index=models.Index(fields=['workspace', 'key', 'value', '-run'], name='tag_lookup'),
+            model_name="tag",
+            index=models.Index(fields=["workspace", "key", "value", "-run"], name="tag_lookup"),
         ),
         migrations.AddConstraint(
-            model_name='tag',
-            constraint=models.UniqueConstraint(fields=('run', 'key'), name='tag_once'),
+            model_name="tag",
+            constraint=models.UniqueConstraint(fields=("run", "key"), name="tag_once"),
         ),
     ]
