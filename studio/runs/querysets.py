@@ -11,7 +11,7 @@ from studio.accounts.models import User, Workspace
 from studio.runs.status import ACTIVE, BEATING
 
 if TYPE_CHECKING:
-    from studio.runs.models import Run
+    from studio.runs.models import Experiment, Run  # noqa: F401  (named in strings)
 
 
 class ExperimentQuerySet(models.QuerySet["Experiment"]):
