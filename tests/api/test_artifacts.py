@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from django.core.handlers.wsgi import WSGIRequest
 from django.core.wsgi import get_wsgi_application
 from django.test import Client, RequestFactory
 
@@ -160,12 +161,9 @@ def through_wsgi(api: Any, run: Any, body: bytes, **environ: Any) -> tuple[int, 
     request = RequestFactory().put(
         f"{api.base}/runs/{run.uid}/artifacts/a.txt", content_type=RAW, headers=api.headers
     )
-    status: list[str] = []
-    answer = get_wsgi_application()(
-        {**request.environ, "wsgi.input": io.BytesIO(body), **environ},
-        lambda line, headers: status.append(line),
-    )
-    return int(status[0].split()[0]), b"".join(answer)
+    environ = {**request.environ, "wsgi.input": io.BytesIO(body), **environ}
+    answer = get_wsgi_application().get_response(WSGIRequest(environ))
+    return answer.status_code, answer.content
 
 
 def test_a_body_cut_short_is_refused(api: Any, run: Any) -> None:
