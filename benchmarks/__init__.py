@@ -1,0 +1,1 @@
+"""Measurements of the studio beside what the machine allows: `python -m benchmarks`."""

@@ -1,0 +1,21 @@
+"""How much to measure."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`n_runs` of the list, calls a figure, seconds of each load; `folder` is thrown away."""
+
+    folder: Path
+    n_runs: int = 100_000
+    n_points: int = 1_000_000
+    n_calls: int = 60
+    load_s: float = 6.0
+    n_cancels: int = 10
+
+    @classmethod
+    def quick(cls, folder: Path) -> "Options":
+        """A run of about a minute: it shows that all works, its figures are rough."""
+        return cls(folder, n_runs=10_000, n_calls=15, load_s=1.0, n_cancels=3)
