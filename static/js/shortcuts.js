@@ -42,7 +42,7 @@
   }
 
   const KEYS = {
-    "/": () => document.querySelector("[data-list-search], [data-search]")?.select(),
+    "/": () => (document.querySelector("[data-list-search]") ?? document.querySelector("[data-search]"))?.select(),
     "?": () => document.getElementById("shortcut-sheet")?.togglePopover(),
     j: () => moveBy(1),
     k: () => moveBy(-1),

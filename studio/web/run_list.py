@@ -78,7 +78,7 @@ def _answer(request: Request, listing: Listing) -> HttpResponse:
     # The box that somebody types into is not replaced under their fingers.
     own = request.htmx and request.htmx.trigger == SEARCH_FORM
     also = PARTS if own else [*PARTS, "_search"]
-    return render_page(
+    answer = render_page(
         request,
         "runs/list.html",
         context,
@@ -86,6 +86,8 @@ def _answer(request: Request, listing: Listing) -> HttpResponse:
         also=[f"runs/{name}.html" for name in also],
         status=status,
     )
+    # The address bar shows the state as every link writes it, whatever the form sent.
+    return push_url(answer, listing.url(listing.state)) if wants_part(request) else answer
 
 
 def list_context(request: Request, listing: Listing) -> dict[str, Any]:
