@@ -2,7 +2,6 @@
 
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q
-from django.db.models.expressions import RawSQL
 
 from studio.runs.models import RunText
 from studio.runs.searchtext import folded
@@ -10,7 +9,7 @@ from studio.search.scope import FEW, Scope
 
 # Trigrams know nothing of shorter texts.
 MIN_INDEXED = 3
-_MATCHES = "SELECT rowid FROM runs_runtext_fts WHERE runs_runtext_fts MATCH %s"
+_MATCHES = "SELECT rowid FROM runs_runtext_fts WHERE runs_runtext_fts MATCH %s LIMIT %s"
 
 
 def body_q(scope: Scope, text: str) -> Q:
@@ -22,11 +21,10 @@ def body_q(scope: Scope, text: str) -> Q:
     asked = folded(text)
     rows = RunText.objects.filter(body__contains=asked)
     if len(asked) >= MIN_INDEXED and scope.may_ask():
-        if connection.vendor != "sqlite":
-            if scope.has_few(rows):
-                return Q(pk__in=rows.values("pk"))
-        elif _has_few_matches(asked):
-            return Q(pk__in=RawSQL(_MATCHES, [_phrase(asked)]))  # noqa: S611  (constant SQL)
+        on_sqlite = connection.vendor == "sqlite"
+        ids = _matches(asked) if on_sqlite else scope.few(rows.values_list("pk", flat=True))
+        if ids is not None:
+            return Q(pk__in=ids)
     return Q(Exists(rows.filter(run=OuterRef("pk"))))
 
 
@@ -35,10 +33,8 @@ def _phrase(asked: str) -> str:
     return '"' + asked.replace('"', '""') + '"'
 
 
-def _has_few_matches(asked: str) -> bool:
+def _matches(asked: str) -> list[int] | None:
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT count(*) FROM ({_MATCHES} LIMIT {FEW + 1}) AS found",  # noqa: S608
-            [_phrase(asked)],
-        )
-        return bool(cursor.fetchone()[0] <= FEW)
+        cursor.execute(_MATCHES, [_phrase(asked), FEW + 1])
+        ids = [row[0] for row in cursor.fetchall()]
+    return ids if len(ids) <= FEW else None

@@ -56,7 +56,8 @@ def parameter_q(term: Term, scope: Scope) -> Q:
         if op is not Op.EQ:
             return Q(number__isnull=False) & number_match(term, "number", op)
         found = text_match("value", op, term.values)
-        numbers = _numbers(term.values)
+        read = [_number(text) for text in term.values]
+        numbers = [value for value in read if value is not None and not math.isnan(value)]
         return found | Q(number__isnull=False, number__in=numbers) if numbers else found
 
     named = Q(key=nfc(term.key.name).strip()) if term.key.name else Q()
@@ -68,15 +69,11 @@ def _probe(term: Term, named: Q) -> Q | None:
     return named if term.op in (Op.CONTAINS, Op.STARTS) else None
 
 
-def _numbers(texts: tuple[str, ...]) -> list[float]:
-    """The values that are numbers which compare."""
-    found = []
-    for text in texts:
-        try:
-            found.append(parse_number(text))
-        except ValueError:
-            continue
-    return [value for value in found if not math.isnan(value)]
+def _number(text: str) -> float | None:
+    try:
+        return parse_number(text)
+    except ValueError:
+        return None
 
 
 def metric_q(term: Term, scope: Scope) -> Q:
@@ -88,22 +85,31 @@ def metric_q(term: Term, scope: Scope) -> Q:
         present = named & Q(**{f"{stat}__isnull": False})
         row = compare(term, present, lambda op: number_match(term, stat, op))
         return scope.runs_with(Metric, row)
-    row = compare(term, named, lambda op: _last_match(term, op))
-    return scope.runs_with(Metric, row, probe=_probe(term, named))
+    rows = (
+        [Q()] if term.op is Op.HAS else _last_matches(term, Op.EQ if term.op is Op.NE else term.op)
+    )
+    if term.op is Op.NE:
+        rows = [~any_q(rows)]
+    return scope.runs_with(Metric, *(named & row for row in rows), probe=_probe(term, named))
 
 
-def _last_match(term: Term, op: Op) -> Q:
-    is_text = ~Q(kind__in=sorted(NUMERIC))
+def _last_matches(term: Term, op: Op) -> list[Q]:
+    """The metrics a term means: finite numbers, and the others, each in a form its index serves."""
     if op in (Op.CONTAINS, Op.STARTS):
-        return is_text & text_match("last_text", op, term.values)
+        return [_text_last(op, term.values)]
     if op is Op.EQ:
-        return _last_equals(term.values) | (is_text & text_match("last_text", op, term.values))
+        return _last_equals(term.values)
     bounds = _bounds(term, op)
     words = [word for word, value in SPECIAL.items() if all(_HOLDS[o](value, b) for o, b in bounds)]
     finite = Q(last__isnull=False)
     for one, bound in bounds:
         finite &= Q(**{f"last__{LOOKUPS[one]}": bound})
-    return finite | _special(words)
+    return [finite, _special(words)] if words else [finite]
+
+
+def _text_last(op: Op, texts: tuple[str, ...]) -> Q:
+    is_text = ~Q(kind__in=sorted(NUMERIC))
+    return Q(last__isnull=True) & is_text & text_match("last_text", op, texts)
 
 
 def _bounds(term: Term, op: Op) -> list[tuple[Op, float]]:
@@ -113,20 +119,13 @@ def _bounds(term: Term, op: Op) -> list[tuple[Op, float]]:
     return [(one, number(term, text)) for one, text in ends if text is not None]
 
 
-def _last_equals(texts: tuple[str, ...]) -> Q:
-    """Equal as numbers; the last value may also be nan or infinite."""
-    finite: list[float] = []
-    words: list[str] = []
-    for text in texts:
-        try:
-            value = parse_number(text)
-        except ValueError:
-            continue
-        if math.isfinite(value):
-            finite.append(value)
-        else:
-            words.append(_word(value))
-    return any_q([Q(last__isnull=False, last__in=finite), _special(words)])
+def _last_equals(texts: tuple[str, ...]) -> list[Q]:
+    """Equal as numbers, of which the last may also be nan or infinite, or as text."""
+    numbers = [value for value in map(_number, texts) if value is not None]
+    finite = [value for value in numbers if math.isfinite(value)]
+    words = [_word(value) for value in numbers if not math.isfinite(value)]
+    others = _special(words) | _text_last(Op.EQ, texts)
+    return [Q(last__isnull=False, last__in=finite), others] if finite else [others]
 
 
 def _word(value: float) -> str:

@@ -10,6 +10,7 @@ from django.db.models.functions import Coalesce
 from studio.accounts.models import User
 from studio.compute.models import Target
 from studio.runs.models import Description, Experiment, Run, Star
+from studio.runs.querysets import RunQuerySet
 from studio.runs.searchtext import folded
 from studio.runs.status import Status
 from studio.search.errors import SearchSyntaxError
@@ -130,13 +131,24 @@ def _described(text: Q) -> Q:
 
 
 def uid_q(term: Term, scope: Scope) -> Q:
-    return compare(term, EVERYTHING, lambda op: any_q(uid_match(op, t) for t in term.values))
+    def match(op: Op) -> Q:
+        found = any_q(uid_match(op, text) for text in term.values)
+        if op is Op.CONTAINS or not scope.may_ask():
+            return found
+        ids = scope.few(_runs(scope).filter(found).values_list("pk", flat=True))
+        return found if ids is None else Q(pk__in=ids)
+
+    return compare(term, EVERYTHING, match)
+
+
+def _runs(scope: Scope) -> RunQuerySet:
+    return Run.objects.filter(workspace__in=scope.workspace_ids)
 
 
 def parent_q(term: Term, scope: Scope) -> Q:
     def match(op: Op) -> Q:
         uids = any_q(uid_match(op, text) for text in term.values)
-        rows = Run.objects.filter(uids, workspace__in=scope.workspace_ids)
+        rows = _runs(scope).filter(uids)
         return Q(parent__in=rows.values("pk"))
 
     return compare(term, Q(parent__isnull=False), match)
@@ -226,7 +238,9 @@ def _flag(flag: str, scope: Scope) -> Q:
         return NOTHING
     if flag == "mine":
         return Q(submitter__isnull=False, submitter=scope.user)
-    return Q(Exists(Star.objects.filter(user=scope.user, run=OuterRef("pk"))))
+    stars = Star.objects.filter(user=scope.user)
+    ids = scope.few(stars.values_list("run", flat=True)) if scope.may_ask() else None
+    return Q(Exists(stars.filter(run=OuterRef("pk")))) if ids is None else Q(pk__in=ids)
 
 
 def log_q(term: Term, scope: Scope) -> Q:

@@ -14,7 +14,7 @@ from studio.runs.models import Experiment
 from studio.runs.searchtext import folded
 
 # Up to so many runs, looking them up first beats walking the list and asking of each run.
-FEW = 2_000
+FEW = 1_000
 MAX_PROBES = 24
 
 NOTHING = Q(pk__in=[])
@@ -60,21 +60,37 @@ class Scope:
         self.n_probes_left -= 1
         return self.n_probes_left >= 0
 
-    def has_few(self, found: QuerySet[Any]) -> bool:
-        """Tell whether `found` has few rows (1 query, which stops counting early)."""
-        return found.order_by().values("pk")[: FEW + 1].count() <= FEW
+    def few(self, runs: QuerySet[Any]) -> list[int] | None:
+        """The ids of which there are few, None of more (1 query, which stops early)."""
+        found = list(runs.order_by()[: FEW + 1])
+        return found if len(found) <= FEW else None
 
-    def runs_with(self, model: type[Model], row: Q, *, probe: Q | None = None) -> Q:
-        """Runs that have a row of `model` like `row`.
+    def runs_with(self, model: type[Model], *rows: Q, probe: Q | None = None) -> Q:
+        """Runs that have a row of `model` like any of `rows` (a query for each).
 
-        Few such rows: their runs are looked up first. Many: each run of the list is asked, which
-        ends as soon as a page is full. `probe`: a wider condition that an index answers.
+        Few such rows: their runs are named by id, from which every index can start. Many: each run
+        of the list is asked, which ends as soon as a page is full.
+        `probe`: a wider condition that an index answers, of which there must be few.
         """
         manager = model._default_manager
         inside = manager.filter(workspace__in=self.workspace_ids)
-        if self.may_ask() and self.has_few(inside.filter(row if probe is None else probe)):
-            return Q(pk__in=inside.filter(row).values("run"))
-        return Q(Exists(manager.filter(row, run=OuterRef("pk"))))
+        ids: set[int] = set()
+        for row in rows:
+            found = self._few_runs(inside, row, probe)
+            if found is None:
+                return Q(Exists(manager.filter(any_q(rows), run=OuterRef("pk"))))
+            ids.update(found)
+        return Q(pk__in=ids)
+
+    def _few_runs(self, inside: QuerySet[Any], row: Q, probe: Q | None) -> list[int] | None:
+        if not self.may_ask():
+            return None
+        if (
+            probe is not None
+            and self.few(inside.filter(probe).values_list("run", flat=True)) is None
+        ):
+            return None
+        return self.few(inside.filter(row).values_list("run", flat=True))
 
 
 def any_q(parts: Iterable[Q]) -> Q:

@@ -115,11 +115,11 @@ def found(workspace: Any, node: Any, user: Any) -> set[str]:
     return set(uids)
 
 
-@pytest.mark.parametrize("few", [2_000, 3])
+@pytest.mark.parametrize("few", [1_000, 3])
 def test_sql_finds_what_the_plain_reference_finds(
     workspace: Any, people: Any, facts: Any, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With `few` = 3 most conditions walk the list, with 2,000 all are looked up first."""
+    """With `few` = 3 most conditions walk the list, with 1,000 all are looked up first."""
     from studio.search import fulltext, scope
 
     monkeypatch.setattr(scope, "FEW", few)

@@ -126,11 +126,7 @@ def test_nothing_typed_is_too_strange(lab: Any) -> None:
     starts = st.sampled_from(["", "tag.", "tag.quality:", "has:", "status:"])
 
     @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(
-        st.sampled_from(["", "tag.", "tag.quality:", "has:", "status:"]),
-        characters,
-        st.integers(-2, 30),
-    )
+    @given(starts, characters, st.integers(-2, 30))
     def check(start: str, typed: str, cursor: int) -> None:
         text = start + typed
         found = suggest(lab, text, cursor)
