@@ -1,5 +1,4 @@
-// Charts: the only file that knows Plotly. It gives the server's figures the colours of the page,
-// keeps them up to date and asks for finer data when zoomed.
+// Charts: the only file that knows Plotly. Gives figures the page's colours, live points, fine zooms.
 (() => {
   const LIVE_MS = 2000;
   const charts = new Map(); // plot -> {url, figure, version, isLive, isThinned, range, asking}
@@ -31,7 +30,7 @@
     guide: () => ({ line: { color: colour("ink-faint"), width: 1, dash: "dot" } }),
     band: (hue) => ({ line: { color: hue(0), width: 0 }, fillcolor: hue(0.18) }),
     bars: (hue) => ({ marker: { color: hue(), line: { color: colour("paper"), width: 1 } } }),
-    cells: (_hue, trace) => ({
+    cells: (_, trace) => ({
       marker: {
         ...trace.marker,
         cmin: 0,
@@ -45,10 +44,8 @@
     const grid = colour("line-soft");
     const font = { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("ink-soft") };
     const axis = { gridcolor: grid, zerolinecolor: grid, linecolor: colour("line-hard"), automargin: true };
-    const data = figure.data.map((trace) => {
-      const { slot = 0, role = "line" } = trace.meta ?? {};
-      return { ...trace, ...ROLES[role]?.((alpha) => colour(`run-${slot}`, alpha), trace) };
-    });
+    const hue = (trace) => (alpha) => colour(`run-${trace.meta.slot}`, alpha);
+    const data = figure.data.map((trace) => ({ ...trace, ...ROLES[trace.meta.role](hue(trace), trace) }));
     const layout = {
       ...figure.layout,
       font,
@@ -64,9 +61,9 @@
     return [data, layout, { displayModeBar: false, responsive: true, doubleClick: "reset" }];
   }
 
-  function say(plot, text, isError = false) {
+  function say(plot, text, kind = "") {
     const badge = plot.closest("[data-chart]").querySelector("[data-badge]");
-    Object.assign(badge, { textContent: text, className: `chart-badge${isError ? " failed" : ""}` });
+    Object.assign(badge, { textContent: text, className: `chart-badge ${kind}` });
   }
 
   async function load(plot, { isNews = false } = {}) {
@@ -87,7 +84,7 @@
       say(plot, figure.badge);
       await draw(plot);
     } catch (error) {
-      if (error.name !== "AbortError") say(plot, `The chart could not be loaded (${error.message}).`, true);
+      if (error.name !== "AbortError") say(plot, `The chart could not be loaded (${error.message}).`, "failed");
     } finally {
       if (chart.asking === asking) chart.asking = null;
     }
@@ -110,9 +107,8 @@
 
   function zoomed(plot, change) {
     const chart = charts.get(plot);
-    const keys = Object.keys(change).join();
     if (change["xaxis.autorange"] && chart.range) chart.range = null;
-    else if (keys.includes("xaxis.range") && chart.isThinned) chart.range = ends(plot._fullLayout.xaxis);
+    else if (Object.keys(change).join().includes("xaxis.range") && chart.isThinned) chart.range = ends(plot._fullLayout.xaxis);
     else return;
     load(plot);
   }
@@ -143,6 +139,7 @@
       load(plot);
     }
   }
+
   const redraw = () => charts.forEach((_, plot) => draw(plot));
   document.addEventListener("studio:theme", redraw);
   document.addEventListener("visibilitychange", refresh);

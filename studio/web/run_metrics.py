@@ -95,7 +95,9 @@ def metrics(request: Request, uid: str) -> HttpResponse:
     if request.htmx:
         # The form's own address would carry every empty field. The first ones need no naming.
         shown = asked if not asked.names else state
-        answer["HX-Push-Url"] = base + shown.query().removesuffix("?")
+        is_search = request.htmx.trigger_name == "find"
+        header = "HX-Replace-Url" if is_search else "HX-Push-Url"
+        answer[header] = base + shown.query().removesuffix("?")
     return answer
 
 
