@@ -44,6 +44,9 @@ def changes_of(event: RunEvent) -> list[Change]:
     before, after = event.before, event.after
     if isinstance(before, dict) or isinstance(after, dict):
         old, new = _mapping(before), _mapping(after)
+        if event.kind != "tags":
+            # Only a tag may have no value; elsewhere None says that the key was not there.
+            old = {key: value for key, value in old.items() if value is not None}
         keys = [*old, *(key for key in new if key not in old)]
         return [
             Change(key, _words(old, key), _words(new, key))

@@ -50,6 +50,7 @@ def header_context(request: Request, run: Run) -> dict[str, Any]:
         "fail_refused": why_not_fail(request, run),
         "cancel_step": cancel_step(run),
         "exit_words": exit_words(run),
+        "time_used": (run.elapsed_s() or 0.0) / run.max_duration_s if run.max_duration_s else 0.0,
         "waits_for_worker": waits,
         "is_live": run.status not in TERMINAL,
         "header_version": str(version),
