@@ -7,6 +7,7 @@ from django.db import DatabaseError
 
 from studio.accounts.permissions import Actor
 from studio.artifacts import logs
+from studio.artifacts.actions import TooLarge
 from studio.artifacts.models import MAIN_LOG
 from studio.blobs import LogGap, StorageFull
 from studio.runs.models import Run
@@ -28,19 +29,17 @@ class LogShipper:
         """Send what is new; returns the number of bytes sent. Trouble is kept, not raised: the
         bytes stay in the local file and go out with the next call."""
         sent = 0
-        try:
-            while piece := self._read():
-                self.offset = logs.append_log(self.run, self.path, self.offset, piece, by=self.by)
-                sent += len(piece)
-        except LogGap as gap:
-            # A restarted worker begins at 0, or storage lost its tail: go on where it really ends.
-            self.offset = gap.size_bytes
-        except StorageFull as full:
-            self._note(f"The log waits for storage space: {full}")
-            return sent
-        except DatabaseError as error:
-            self._note(f"The log waits for the database: {error}")
-            return sent
+        while piece := self._read():
+            try:
+                end = logs.append_log(self.run, self.path, self.offset, piece, by=self.by)
+            except LogGap as gap:
+                # A restarted worker begins at 0, or storage lost its tail: go on where it ends.
+                end = gap.size_bytes
+            except (StorageFull, TooLarge, DatabaseError) as trouble:
+                self._note(f"The log waits: {trouble}")
+                return sent
+            sent += max(0, end - self.offset)
+            self.offset = end
         self.trouble = ""
         return sent
 
