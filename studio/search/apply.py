@@ -46,7 +46,7 @@ def apply(
     user: whose stars and runs `is:` means, and whose workspaces are looked in; None: nobody's,
     and all. now: aware, its zone is the person's. workspace: the only one `queryset` has runs of,
     when the caller knows. Archived runs are left in: see `asks_for_archived`.
-    Queries: to find the better plan at most one per condition, two per word, 24 in all; one per
+    Queries: to find the better plan one or two per condition or word, 24 in all; one per
     condition on experiment, submitter or target; three more in all.
     Raises SearchSyntaxError.
     """

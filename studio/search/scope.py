@@ -83,14 +83,13 @@ class Scope:
         return Q(pk__in=ids)
 
     def _few_runs(self, inside: QuerySet[Any], row: Q, probe: Q | None) -> list[int] | None:
-        if not self.may_ask():
-            return None
-        if (
-            probe is not None
-            and self.few(inside.filter(probe).values_list("run", flat=True)) is None
-        ):
-            return None
-        return self.few(inside.filter(row).values_list("run", flat=True))
+        for condition in (row,) if probe is None else (probe, row):
+            found = None
+            if self.may_ask():
+                found = self.few(inside.filter(condition).values_list("run", flat=True))
+            if found is None:
+                return None
+        return found
 
 
 def any_q(parts: Iterable[Q]) -> Q:
