@@ -22,6 +22,7 @@ from studio.execution.claims import claim_next
 from studio.execution.reaper import reap
 from studio.execution.recovery import recover
 from studio.execution.supervisor import Supervisor
+from studio.execution.upkeep import refresh_statistics
 from studio.runs.models import Run
 
 logger = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ logger = logging.getLogger(__name__)
 CLAIM_EVERY_S = 2.0
 CANCEL_EVERY_S = 0.5
 REAP_EVERY_S = 3.0
+STATISTICS_EVERY_S = 600.0
 
 _current: "Agent | None" = None
 
@@ -68,6 +70,7 @@ class Agent:
             (self.claim, CLAIM_EVERY_S, self.ring),
             (self.deliver, CANCEL_EVERY_S, self.cancel_ring),
             (reap, REAP_EVERY_S, self.stopping),
+            (refresh_statistics, STATISTICS_EVERY_S, self.stopping),
         ]
         for job, every_s, ring in loops:
             name = getattr(job, "__name__", "loop")

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 MAX_NAME = 255
 MAX_KEY = 255
-MAX_VALUE = 5_000
+MAX_VALUE = 2_000
+# Keys and values are indexed together, and an index row of PostgreSQL holds about 2,700 bytes.
+MAX_KEY_AND_VALUE_BYTES = 2_400
 MAX_REASON = 3_000
 MAX_DESCRIPTION_BYTES = 100_000
 MAX_LABELS = 1_000
@@ -60,8 +62,19 @@ def clean_labels(
             cleaned[name] = None
             continue
         text = str(value) if value is None or isinstance(value, bool | int | float) else value
-        cleaned[name] = clean_text(text, field=f"{what} “{name}”", most=MAX_VALUE)
+        cleaned[name] = _clean_value(name, text, what=what)
     return cleaned
+
+
+def _clean_value(key: str, value: object, *, what: str) -> str:
+    field = f"{what} “{key}”"
+    text = clean_text(value, field=field, most=MAX_VALUE)
+    n_bytes = len(key.encode()) + len(text.encode())
+    if n_bytes > MAX_KEY_AND_VALUE_BYTES:
+        raise Invalid(
+            field, f"{field} has {n_bytes:,} bytes; at most {MAX_KEY_AND_VALUE_BYTES:,} fit."
+        )
+    return text
 
 
 def clean_name(value: object, *, field: str = "display_name") -> str:

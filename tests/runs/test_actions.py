@@ -237,3 +237,16 @@ def test_stars_belong_to_a_person(people: Any, run: Run, carol: Actor, bob: Acto
     assert list(run.stars.values_list("user__username", flat=True)) == ["carol"]
     actions.star_run(run, by=carol, starred=False)
     assert not run.stars.exists()
+
+
+def test_the_longest_values_are_stored_and_found_on_every_database(run: Run, bob: Actor) -> None:
+    """PostgreSQL refuses index rows over 2.7 kB, so the limit counts bytes."""
+    scrambled = "".join(chr(33 + (i * i * 7919 + i * 31) % 90) for i in range(2_000))
+    actions.change_tags(run, by=bob, put={"k" * 255: scrambled})
+    actions.set_parameters(run, {"p": scrambled}, by=bob)
+    actions.add_properties(run, {"q": scrambled}, by=bob)
+    assert run.tags.get(value=scrambled).key == "k" * 255
+    with pytest.raises(Invalid, match="bytes"):
+        actions.change_tags(run, by=bob, put={"wide": "𝄞" * 700})
+    with pytest.raises(Invalid, match="2,000"):
+        actions.change_tags(run, by=bob, put={"long": "x" * 2_001})
