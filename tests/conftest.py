@@ -5,6 +5,7 @@ alice owns the workspace, bob contributes, carol reads, dave is outside.
 
 import os
 import resource
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -15,9 +16,15 @@ from typing import Any
 # Before Django reads its settings: tests never touch the data folder of a running studio.
 _home = tempfile.mkdtemp(prefix="studio-test-")
 os.environ["STUDIO_HOME"] = _home
+os.makedirs(os.path.join(_home, "static"))
 os.environ.setdefault("STUDIO_SECRET_KEY", "only-for-tests-" + "x" * 50)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "studio.settings")
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+
+# Started in the background of a shell, we would ignore Ctrl-C, and so would every process that a
+# test starts to interrupt it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import pytest  # noqa: E402
 from django.test import Client  # noqa: E402
