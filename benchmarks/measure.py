@@ -13,12 +13,12 @@ import psutil
 class Sample:
     """Times of single calls in ms; CPU of the measured processes in ms a call (None: not taken).
 
-    `foreign` is the share of the machine's CPU that others used meanwhile, 0 to 1.
+    `foreign` is the share of the machine's CPU that others used meanwhile, 0 to 1 (None: not taken).
     """
 
     times_ms: Sequence[float]
     cpu_ms: float | None = None
-    foreign: float = 0.0
+    foreign: float | None = None
 
     @property
     def n(self) -> int:
@@ -92,4 +92,4 @@ def repeat(
         began = time.perf_counter()
         call()
         times_ms.append((time.perf_counter() - began) * 1e3)
-    return Sample(times_ms, clock.own_s() / n * 1e3, clock.foreign() if root else 0.0)
+    return Sample(times_ms, clock.own_s() / n * 1e3, clock.foreign() if root else None)

@@ -1,12 +1,14 @@
 """Deterministic load data: the same seed gives the same runs, whatever the machine.
 
-Rows are written by plain INSERTs, many at a time: the point is a large database soon, and what is
-measured afterwards goes through the ordinary code.
+Values are drawn by NumPy a piece at a time and written as plain tuples: the point is a large
+database soon, and what is measured afterwards goes through the ordinary code.
 """
 
-import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -19,29 +21,83 @@ from studio.metrics.models import Metric, MetricChunk
 from studio.metrics.packing import Points, pack
 from studio.runs.models import Description, Experiment, Parameter, Run, RunText, Tag
 from studio.runs.searchtext import body_of
-from studio.runs.status import TERMINAL, Status
+from studio.runs.status import Status
 
-PIECE = 5_000
+PIECE = 10_000
 # Newest first in the list means nearest to this moment.
 LATEST = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
-STATUSES = [Status.COMPLETED] * 80 + [Status.FAILED] * 12 + [Status.CANCELED] * 8
-METRIC_NAMES = ["loss", "accuracy", "val_loss", "val_accuracy", "lr", "seconds"]
+STATUSES = [Status.COMPLETED.value] * 80 + [Status.FAILED.value] * 12 + [Status.CANCELED.value] * 8
+# In the order of the index, which is the quickest to write.
+METRIC_NAMES = ["accuracy", "loss", "lr", "seconds", "val_accuracy", "val_loss"]
 OPTIMIZERS = ["adam", "sgd", "rmsprop", "lion"]
 MODELS = ["resnet", "vit", "bert", "mlp", "unet"]
 QUALITIES = ["great", "good", "poor", "fantastic run"]
-WORDS = [
-    "baseline",
-    "warmup",
-    "cosine",
-    "dropout",
-    "augmentation",
-    "frozen",
-    "tuned",
-    "larger",
-    "smaller",
-    "shuffled",
-]
+WORDS = ["baseline", "warmup", "cosine", "dropout", "augmentation", "frozen", "tuned"]
+WORDS += ["larger", "smaller", "shuffled"]
+FLOATS = ("dropout", "lr", "weight_decay")
+INTEGERS = (("batch", 512), ("epochs", 100), ("layers", 48), ("seed", 10_000))
 RARE_ONE_IN = 5_000
+# Larger than a piece's indexes, so that none of their pages is read or written twice.
+LOAD_PRAGMAS = ("PRAGMA cache_size=-400000", "PRAGMA synchronous=OFF")
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """One piece: `first` is its first run's index; columns of `n` plain Python values each."""
+
+    first: int
+    n: int
+    choices: dict[str, list[Any]]
+    texts: list[str]
+    seconds: list[float]
+    numbers: dict[str, list[float]]
+
+    def tags_of(self, i: int) -> list[tuple[str, str | None]]:
+        """The four tags of the i-th run by key."""
+        pick = self.choices
+        return [
+            ("model", pick["model"][i]),
+            ("owner", f"team-{pick['owner'][i]}"),
+            ("quality", pick["quality"][i]),
+            ("worth another look", None),
+        ]
+
+    def text_of(self, i: int) -> str:
+        """The description of the i-th run; every third one has one."""
+        return self.texts[i] if (self.first + i) % 3 == 0 else ""
+
+
+def draw(first: int, n: int, *, seed: int) -> Drawn:
+    """The values of `n` runs from index `first` on; a piece begins at a multiple of PIECE."""
+    rng = np.random.default_rng([seed, first])
+
+    def pick(options: Sequence[Any]) -> list[Any]:
+        return [options[k] for k in rng.integers(len(options), size=PIECE).tolist()]
+
+    words = [pick(WORDS) for _ in range(8)]
+    texts = [" ".join(one) for one in zip(*words, strict=True)]
+    for i in range(-(first - 18) % RARE_ONE_IN, PIECE, RARE_ONE_IN):
+        texts[i] += " zebrafish"
+    experiment = rng.choice(3, PIECE, p=[0.9, 0.05, 0.05]).tolist()
+    uids = rng.bytes(16 * PIECE).hex()
+    choices = {
+        "experiment": experiment,
+        "uid": [uids[k : k + 32] for k in range(0, len(uids), 32)],
+        "status": pick(STATUSES),
+        "name": pick(MODELS),
+        "model": pick(MODELS),
+        "quality": pick(QUALITIES),
+        "owner": pick(range(50)),
+        "optimizer": pick(OPTIMIZERS),
+    }
+    numbers = {name: (10 ** rng.uniform(-5, -1, PIECE)).tolist() for name in FLOATS}
+    numbers |= {name: rng.integers(1, most, PIECE).tolist() for name, most in INTEGERS}
+    for name in METRIC_NAMES:
+        last, spread = rng.random(PIECE), rng.random(PIECE)
+        numbers[f"last {name}"] = last.tolist()
+        numbers[f"min {name}"] = (last - spread).tolist()
+        numbers[f"max {name}"] = (last + spread).tolist()
+    return Drawn(first, n, choices, texts, rng.lognormal(6, 1, PIECE).tolist(), numbers)
 
 
 class Seeder:
@@ -57,130 +113,142 @@ class Seeder:
         ]
 
     def write(self, n_runs: int) -> None:
-        """All or nothing per piece of 5,000 runs."""
-        for start in range(0, n_runs, PIECE):
-            with transaction.atomic():
-                self._write_piece(range(start, min(n_runs, start + PIECE)), n_runs)
+        """All or nothing per piece of 10,000 runs."""
+        with quick_writes():
+            for first in range(0, n_runs, PIECE):
+                piece = draw(first, min(PIECE, n_runs - first), seed=self.seed)
+                with transaction.atomic():
+                    self._write_piece(piece, n_runs)
         for experiment in self.experiments:
             facts = experiment.runs.aggregate(last=Max("number"), at=Max("created_at"))
             experiment.last_number, experiment.latest_run_at = facts["last"] or 0, facts["at"]
             experiment.save(update_fields=["last_number", "latest_run_at"])
         reset_sequences([Run, Metric])
 
-    def _write_piece(self, indexes: range, n_runs: int) -> None:
-        made = [self._make(i, n_runs) for i in indexes]
-        insert(Run, [one["run"] for one in made])
-        insert(Tag, [row for one in made for row in one["tags"]])
-        insert(Parameter, [row for one in made for row in one["parameters"]])
-        insert(Metric, [row for one in made for row in one["metrics"]])
-        insert(Description, [one["description"] for one in made if one["description"]])
-        insert(RunText, [one["text"] for one in made])
-
-    def _make(self, i: int, n_runs: int) -> dict[str, Any]:
-        dice = random.Random(self.seed * 1_000_003 + i)  # noqa: S311  (load data)
-        pk = self.first_run + i
-        created = LATEST - timedelta(seconds=30 * (n_runs - i))
-        run = self._run(pk, i, dice, created)
-        tags = [
-            ("model", dice.choice(MODELS)),
-            ("quality", dice.choice(QUALITIES)),
-            ("owner", f"team-{dice.randrange(50)}"),
-            ("worth another look", None),
-        ]
-        text = " ".join(dice.choices(WORDS, k=8))
-        if i % RARE_ONE_IN == 17:
-            text += " zebrafish"
-        owned = {"run_id": pk, "workspace_id": self.workspace.pk}
-        described = i % 3 == 0
-        return {
-            "run": run,
-            "tags": [Tag(**owned, key=k, value=v) for k, v in tags],
-            "parameters": [
-                Parameter(**owned, key=k, value=str(v), number=n)
-                for k, v, n in self._parameters(dice)
-            ],
-            "metrics": self._metrics(i, pk, dice),
-            "description": Description(run_id=pk, text=text, html=f"<p>{text}</p>")
-            if described
-            else None,
-            "text": RunText(
-                run_id=pk, body=body_of(run.display_name, text if described else "", tags)
-            ),
-        }
-
-    def _run(self, pk: int, i: int, dice: random.Random, created: datetime) -> Run:
-        share = dice.random()
-        experiment = self.experiments[0 if share < 0.9 else 1 if share < 0.95 else 2]
-        status = dice.choice(STATUSES)
-        duration_s = dice.lognormvariate(6, 1)
-        return Run(
-            pk=pk,
-            workspace=self.workspace,
-            experiment=experiment,
-            uid=f"{dice.getrandbits(128):032x}",
-            number=i + 1,
-            display_name=f"{dice.choice(MODELS)}-{i:07d}",
-            submitter=self.submitter,
-            status=status,
-            status_at=created + timedelta(seconds=duration_s),
-            created_at=created,
-            started_at=created,
-            ended_at=created + timedelta(seconds=duration_s) if status in TERMINAL else None,
-            duration_s=duration_s,
+    def _write_piece(self, piece: Drawn, n_runs: int) -> None:
+        indexes = range(piece.n)
+        run_of = range(self.first_run + piece.first, self.first_run + piece.first + piece.n)
+        tags = [piece.tags_of(i) for i in indexes]
+        room = self.workspace.pk
+        insert(Run, *self._runs(piece, n_runs))
+        owned = ("run_id", "workspace_id", "key", "value")
+        rows = ((run_of[i], room, key, value) for i in indexes for key, value in tags[i])
+        insert(Tag, owned, rows)
+        insert(Parameter, (*owned, "number"), self._parameters(piece, run_of))
+        insert(Metric, *self._metrics(piece, run_of))
+        described = [(run_of[i], text) for i in indexes if (text := piece.text_of(i))]
+        insert(
+            Description, ("run_id", "text", "html"), ((pk, t, f"<p>{t}</p>") for pk, t in described)
         )
+        names = self._names(piece)
+        bodies = (body_of(names[i], piece.text_of(i), tags[i]) for i in indexes)
+        insert(RunText, ("run_id", "body"), zip(run_of, bodies, strict=True))
 
-    def _parameters(self, dice: random.Random) -> Iterator[tuple[str, Any, float | None]]:
-        yield "optimizer", dice.choice(OPTIMIZERS), None
-        for name in ("lr", "dropout", "weight_decay"):
-            value = 10 ** dice.uniform(-5, -1)
-            yield name, value, value
-        for name, most in (("batch", 512), ("epochs", 100), ("layers", 48), ("seed", 10_000)):
-            number = dice.randrange(1, most)
-            yield name, number, float(number)
+    def _names(self, piece: Drawn) -> list[str]:
+        return [f"{piece.choices['name'][i]}-{piece.first + i:07d}" for i in range(piece.n)]
 
-    def _metrics(self, i: int, run_pk: int, dice: random.Random) -> list[Metric]:
-        rows = []
-        for k, name in enumerate(METRIC_NAMES):
-            last, spread = dice.random(), dice.random()
-            rows.append(
-                Metric(
-                    pk=self.first_metric + i * len(METRIC_NAMES) + k,
-                    workspace=self.workspace,
-                    run_id=run_pk,
-                    name=name,
-                    n_points=100,
-                    next_step=100,
-                    last=last,
-                    last_step=99,
-                    last_at=LATEST.timestamp(),
-                    min=last - spread,
-                    min_step=50,
-                    max=last + spread,
-                    max_step=10,
+    def _run(self, status: str, created: datetime, duration_s: float) -> tuple[Any, ...]:
+        """The columns of a run's life: it ended long ago."""
+        moment = connection.ops.adapt_datetimefield_value
+        start, end = moment(created), moment(created + timedelta(seconds=duration_s))
+        return status, end, start, start, end, duration_s
+
+    def _runs(self, piece: Drawn, n_runs: int) -> tuple[Sequence[str], Iterator[tuple[Any, ...]]]:
+        columns: tuple[str, ...] = (
+            "id",
+            "workspace_id",
+            "experiment_id",
+            "uid",
+            "number",
+            "display_name",
+        )
+        columns += ("submitter_id", "status", "status_at", "created_at", "started_at")
+        columns += ("ended_at", "duration_s")
+        names, pick = self._names(piece), piece.choices
+        experiment_ids = [experiment.pk for experiment in self.experiments]
+
+        def rows() -> Iterator[tuple[Any, ...]]:
+            for i in range(piece.n):
+                index = piece.first + i
+                created = LATEST - timedelta(seconds=30 * (n_runs - index))
+                experiment_id = experiment_ids[pick["experiment"][i]]
+                yield (
+                    *(self.first_run + index, self.workspace.pk, experiment_id, pick["uid"][i]),
+                    *(index + 1, names[i], self.submitter.pk),
+                    *self._run(pick["status"][i], created, piece.seconds[i]),
                 )
-            )
-        return rows
+
+        return columns, rows()
+
+    def _parameters(self, piece: Drawn, run_of: range) -> Iterator[tuple[Any, ...]]:
+        names = sorted([*FLOATS, *(name for name, _ in INTEGERS), "optimizer"])
+        room, numbers = self.workspace.pk, piece.numbers
+        for i in range(piece.n):
+            for name in names:
+                if name == "optimizer":
+                    yield run_of[i], room, name, piece.choices[name][i], None
+                else:
+                    number = numbers[name][i]
+                    yield run_of[i], room, name, str(number), float(number)
+
+    def _metrics(
+        self, piece: Drawn, run_of: range
+    ) -> tuple[Sequence[str], Iterator[tuple[Any, ...]]]:
+        columns: tuple[str, ...] = ("id", "workspace_id", "run_id", "name", "n_points", "next_step")
+        columns += ("last", "last_step", "last_at", "min", "min_step", "max", "max_step")
+        room, at, numbers = self.workspace.pk, LATEST.timestamp(), piece.numbers
+        drawn = [
+            (name, numbers[f"last {name}"], numbers[f"min {name}"], numbers[f"max {name}"])
+            for name in METRIC_NAMES
+        ]
+
+        def rows() -> Iterator[tuple[Any, ...]]:
+            pk = self.first_metric + piece.first * len(METRIC_NAMES)
+            for i in range(piece.n):
+                for name, last, least, most in drawn:
+                    summary = (last[i], 99, at, least[i], 50, most[i], 10)
+                    yield (pk, room, run_of[i], name, 100, 100, *summary)
+                    pk += 1
+
+        return columns, rows()
 
 
-def insert(model: type[models.Model], rows: Sequence[models.Model]) -> None:
-    """Plain INSERT of every column, many rows at a time."""
-    if not rows:
+@contextmanager
+def quick_writes() -> Iterator[None]:
+    """A large cache and no waiting for the disk on SQLite; the connection's own settings after."""
+    if connection.vendor != "sqlite" or connection.in_atomic_block:
+        yield
         return
-    fields = [
-        field
-        for field in model._meta.concrete_fields
-        if rows[0].pk is not None or not field.primary_key
-    ]
-    columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
-    marks = ", ".join(["%s"] * len(fields))
-    table = connection.ops.quote_name(model._meta.db_table)
-    sql = f"INSERT INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608  (our own names)
-    values = [
-        [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields]
-        for row in rows
-    ]
     with connection.cursor() as cursor:
-        cursor.executemany(sql, values)
+        before = [cursor.execute(sql.split("=")[0]).fetchone()[0] for sql in LOAD_PRAGMAS]
+        for sql in LOAD_PRAGMAS:
+            cursor.execute(sql)
+        try:
+            yield
+        finally:
+            for sql, value in zip(LOAD_PRAGMAS, before, strict=True):
+                cursor.execute(f"{sql.split('=')[0]}={value}")
+
+
+def insert(
+    model: type[models.Model], columns: Sequence[str], rows: Iterable[tuple[Any, ...]]
+) -> None:
+    """Plain INSERTs of database values; columns not named get the model's defaults."""
+    blank = model()
+    others: dict[str, Any] = {
+        str(field.column): field.get_db_prep_save(getattr(blank, field.attname), connection)
+        for field in model._meta.concrete_fields
+        if field.column not in columns and not field.primary_key
+    }
+    quote = connection.ops.quote_name
+    names = ", ".join(quote(name) for name in [*columns, *others])
+    marks = ", ".join(["%s"] * (len(columns) + len(others)))
+    table = quote(str(model._meta.db_table))
+    sql = f"INSERT INTO {table} ({names}) VALUES ({marks})"  # noqa: S608  (our own names)
+    defaults = tuple(others.values())
+    with connection.cursor() as cursor:
+        whole = map(tuple.__add__, rows, repeat(defaults)) if defaults else rows
+        cursor.executemany(sql, list(whole))
 
 
 def reset_sequences(kinds: Sequence[type[models.Model]]) -> None:
