@@ -5,31 +5,26 @@ alice owns the workspace, bob contributes, carol reads, dave is outside.
 
 import os
 import resource
+import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-# Before Django reads its settings: tests never touch the data folder of a running studio.
-_home = tempfile.mkdtemp(prefix="studio-test-")
-os.environ["STUDIO_HOME"] = _home
-os.makedirs(os.path.join(_home, "static"))
-os.environ.setdefault("STUDIO_SECRET_KEY", "only-for-tests-" + "x" * 50)
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "studio.settings")
-os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
 
 # Started in the background of a shell, we would ignore Ctrl-C, and so would every process that a
 # test starts to interrupt it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-import pytest  # noqa: E402
-from django.test import Client  # noqa: E402
+import pytest
+from django.test import Client
 
-from tests import make  # noqa: E402
+from tests import make
+from tests.chromium import browser
+
+__all__ = ["browser"]
 
 
 @dataclass(frozen=True)
@@ -119,6 +114,6 @@ def full_disk(tmp_path: Path, settings: Any) -> Iterator[Path]:
 @pytest.fixture(scope="session", autouse=True)
 def _remove_home() -> Iterator[None]:
     yield
-    import shutil
-
-    shutil.rmtree(_home, ignore_errors=True)
+    # Workers of pytest-xdist share the folder of the process that started them.
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        shutil.rmtree(os.environ["STUDIO_TEST_HOME"], ignore_errors=True)

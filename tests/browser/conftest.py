@@ -3,24 +3,13 @@
 Each page collects what goes wrong in it: console errors, exceptions and refused content.
 """
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
-# Without these a browser on a closed network spends its time on refused connections.
-QUIET = (
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-quic",
-    "--disable-gpu",
-    "--no-first-run",
-)
 REPORT_REFUSALS = """addEventListener("securitypolicyviolation", (event) =>
   console.error(`refused by the content policy: ${event.violatedDirective} ${event.sourceFile}`))"""
 
@@ -36,17 +25,6 @@ class Tab:
     def open(self, path: str) -> Page:
         self.page.goto(self.site + path)
         return self.page
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    assert path, "Browser tests need Chromium: apt-get install chromium"
-    args = [*QUIET, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-    with sync_playwright() as play:
-        found = play.chromium.launch(executable_path=path, args=args)
-        yield found
-        found.close()
 
 
 @pytest.fixture

@@ -5,10 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.conftest import browser
 from tests.live.studio import Studio
-
-__all__ = ["browser"]
 
 
 @pytest.fixture(scope="session")

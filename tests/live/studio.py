@@ -35,7 +35,8 @@ class Studio:
         self.marker = secrets.token_hex(8)
         # The tests' own settings must not leak into a studio that stands for a user's machine.
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("STUDIO_")}
-        inherited.pop("DATABASE_URL", None)
+        for name in ("DATABASE_URL", "DJANGO_SETTINGS_MODULE"):
+            inherited.pop(name, None)
         self.env = {
             **inherited,
             "STUDIO_HOME": str(folder / "home"),

@@ -1,0 +1,20 @@
+"""The studio's own settings, in a data folder of the tests' own.
+
+A settings module, because pytest-django reads the settings before any conftest: a test must never
+touch the data, nor ring the workers, of a studio that runs from this folder.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+# Processes that a test starts keep the folder which the test gave them.
+if "STUDIO_TEST_HOME" not in os.environ:
+    os.environ["STUDIO_TEST_HOME"] = os.environ["STUDIO_HOME"] = tempfile.mkdtemp(
+        prefix="studio-test-"
+    )
+    os.environ.setdefault("STUDIO_SECRET_KEY", "only-for-tests-" + "x" * 50)
+    os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+    Path(os.environ["STUDIO_HOME"], "static").mkdir()
+
+from studio.settings import *  # noqa: F403
