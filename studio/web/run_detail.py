@@ -18,6 +18,7 @@ from studio.web.paging import page_of
 from studio.web.render import render_page, render_parts
 from studio.web.run_header import header_context
 from studio.web.run_rows import Listing, live_url, rows_of
+from studio.web.run_signs import signed, version_of
 
 MAX_METRICS_SHOWN = 500
 MAX_IMAGES_SHOWN = 200
@@ -114,10 +115,11 @@ def header(request: Request, uid: str) -> HttpResponse:
     """The live header: 204 while nothing changed, 286 with the last one when the run is over.
 
     A new one tells the page, whose tab asks for its own news."""
+    known = signed(Run.objects.of(request.workspace).select_related("job")).filter(uid=uid).first()
+    if known is not None and request.GET.get("v") == version_of(known):
+        return HttpResponse(status=204)
     run = find_run(request, uid)
     context = header_context(request, run)
-    if request.GET.get("v") == context["header_version"]:
-        return HttpResponse(status=204)
     answer = render_parts(
         request, ["runs/_header.html"], {**frame(request, active="runs"), **context}
     )

@@ -1,7 +1,6 @@
 """The head of every Run Details page: what it shows, and why a button of it is disabled."""
 
 import signal
-import zlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +14,7 @@ from studio.runs.rollup import rollups
 from studio.runs.status import CANCELLABLE, TERMINAL, Status
 from studio.web.access import Request
 from studio.web.run_rows import Chip, Listing
+from studio.web.run_signs import version_of, waits_for_worker
 
 KILL_AFTER_S = 2.0
 NO_CANCEL = "Your role does not allow cancelling runs"
@@ -31,12 +31,10 @@ class CancelStep:
 
 
 def header_context(request: Request, run: Run) -> dict[str, Any]:
-    """What `runs/_header.html` shows (4 queries); also what its live part is rendered from."""
+    """What `runs/_header.html` shows (3 queries); `run` comes from `find_run`."""
     tags = list(run.tags.order_by("key"))
     rollup = rollups([run.pk]).get(run.pk)
-    waits = waits_for_worker(run)
-    shown = f"{run.status_at}{run.display_name}{tags}{rollup}{waits}{run.job and vars(run.job)}"
-    version = zlib.crc32(shown.encode("utf-8", "replace"))
+    version = version_of(run)
     address = reverse("run-header", args=[request.workspace.name, run.uid])
     return {
         "run": run,
@@ -51,9 +49,9 @@ def header_context(request: Request, run: Run) -> dict[str, Any]:
         "cancel_step": cancel_step(run),
         "exit_words": exit_words(run),
         "time_used": (run.elapsed_s() or 0.0) / run.max_duration_s if run.max_duration_s else 0.0,
-        "waits_for_worker": waits,
+        "waits_for_worker": waits_for_worker(run),
         "is_live": run.status not in TERMINAL,
-        "header_version": str(version),
+        "header_version": version,
         "header_url": f"{address}?v={version}",
     }
 
@@ -117,10 +115,3 @@ def exit_words(run: Run) -> str:
         except ValueError:
             return f"signal {run.exit_signal}"
     return "" if run.exit_code is None else f"exit code {run.exit_code}"
-
-
-def waits_for_worker(run: Run) -> bool:
-    """Whether a queued run's target has no live worker (1 query for queued runs, else none)."""
-    if run.status != Status.QUEUED or run.target is None:
-        return False
-    return not run.target.workers.live().exists()

@@ -92,3 +92,12 @@ def test_a_part_costs_no_more_than_its_page(bob_client: Client, workspace: Any, 
     with CaptureQueriesContext(connection) as seen:
         bob_client.get(PAGES[name], headers=HTMX)
     assert len(seen) <= page
+
+
+def test_asking_whether_a_run_changed_is_cheap(bob_client: Client, workspace: Any) -> None:
+    run = many(workspace, 2)
+    url = read(bob_client.get(RUN.format(uid=run.uid))).one("header", id="runs-header")["hx-get"]
+
+    with CaptureQueriesContext(connection) as seen:
+        assert bob_client.get(url, headers=HTMX).status_code == 204
+    assert len(seen) <= 4
