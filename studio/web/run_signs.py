@@ -5,18 +5,11 @@ A page asks every second while its run goes on: the usual answer, nothing new, m
 
 import zlib
 
-from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery
+from django.db.models import Aggregate, Count, Exists, Max, OuterRef, QuerySet, Subquery
 
 from studio.compute.models import Worker
 from studio.runs.models import Run, RunEvent
 from studio.runs.status import Status
-
-CHILD_SIGNS = {
-    "n_below": None,
-    "n_below_completed": Status.COMPLETED,
-    "n_below_failed": Status.FAILED,
-    "n_below_canceled": Status.CANCELED,
-}
 
 
 def signed(runs: QuerySet[Run]) -> QuerySet[Run]:
@@ -25,16 +18,14 @@ def signed(runs: QuerySet[Run]) -> QuerySet[Run]:
     return runs.annotate(
         last_tags_event=Subquery(tagged.values("pk")[:1]),
         has_worker=Exists(Worker.objects.live().filter(target=OuterRef("target"))),
-        **{name: _n_children(status) for name, status in CHILD_SIGNS.items()},
+        n_below=_of_children(Count("pk")),
+        below_changed_at=_of_children(Max("status_at")),
     )
 
 
-def _n_children(status: str | None) -> Subquery:
-    below = Run.objects.filter(parent=OuterRef("pk"), deleted_at=None)
-    if status is not None:
-        below = below.filter(status=status)
-    counted = below.order_by().values("parent").annotate(n_rows=Count("pk"))
-    return Subquery(counted.values("n_rows"))
+def _of_children(what: Aggregate) -> Subquery:
+    below = Run.objects.filter(parent=OuterRef("pk"), deleted_at=None).order_by()
+    return Subquery(below.values("parent").annotate(sign=what).values("sign"))
 
 
 def waits_for_worker(run: Run) -> bool:
@@ -47,8 +38,7 @@ def version_of(run: Run) -> str:
     """Differs when anything changed that the head of the page shows; `run` comes from `signed`."""
     signs = vars(run)
     shown = [run.status_at, run.status_reason, run.display_name, signs["last_tags_event"]]
-    shown += [signs[name] for name in CHILD_SIGNS]
-    shown.append(waits_for_worker(run))
+    shown += [signs["n_below"], signs["below_changed_at"], waits_for_worker(run)]
     if run.job is not None:
         job = run.job
         shown += [job.cancel_step, job.cancel_step_at, job.kill_requested_at, job.grace_s]
