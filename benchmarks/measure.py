@@ -13,7 +13,7 @@ import psutil
 class Sample:
     """Times of single calls in ms; CPU of the measured processes in ms a call (None: not taken).
 
-    `foreign` is the share of the machine's CPU that others used meanwhile, 0 to 1 (None: not taken).
+    `foreign` is the share of the machine that others used meanwhile, 0 to 1 (None: not taken).
     """
 
     times_ms: Sequence[float]
