@@ -202,6 +202,8 @@ class Guard:
         """The whole life of the guard."""
         self._catch_signals()
         adopt_orphans()
+        if self._is_called_off():
+            return
         try:
             process, output = self._start()
         except (OSError, ValueError) as error:
@@ -217,6 +219,16 @@ class Guard:
         # Nobody of the run is left to write; a stranger that was handed the pipe isn't waited for.
         pump.join(timeout=2.0)
         self._save_end()
+
+    def _is_called_off(self) -> bool:
+        """Whether the worker died (no report: nothing ever began) or cancelled before the start."""
+        if not select.select([0], [], [], 0)[0]:
+            return False
+        orders = os.read(0, 4096)
+        if orders:
+            self._obey(orders)
+            self._save_end()
+        return True
 
     def _start(self) -> tuple["subprocess.Popen[bytes]", int]:
         output, script_end = os.pipe()

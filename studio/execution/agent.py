@@ -10,20 +10,24 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 import psutil
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from studio.compute.actions import ensure_local_target
 from studio.compute.models import LOCAL_TARGET, Job, Target, Worker
 from studio.execution.claims import claim_next
 from studio.execution.reaper import reap
-from studio.execution.recovery import recover
+from studio.execution.recovery import leftovers, recover_job
 from studio.execution.supervisor import Supervisor
 from studio.execution.upkeep import refresh_statistics
+from studio.runs.lifecycle import beat
 from studio.runs.models import Run
+from studio.runs.status import Status
 
 logger = logging.getLogger(__name__)
 
@@ -51,8 +55,11 @@ class Agent:
         self.target_name = target_name
         self.n_slots = n_slots
         self.node = node or f"{socket.gethostname()}-{target_name}"
-        self.supervisors: dict[int, Supervisor] = {}
+        # By lease: a job that was given back may be held here again while its first attempt ends.
+        self.supervisors: dict[str, Supervisor] = {}
         self.lock = threading.Lock()
+        # Held from the claim until its supervisor is known: till then it looks left behind.
+        self.claiming = threading.Lock()
         self.ring = threading.Event()
         self.cancel_ring = threading.Event()
         self.stopping = threading.Event()
@@ -63,22 +70,22 @@ class Agent:
         """Register, clear what an earlier start left behind, then begin to claim."""
         global _current
         self.worker = self._register()
-        recover(self.node)
         _current = self
-        loops: list[tuple[Callable[[], object], float, threading.Event]] = [
-            (self.beat, settings.WORKER_BEAT_S, self.stopping),
-            (self.claim, CLAIM_EVERY_S, self.ring),
-            (self.deliver, CANCEL_EVERY_S, self.cancel_ring),
-            (reap, REAP_EVERY_S, self.stopping),
-            (refresh_statistics, STATISTICS_EVERY_S, self.stopping),
-        ]
-        for job, every_s, ring in loops:
-            name = getattr(job, "__name__", "loop")
-            thread = threading.Thread(
-                target=self._loop, args=(job, every_s, ring), name=name, daemon=True
-            )
-            thread.start()
-            self.threads.append(thread)
+        self._start_loop(self.beat, settings.WORKER_BEAT_S, self.stopping)
+        self._once(self.recover)
+        self._start_loop(self.claim, CLAIM_EVERY_S, self.ring)
+        self._start_loop(self.deliver, CANCEL_EVERY_S, self.cancel_ring)
+        self._start_loop(self.recover, REAP_EVERY_S, self.stopping)
+        self._start_loop(reap, REAP_EVERY_S, self.stopping)
+        self._start_loop(refresh_statistics, STATISTICS_EVERY_S, self.stopping)
+
+    def _start_loop(self, job: Callable[[], object], every_s: float, ring: threading.Event) -> None:
+        name = getattr(job, "__name__", "loop")
+        thread = threading.Thread(
+            target=self._loop, args=(job, every_s, ring), name=name, daemon=True
+        )
+        thread.start()
+        self.threads.append(thread)
 
     def _register(self) -> Worker:
         if self.target_name == LOCAL_TARGET:
@@ -87,10 +94,10 @@ class Agent:
             target, _ = Target.objects.get_or_create(name=self.target_name)
         host = socket.gethostname()
         for other in Worker.objects.filter(node=self.node, stopped_at=None):
-            if other.host == host and _is_alive(other):
+            if is_alive(other, host=host):
                 raise NodeBusy(
-                    f"A worker called “{self.node}” already runs here (process {other.pid}). "
-                    "Stop it, or start this one with --node and another name."
+                    f"A worker called “{self.node}” already runs on {other.host} (process "
+                    f"{other.pid}). Stop it, or start this one with --node and another name."
                 )
             Worker.objects.filter(pk=other.pk).update(stopped_at=timezone.now())
         return Worker.objects.create(
@@ -105,61 +112,85 @@ class Agent:
 
     def _loop(self, job: Callable[[], object], every_s: float, ring: threading.Event) -> None:
         while not self.stopping.is_set():
-            try:
-                job()
-            except (DatabaseError, InterfaceError) as error:
-                # The database is away or locked: running processes go on, we try again.
-                logger.warning("agent loop=%s error=%s", getattr(job, "__name__", "?"), error)
-                connection.close()
-            except Exception:
-                # One bad row must not end the loop that keeps all other runs truthful.
-                logger.exception("agent loop=%s failed", getattr(job, "__name__", "?"))
+            self._once(job)
             ring.wait(every_s)
             if ring is not self.stopping:
                 ring.clear()
         connection.close()
 
+    def _once(self, job: Callable[[], object]) -> None:
+        try:
+            job()
+        except (DatabaseError, InterfaceError) as error:
+            # The database is away or locked: running processes go on, we try again.
+            logger.warning("agent loop=%s error=%s", getattr(job, "__name__", "?"), error)
+            connection.close()
+        except Exception:
+            # One bad row must not end the loop that keeps all other runs truthful.
+            logger.exception("agent loop=%s failed", getattr(job, "__name__", "?"))
+
     # ------------------------------------------------------------ the loops
     def beat(self) -> None:
-        """Say that this worker and the runs it holds are alive (3 queries)."""
-        now = timezone.now()
-        held = self._held()
+        """Say that this worker and the runs it holds are alive (4 queries)."""
+        leases = list(self._held())
         Worker.objects.filter(pk=self.worker.pk).update(
-            last_seen_at=now, n_active=len(held), stopped_at=None
+            last_seen_at=Now(), n_active=len(leases), stopped_at=None
         )
-        leases = [supervisor.claim.lease for supervisor in held.values()]
         if leases:
-            Job.objects.open().filter(lease__in=leases).update(beat_at=now)
-            Run.objects.filter(job__lease__in=leases, job__closed_at=None).update(last_beat_at=now)
+            Job.objects.open().filter(lease__in=leases).update(beat_at=Now())
+            runs = Run.objects.filter(job__lease__in=leases, job__closed_at=None)
+            runs.update(last_beat_at=Now())
+            for run in runs.filter(status=Status.NOT_RESPONDING):
+                beat(run)
+
+    def recover(self) -> None:
+        """End or queue again the jobs of this node that nobody here supervises: an earlier start
+        left them behind, or their supervisor failed."""
+        with self.claiming:
+            claims = leftovers(self.node, held=set(self._held()))
+        for claim in claims:
+            if not self.stopping.is_set():
+                self._once(partial(recover_job, claim))
 
     def claim(self) -> None:
         """Fill the free slots."""
         while not self.stopping.is_set() and len(self._held()) < self.n_slots:
             if not Target.objects.filter(pk=self.worker.target_id, is_enabled=True).exists():
                 return
+            if not self._claim_one():
+                return
+
+    def _claim_one(self) -> bool:
+        with self.claiming:
             claim = claim_next(self.worker)
             if claim is None:
-                return
+                return False
             supervisor = Supervisor(claim, on_end=self._ended)
             with self.lock:
-                self.supervisors[claim.job.pk] = supervisor
-            supervisor.start()
+                self.supervisors[claim.lease] = supervisor
+        if self.stopping.is_set():
+            supervisor.stop()
+        supervisor.start()
+        return True
 
     def deliver(self) -> None:
         """Hand cancel requests to the runs held here; let go of those another worker holds now."""
         held = self._held()
         if not held:
             return
-        rows = Job.objects.filter(pk__in=held).values_list(
-            "pk", "lease", "closed_at", "cancel_requested_at", "kill_requested_at"
-        )
-        for pk, lease, closed_at, cancel_at, kill_at in rows:
-            supervisor = held[pk]
-            if lease != supervisor.claim.lease or closed_at is not None:
+        rows = Job.objects.open().filter(lease__in=list(held))
+        asked = {
+            lease: (cancel_at, kill_at)
+            for lease, cancel_at, kill_at in rows.values_list(
+                "lease", "cancel_requested_at", "kill_requested_at"
+            )
+        }
+        for lease, supervisor in held.items():
+            if lease not in asked:
                 supervisor.abandon()
-            elif kill_at is not None:
+            elif asked[lease][1] is not None:
                 supervisor.kill()
-            elif cancel_at is not None:
+            elif asked[lease][0] is not None:
                 supervisor.cancel()
 
     # ------------------------------------------------------------ called by others
@@ -169,39 +200,51 @@ class Agent:
     def wake_cancel(self) -> None:
         self.cancel_ring.set()
 
-    def stop(self, *, timeout_s: float = 20.0) -> None:
-        """End every run held here and sign off; returns when all is written or time is up."""
-        global _current
+    def begin_stop(self) -> None:
+        """Claim nothing more and tell every run held here to end; returns at once."""
         self.stopping.set()
         self.ring.set()
         self.cancel_ring.set()
-        held = self._held()
-        for supervisor in held.values():
+        for supervisor in self._held().values():
             supervisor.stop()
-        deadline = time.monotonic() + timeout_s
-        for supervisor in held.values():
-            supervisor.join(max(0.1, deadline - time.monotonic()))
-        for thread in self.threads:
-            thread.join(max(0.1, deadline - time.monotonic()))
-        Worker.objects.filter(pk=self.worker.pk).update(stopped_at=timezone.now(), n_active=0)
-        _current = None
 
-    def _held(self) -> dict[int, Supervisor]:
+    def stop(self, *, timeout_s: float = 15.0) -> bool:
+        """End every run held here and sign off; False when not all was written in the time (the
+        next start does it then)."""
+        global _current
+        self.begin_stop()
+        deadline = time.monotonic() + timeout_s
+        for thread in [*self.threads, *self._held().values()]:
+            thread.join(max(0.1, deadline - time.monotonic()))
+        _current = None
+        if self._held():
+            logger.warning("stopped before the ends of %d runs were written", len(self._held()))
+            return False
+        now = timezone.now()
+        self._once(
+            lambda: Worker.objects.filter(pk=self.worker.pk).update(stopped_at=now, n_active=0)
+        )
+        return True
+
+    def _held(self) -> dict[str, Supervisor]:
         with self.lock:
             return dict(self.supervisors)
 
     def _ended(self, supervisor: Supervisor) -> None:
         with self.lock:
-            self.supervisors.pop(supervisor.claim.job.pk, None)
+            self.supervisors.pop(supervisor.claim.lease, None)
         self.ring.set()
 
 
-def _is_alive(other: Worker) -> bool:
-    """Whether the process that registered as `other` still runs (not merely its number)."""
+def is_alive(other: Worker, *, host: str) -> bool:
+    """Whether the process that registered as `other` still runs: here by its number and start
+    time (numbers are used again), elsewhere by its beats."""
+    if other.host != host:
+        return Worker.objects.live().filter(pk=other.pk).exists()
     try:
         process = psutil.Process(other.pid)
         began_before = process.create_time() <= other.started_at.timestamp() + 1
-        return bool(began_before and process.is_running())
+        return began_before and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
 

@@ -1,4 +1,8 @@
-"""Taking a queued job, and giving it back: conditional updates, so that one worker wins."""
+"""Taking a queued job, and giving it back: conditional updates, so that one worker wins.
+
+Whoever changes a run and its job locks the run first: two that lock them in different orders wait
+for each other on PostgreSQL until one of them is thrown out.
+"""
 
 import logging
 import uuid
@@ -6,8 +10,10 @@ from dataclasses import dataclass
 
 from django.db import transaction
 from django.db.models import F
+from django.db.models.functions import Now
 from django.utils import timezone
 
+from studio.accounts.actions import revoke_run_tokens
 from studio.accounts.permissions import Actor
 from studio.compute.models import Job, Worker
 from studio.runs.lifecycle import InvalidTransition, transition
@@ -52,30 +58,28 @@ def claim_next(worker: Worker) -> Claim | None:
 
 
 def _claim(worker: Worker, job_id: int) -> Claim | None:
-    lease, now = uuid.uuid4().hex, timezone.now()
+    lease = uuid.uuid4().hex
     with transaction.atomic():
-        taken = Job.objects.filter(
-            pk=job_id, claimed_at=None, closed_at=None, cancel_requested_at=None
-        ).update(
+        locked = Run.objects.select_for_update(of=("self",)).filter(job=job_id)
+        run = locked.select_related("workspace", "experiment").first()
+        if run is None or run.deleted_at is not None:
+            Job.objects.waiting().filter(pk=job_id).update(closed_at=timezone.now())
+            return None
+        taken = Job.objects.waiting().filter(pk=job_id)
+        if not taken.update(
             lease=lease,
             node=worker.node,
-            claimed_at=now,
-            beat_at=now,
+            claimed_at=Now(),
+            beat_at=Now(),
             n_attempts=F("n_attempts") + 1,
-        )
-        if not taken:
+        ):
             return None
-        job = Job.objects.select_related("target").get(pk=job_id)
-        run = Run.objects.filter(job=job).select_related("workspace", "experiment").first()
-        if run is None or run.deleted_at is not None:
-            Job.objects.filter(pk=job_id).update(closed_at=now)
-            return None
-        claim = Claim(job, run, lease)
+        claim = Claim(Job.objects.select_related("target").get(pk=job_id), run, lease)
         try:
             transition(run, Status.STARTING, by=claim.actor, lease=lease)
         except InvalidTransition as refused:
             logger.info("not started run=%s because=%s", run.uid, refused)
-            Job.objects.filter(pk=job_id).update(closed_at=now)
+            Job.objects.filter(pk=job_id).update(closed_at=timezone.now())
             return None
     return claim
 
@@ -87,8 +91,9 @@ def give_back(claim: Claim, *, reason: str) -> bool:
     with transaction.atomic():
         transition(claim.run, Status.QUEUED, by=claim.actor, lease=claim.lease, reason=reason)
         Job.objects.filter(pk=claim.job.pk, lease=claim.lease).update(
-            lease="", node="", claimed_at=None, beat_at=None, pid=None, folder=""
+            lease="", node="", claimed_at=None, beat_at=None, started_at=None, folder=""
         )
+        revoke_run_tokens(claim.run.uid, claim.run.workspace)
     return True
 
 

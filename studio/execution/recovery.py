@@ -1,7 +1,8 @@
-"""What a worker does when it starts: ends or re-queues what an earlier start of it left behind."""
+"""Ends or queues again what an earlier start of a worker, or a failed supervisor, left behind."""
 
 import logging
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 from studio.compute.launcher import GuardStatus, find_members, read_status, sweep
@@ -19,35 +20,41 @@ logger = logging.getLogger(__name__)
 GUARD_ENDS_WITHIN_S = 10.0
 
 
-def recover(node: str) -> int:
-    """Close or give back every open job that names `node`; returns how many there were.
-
-    Called before the worker claims anything, so every such job belongs to a start that is over.
-    """
-    left = Job.objects.open().filter(node=node).exclude(lease="").select_related("target")
-    n_found = 0
-    for job in left:
+def leftovers(node: str, *, held: Collection[str] = ()) -> list[Claim]:
+    """The open jobs that name `node` and whose lease is not among those `held`."""
+    left = Job.objects.open().filter(lease__gt="", node=node).exclude(lease__in=held)
+    found = []
+    for job in left.select_related("target"):
         run = Run.objects.filter(job=job).select_related("workspace", "experiment").first()
-        if run is None:
-            continue
-        n_found += 1
-        logger.warning("recovering run=%s left by an earlier start of %s", run.uid, node)
-        recover_job(Claim(job, run, job.lease))
-    return n_found
+        if run is not None:
+            found.append(Claim(job, run, job.lease))
+    return found
 
 
 def recover_job(claim: Claim) -> None:
     """End one run by the report of its guard, or queue it again when its script never began."""
+    logger.warning("recovering run=%s left behind on %s", claim.run.uid, claim.job.node)
     folder = Path(claim.job.folder) if claim.job.folder else None
     status = _wait_for_guard(claim, folder) if folder else None
-    sweep([claim.cookie])
     try:
-        never_began = status is None and claim.job.cancel_requested_at is None
-        if never_began and give_back(claim, reason="The worker was killed before it began"):
+        sweep([claim.cookie])
+    except TimeoutError as error:
+        logger.warning("run=%s %s", claim.run.uid, error)
+    try:
+        if status is None and _queue_again(claim):
             return
         _close(claim, folder, status)
-    except (InvalidTransition, LeaseLost) as refused:
-        logger.info("not recovered run=%s because=%s", claim.run.uid, refused)
+    except LeaseLost as lost:
+        logger.info("not recovered: %s", lost)
+
+
+def _queue_again(claim: Claim) -> bool:
+    try:
+        return give_back(claim, reason="Its worker ended before it began")
+    except InvalidTransition as refused:
+        # Cancelled, or finished by hand.
+        logger.info("not queued again run=%s because=%s", claim.run.uid, refused)
+        return False
 
 
 def _wait_for_guard(claim: Claim, folder: Path) -> GuardStatus | None:
@@ -59,6 +66,7 @@ def _wait_for_guard(claim: Claim, folder: Path) -> GuardStatus | None:
         if status is not None and status.is_over:
             return status
         if not find_members(claim.cookie):
+            time.sleep(0.3)  # the guard's last word comes after the last process
             return read_status(path)
         time.sleep(0.1)
     return read_status(path)
@@ -66,6 +74,7 @@ def _wait_for_guard(claim: Claim, folder: Path) -> GuardStatus | None:
 
 def _close(claim: Claim, folder: Path | None, status: GuardStatus | None) -> None:
     home = folder or Path("/nonexistent")
+    claim.job.refresh_from_db()  # a cancel may have come meanwhile
     ending = ending_of(claim, status, log_tail=tail_of(home / "output.log"))
     shipper = LogShipper(claim.run, home / "output.log", by=claim.actor)
     finish(claim, ending, shipper=shipper, work=home / "work")
@@ -73,13 +82,16 @@ def _close(claim: Claim, folder: Path | None, status: GuardStatus | None) -> Non
 
 def ending_of(claim: Claim, status: GuardStatus | None, *, log_tail: str) -> Ending:
     """A script that ended by itself is judged by its exit code; the rest was lost with it."""
-    cancelled = claim.job.cancel_requested_at is not None
-    if status is not None and status.is_over and status.reason is None:
-        return Ending(status.exit_code, status.exit_signal, log_tail=log_tail)
+    if status is None:
+        lost = f"The worker {claim.job.node} ended before the run could begin"
+    else:
+        lost = f"The worker {claim.job.node} ended while the run was going"
+    by_itself = status is not None and status.is_over and status.reason is None
     return Ending(
         exit_code=status.exit_code if status else None,
         exit_signal=status.exit_signal if status else None,
-        was_cancelled=cancelled,
-        lost=f"The worker {claim.job.node} was killed while the run was going",
+        could_not_start=(status.error or "") if status and status.pid is None else "",
+        was_cancelled=claim.job.cancel_requested_at is not None and not by_itself,
+        lost="" if by_itself else lost,
         log_tail=log_tail,
     )

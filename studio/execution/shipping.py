@@ -3,13 +3,14 @@
 import logging
 from pathlib import Path
 
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 
 from studio.accounts.permissions import Actor
 from studio.artifacts import logs
 from studio.artifacts.actions import TooLarge
 from studio.artifacts.models import MAIN_LOG
-from studio.blobs import LogGap, StorageFull
+from studio.blobs import BlobError, LogGap
+from studio.runs.limits import Invalid
 from studio.runs.models import Run
 
 logger = logging.getLogger(__name__)
@@ -28,6 +29,14 @@ class LogShipper:
     def ship(self) -> int:
         """Send what is new; returns the number of bytes sent. Trouble is kept, not raised: the
         bytes stay in the local file and go out with the next call."""
+        try:
+            return self._send()
+        except (DatabaseError, InterfaceError) as away:
+            self._note(f"The log waits: {away}")
+            return 0
+
+    def _send(self) -> int:
+        """The same, but the database's trouble is raised: it passes, a full store may stay."""
         sent = 0
         while piece := self._read():
             try:
@@ -35,7 +44,7 @@ class LogShipper:
             except LogGap as gap:
                 # A restarted worker begins at 0, or storage lost its tail: go on where it ends.
                 end = gap.size_bytes
-            except (StorageFull, TooLarge, DatabaseError) as trouble:
+            except (BlobError, TooLarge, Invalid, OSError) as trouble:
                 self._note(f"The log waits: {trouble}")
                 return sent
             sent += max(0, end - self.offset)
@@ -47,8 +56,11 @@ class LogShipper:
         return max(0, self._size() - self.offset)
 
     def finish(self, *, damage: str = "") -> bool:
-        """Send the rest and close the log; False when bytes are left behind (storage is full)."""
-        self.ship()
+        """Send the rest and close the log; False when bytes are left behind (storage is full).
+
+        Raises DatabaseError: then try again.
+        """
+        self._send()
         left = self.waiting_bytes()
         if left:
             damage = f"{damage} {left:,} bytes are missing: {self.trouble}".strip()
@@ -60,13 +72,13 @@ class LogShipper:
             with self.source.open("rb") as file:
                 file.seek(self.offset)
                 return file.read(PIECE_BYTES)
-        except FileNotFoundError:
+        except OSError:
             return b""
 
     def _size(self) -> int:
         try:
             return self.source.stat().st_size
-        except FileNotFoundError:
+        except OSError:
             return 0
 
     def _note(self, trouble: str) -> None:

@@ -4,35 +4,49 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO, TypeVar
 
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db.models import QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from studio.accounts.models import Scope, new_token
+from studio.accounts.permissions import Actor
 from studio.artifacts import snapshots
+from studio.blobs import BlobError
 from studio.compute.launcher import GuardHandle, GuardStatus, LaunchSpec, launch
 from studio.compute.models import Job
 from studio.compute.workdir import materialise
-from studio.execution.claims import Claim
-from studio.execution.closing import finish, tail_of
+from studio.execution.claims import Claim, give_back, still_held
+from studio.execution.closing import finish, tail_of, tidy_up
 from studio.execution.environment import command, variables
 from studio.execution.shipping import LogShipper
 from studio.execution.verdict import Ending
-from studio.runs.lifecycle import InvalidTransition, LeaseLost, transition
+from studio.runs.actions import cancel_run
+from studio.runs.lifecycle import InvalidTransition, LeaseLost, beat, transition
 from studio.runs.status import Status
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 LOOP_S = 0.2
 STOP_GRACE_S = 5.0
+GUARD_ENDS_WITHIN_S = 10.0
 STEPS = {"interrupting", "terminating", "killing"}
+
+
+class Interrupted(Exception):
+    """Somebody asked to stop before the script was started."""
 
 
 class Supervisor(threading.Thread):
     """Runs one claimed job to its end. `cancel`, `kill`, `stop` and `abandon` may be called from
-    any thread."""
+    any thread, more than once."""
 
     def __init__(self, claim: Claim, *, on_end: Callable[["Supervisor"], None]) -> None:
         super().__init__(name=f"run-{claim.run.uid[:8]}", daemon=True)
@@ -44,82 +58,106 @@ class Supervisor(threading.Thread):
         self.shipper = LogShipper(claim.run, self.log_file, by=claim.actor)
         self.guard: GuardHandle | None = None
         self.wanted = threading.Event()
-        self._cancel = self._kill = self._stopping = self._abandoned = False
-        self._timed_out = False
+        self._cancel = self._kill = self._abandoned = self._timed_out = False
+        self._stop_at: float | None = None  # monotonic; when the worker began to shut down
         self._step = ""
 
     # ------------------------------------------------------------ asked from other threads
     def cancel(self) -> None:
         self._cancel = True
-        self.wanted.set()
+        self._pass_on()
 
     def kill(self) -> None:
         self._cancel = self._kill = True
-        self.wanted.set()
+        self._pass_on()
 
     def stop(self) -> None:
         """The worker shuts down: end the process within seconds."""
-        self._stopping = True
-        self.wanted.set()
+        self._stop_at = self._stop_at or time.monotonic()
+        self._pass_on()
 
     def abandon(self) -> None:
-        """Another worker holds the job now: kill the process and write nothing."""
+        """Another worker holds the job now, or it was closed: kill the process, write nothing."""
         self._abandoned = True
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        # Not only in the thread of the run: that one may be waiting for the database.
+        if self.guard is not None:
+            self._deliver(self.guard)
         self.wanted.set()
 
     # ------------------------------------------------------------ the thread
     def run(self) -> None:
         try:
             ending = self._execute()
-            if not self._abandoned:
-                self._persist(lambda: self._finish(ending))
+            if ending is not None:
+                self._persist(partial(self._finish, ending))
         except LeaseLost as lost:
             logger.warning("%s", lost)
             self._abandoned = True
         except Exception:
+            # The job is still open: the agent recovers it by what its guard reports.
             logger.exception("supervisor failed run=%s", self.claim.run.uid)
-            self._persist(lambda: self._finish(Ending(lost="The worker failed; see its log")))
         finally:
-            self._drop_guard()
+            self._end_processes()
+            if self._abandoned:
+                tidy_up(self.folder)
             connection.close()
             self.on_end(self)
 
-    def _execute(self) -> Ending:
-        """From Starting to the end of the process tree."""
+    def _execute(self) -> Ending | None:
+        """From Starting to the end of the process tree; None when the job was given back."""
         try:
-            self._persist(lambda: self._move(Status.PREPARING))
+            self._persist(partial(self._move, Status.PREPARING))
             spec = self._prepare()
-        except (OSError, snapshots.SnapshotError, ValueError) as error:
-            return Ending(could_not_start=str(error), was_cancelled=self._cancel)
-        except InvalidTransition:
-            # Cancelled between the claim and now: nothing was started.
-            return Ending(was_cancelled=True)
-        if self._cancel or self._stopping:
-            return Ending(was_cancelled=self._cancel, stopped_by_worker=self._stopping)
-        self.guard = launch(spec)
-        self._persist(self._note_started)
+            # Written first: a job without this mark never began, and may be queued again.
+            self._persist(self._mark_started)
+            self.guard = launch(spec)
+        except (InvalidTransition, Interrupted):
+            return self._not_begun()
+        except (OSError, snapshots.SnapshotError, BlobError, ValueError) as error:
+            return Ending(could_not_start=self._explain(error), was_cancelled=self._cancel)
+        self._persist(self._note_running)
         return self._watch(self.guard)
 
+    def _not_begun(self) -> Ending | None:
+        reason = "The worker was shut down before it began"
+        if self._stop_at is None or self._cancel:
+            return Ending(was_cancelled=True)
+        try:
+            if self._persist(lambda: give_back(self.claim, reason=reason)):
+                tidy_up(self.folder)
+                return None
+        except InvalidTransition:
+            return Ending(was_cancelled=True)
+        return Ending(stopped_by_worker=True)
+
+    def _explain(self, error: Exception) -> str:
+        if isinstance(error, OSError) and error.strerror:
+            return f"{error.strerror} ({error.filename or self.folder})"
+        return str(error)
+
+    def _mind_requests(self) -> None:
+        if self._abandoned:
+            raise LeaseLost(f"run {self.claim.run.uid} was taken from this worker")
+        if self._cancel or self._stop_at is not None:
+            raise Interrupted
+
+    # ------------------------------------------------------------ before the process
     def _prepare(self) -> LaunchSpec:
         job, run = self.claim.job, self.claim.run
         self.folder.mkdir(parents=True, mode=0o700)
         self.work.mkdir()
-        Job.objects.filter(pk=job.pk, lease=self.claim.lease).update(folder=str(self.folder))
         job.folder = str(self.folder)
+        self._persist(lambda: self._own_job().update(folder=job.folder))
         if job.snapshot:
-            files = snapshots.files_of(run.workspace, job.snapshot)
-            materialise(files, snapshots.opener(run.workspace), self.work)
+            files = self._persist(lambda: snapshots.files_of(run.workspace, job.snapshot))
+            materialise(files, self._open_source, self.work)
         (self.work / "outputs").mkdir(exist_ok=True)
         (self.work / "logs").mkdir(exist_ok=True)
-        if run.submitter is None:
-            raise ValueError("its submitter's account is gone")
-        _, secret = new_token(
-            run.submitter,
-            name=f"run {run.short_uid}",
-            scope=Scope.WRITE,
-            workspace=run.workspace,
-            run_uid=run.uid,
-        )
+        secret = self._persist(self._new_secret)
+        self._mind_requests()
         return LaunchSpec(
             run_key=run.uid,
             argv=command(job.argv, job.environment),
@@ -131,47 +169,82 @@ class Supervisor(threading.Thread):
             grace_s=job.grace_s,
         )
 
-    def _note_started(self) -> None:
-        now = timezone.now()
-        Job.objects.filter(pk=self.claim.job.pk, lease=self.claim.lease).update(
-            started_at=now, beat_at=now
+    def _open_source(self, digest: str) -> BinaryIO:
+        self._mind_requests()  # a large source must not delay a cancel
+        return snapshots.opener(self.claim.run.workspace)(digest)
+
+    def _new_secret(self) -> str:
+        run = self.claim.run
+        if run.submitter is None:
+            raise ValueError("its submitter's account is gone")
+        _, secret = new_token(
+            run.submitter,
+            name=f"run {run.short_uid}",
+            scope=Scope.WRITE,
+            workspace=run.workspace,
+            run_uid=run.uid,
         )
+        return secret
+
+    def _mark_started(self) -> None:
+        if not self._own_job().update(started_at=Now(), beat_at=Now()):
+            raise LeaseLost(f"run {self.claim.run.uid} was taken from this worker")
+
+    def _note_running(self) -> None:
         try:
             self._move(Status.RUNNING)
         except InvalidTransition as refused:
-            # CancelRequested arrived first; the watch loop delivers it.
+            # CancelRequested arrived first; it is delivered all the same.
             logger.info("not running run=%s because=%s", self.claim.run.uid, refused)
 
+    # ------------------------------------------------------------ beside the process
     def _watch(self, guard: GuardHandle) -> Ending:
         """Ship the log, deliver requests, mind the longest run time, until the tree is gone."""
         began = time.monotonic()
-        longest_s = self.claim.job.max_duration_s
         while guard.poll() is None:
             self._deliver(guard)
-            if longest_s is not None and time.monotonic() - began > longest_s:
-                self._timed_out = True
-                guard.cancel()
-            self.shipper.ship()
+            self._mind_time(time.monotonic() - began, guard)
+            self._ship()
             self._note_step(guard.status())
             self.wanted.wait(LOOP_S)
             self.wanted.clear()
+        if self._abandoned:
+            raise LeaseLost(f"run {self.claim.run.uid} was taken from this worker")
         return self._ending(guard)
 
     def _deliver(self, guard: GuardHandle) -> None:
-        if self._abandoned or self._kill:
+        stopping = self._stop_at is not None
+        # People wait for Ctrl-C: the short grace of a shutdown, not the run's own.
+        overdue = self._stop_at is not None and time.monotonic() - self._stop_at > STOP_GRACE_S
+        if self._abandoned or self._kill or overdue:
             guard.kill()
-        elif self._stopping:
-            # People wait for Ctrl-C: the short grace of a shutdown, not the run's own.
-            guard.cancel()
-            if self._step_age_s() > STOP_GRACE_S:
-                guard.kill()
-        elif self._cancel:
+        elif self._cancel or stopping or self._timed_out:
             guard.cancel()
 
-    def _step_age_s(self) -> float:
-        if not hasattr(self, "_stop_began"):
-            self._stop_began = time.monotonic()
-        return time.monotonic() - self._stop_began
+    def _mind_time(self, ran_s: float, guard: GuardHandle) -> None:
+        longest_s = self.claim.job.max_duration_s
+        if longest_s is None or ran_s <= longest_s or self._timed_out or self._cancel:
+            return
+        self._timed_out = True
+        guard.cancel()
+        reason = f"It ran longer than its limit of {longest_s:g} s"
+        try:
+            cancel_run(self.claim.run, by=Actor.system("time limit"), reason=reason)
+        except (DatabaseError, InterfaceError) as error:
+            logger.warning("time-out not shown run=%s because=%s", self.claim.run.uid, error)
+
+    def _ship(self) -> None:
+        """Send new output, unless another worker holds the run by now."""
+        if not self.shipper.waiting_bytes():
+            return
+        try:
+            if still_held(self.claim):
+                self.shipper.ship()
+            else:
+                self.abandon()
+        except (DatabaseError, InterfaceError) as error:
+            logger.warning("log waits run=%s because=%s", self.claim.run.uid, error)
+            connection.close()
 
     def _note_step(self, status: GuardStatus | None) -> None:
         """Make the steps of a cancel visible on the page as they happen."""
@@ -180,52 +253,82 @@ class Supervisor(threading.Thread):
             return
         self._step = step
         try:
-            Job.objects.filter(pk=self.claim.job.pk, lease=self.claim.lease).update(
-                cancel_step=step, cancel_step_at=timezone.now()
-            )
-        except DatabaseError as error:
+            self._own_job().update(cancel_step=step, cancel_step_at=timezone.now())
+        except (DatabaseError, InterfaceError) as error:
             logger.warning("step not shown run=%s because=%s", self.claim.run.uid, error)
 
+    # ------------------------------------------------------------ after the process
     def _ending(self, guard: GuardHandle) -> Ending:
         status = guard.status()
         if status is None or not status.is_over:
-            guard.sweep()
+            self._end_processes()
+            code = guard.poll()
             return Ending(
-                lost="The guard process of the run was killed",
+                lost=f"The guard process of the run was lost ({_death(code)})",
                 was_cancelled=self._cancel,
-                stopped_by_worker=self._stopping,
+                stopped_by_worker=self._stop_at is not None,
                 log_tail=tail_of(self.log_file),
             )
         interrupted = status.reason is not None
+        asked = self._cancel or self._timed_out or self._stop_at is not None
         return Ending(
             exit_code=status.exit_code,
             exit_signal=status.exit_signal,
             was_cancelled=self._cancel and interrupted,
-            timed_out_after_s=self.claim.job.max_duration_s if self._timed_out else None,
-            could_not_start=status.error or "",
-            stopped_by_worker=self._stopping and interrupted,
+            timed_out_after_s=self.claim.job.max_duration_s
+            if self._timed_out and interrupted
+            else None,
+            could_not_start=(status.error or "") if status.pid is None else "",
+            lost="The run was interrupted from outside" if interrupted and not asked else "",
+            stopped_by_worker=self._stop_at is not None and interrupted,
             log_tail=tail_of(self.log_file),
         )
 
     def _finish(self, ending: Ending) -> None:
         finish(self.claim, ending, shipper=self.shipper, work=self.work)
 
-    def _move(self, to: Status) -> None:
-        transition(self.claim.run, to, by=self.claim.actor, lease=self.claim.lease)
+    def _end_processes(self) -> None:
+        """Nothing of the run is left when this returns, however it came to it."""
+        if self.guard is None:
+            return
+        self.guard.kill()
+        if not self.guard.wait(GUARD_ENDS_WITHIN_S):
+            self.guard.process.kill()
+        self.guard.close()
+        try:
+            self.guard.sweep()
+        except TimeoutError as error:
+            logger.warning("run=%s %s", self.claim.run.uid, error)
 
-    def _persist(self, write: Callable[[], None]) -> None:
+    # ------------------------------------------------------------ the database
+    def _own_job(self) -> QuerySet[Job]:
+        return Job.objects.open().filter(pk=self.claim.job.pk, lease=self.claim.lease)
+
+    def _move(self, to: Status) -> None:
+        """Move the run, which may have stopped responding or, after a broken connection, may be
+        there already."""
+        run = self.claim.run
+        run.refresh_from_db()
+        if run.status == Status.NOT_RESPONDING and still_held(self.claim):
+            beat(run)
+            run.refresh_from_db()
+        if run.status != to:
+            transition(run, to, by=self.claim.actor, lease=self.claim.lease)
+
+    def _persist(self, write: Callable[[], T]) -> T:
         """Do a database write, however long the database is away (the process goes on)."""
         wait_s = 0.5
         while True:
             try:
                 return write()
-            except DatabaseError as error:
+            except (OperationalError, InterfaceError) as error:
                 logger.warning("database away run=%s error=%s", self.claim.run.uid, error)
-                close_old_connections()
                 connection.close()
                 time.sleep(wait_s)
                 wait_s = min(wait_s * 2, 10.0)
 
-    def _drop_guard(self) -> None:
-        if self.guard is not None:
-            self.guard.close()
+
+def _death(code: int | None) -> str:
+    if code is not None and code < 0:
+        return f"killed by signal {-code}"
+    return "it could not write its report: is the disk of the worker full?"

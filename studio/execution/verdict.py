@@ -14,7 +14,8 @@ MAX_TAIL = 20_000
 class Ending:
     """How a process tree ended, as far as is known.
 
-    `lost` says in words why there is no report (the guard or the worker was killed).
+    `lost` says in words what kept the script from ending by itself, when nobody asked for it (the
+    guard or the worker was killed).
     """
 
     exit_code: int | None = None
@@ -35,7 +36,21 @@ class Verdict:
 
 
 def judge(ending: Ending, *, known_error: dict[str, str] | None = None) -> Verdict:
-    """The terminal status of a run, why, and its error; an error the script told of is kept."""
+    """The terminal status of a run, why, and its error; an error the script told of is kept.
+
+    All texts can be stored, whatever bytes the script wrote.
+    """
+    verdict = _judge(ending, known_error)
+    error = verdict.error and {key: storable(text) for key, text in verdict.error.items()}
+    return Verdict(verdict.status, storable(verdict.reason), error)
+
+
+def storable(text: str) -> str:
+    """Text without what a database refuses: NUL, and halves of surrogate pairs."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def _judge(ending: Ending, known_error: dict[str, str] | None) -> Verdict:
     if ending.could_not_start:
         text = f"The script could not be started: {ending.could_not_start}"
         return Verdict(Status.FAILED, text, _error("CouldNotStart", text))

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from studio.accounts.permissions import Actor
@@ -106,21 +107,24 @@ def transition(
 
 
 def _times(current: Run, to: Status, now: datetime) -> dict[str, Any]:
-    """The time columns that go with a move; times never run backwards (clocks may)."""
+    """The time columns that go with a move; times never run backwards (clocks may).
+
+    Signs of life are told by the database's clock: those of workers may be wrong by a day.
+    """
     if to == Status.RUNNING and current.started_at is None:
-        return {"started_at": now, "last_beat_at": now}
+        return {"started_at": now, "last_beat_at": Now()}
     if to in TERMINAL and current.ended_at is None:
         begun = current.started_at
         duration_s = max(0.0, (now - begun).total_seconds()) if begun else None
         return {"ended_at": now, "duration_s": duration_s}
     if to in {Status.STARTING, Status.PREPARING}:
-        return {"last_beat_at": now}
+        return {"last_beat_at": Now()}
     return {}
 
 
 def beat(run: Run) -> str:
     """Note that the run was heard; a run that was not responding comes back. Returns its status."""
-    Run.objects.filter(pk=run.pk).update(last_beat_at=timezone.now())
+    Run.objects.filter(pk=run.pk).update(last_beat_at=Now())
     if run.status == Status.NOT_RESPONDING:
         back = Status(run.status_before_silence or Status.RUNNING)
         try:

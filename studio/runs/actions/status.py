@@ -31,8 +31,9 @@ def complete_run(run: Run, *, by: Actor) -> Run:
     if run.status == Status.COMPLETED or _is_own_job(run, by):
         return run
     with transaction.atomic():
+        run = transition(run, Status.COMPLETED, by=by)
         _let_go(run)
-        return transition(run, Status.COMPLETED, by=by)
+    return run
 
 
 def _is_own_job(run: Run, by: Actor) -> bool:
@@ -41,9 +42,10 @@ def _is_own_job(run: Run, by: Actor) -> bool:
 
 
 def _let_go(run: Run) -> None:
-    """Stop the process of a run whose status somebody sets by hand."""
-    if run.job is not None and not run.is_terminal and not withdraw_job(run.job):
-        request_stop(run.job)
+    """Stop the process of a run that somebody has just finished by hand."""
+    job = run.job
+    if job is not None and job.closed_at is None and not withdraw_job(job):
+        request_stop(job)
 
 
 def fail_run(
@@ -57,16 +59,17 @@ def fail_run(
     reason = clean_text(reason, field="reason", most=MAX_REASON)
     details = clean_error(error or {}, reason)
     if _is_own_job(run, by):
-        Run.objects.filter(pk=run.pk).update(error=details)
-        run.error = details
+        Run.objects.filter(pk=run.pk).active().update(error=details)
+        run.refresh_from_db(fields=["error"])
         return run
     if run.status == Status.FAILED:
         return run
     if run.status == Status.COMPLETED:
         reason = reason or "Marked as failed"
     with transaction.atomic():
+        run = transition(run, Status.FAILED, by=by, reason=reason, mark=True, error=details)
         _let_go(run)
-        return transition(run, Status.FAILED, by=by, reason=reason, mark=True, error=details)
+    return run
 
 
 def clean_error(error: Mapping[str, Any], reason: str = "") -> dict[str, str]:
@@ -102,7 +105,7 @@ def cancel_run(run: Run, *, by: Actor, reason: str = "", children: bool = True) 
 
 
 def _cancel_one(run: Run, *, by: Actor, reason: str) -> None:
-    if run.status not in CANCELLABLE:
+    if run.status not in CANCELLABLE or run.cancel_requested_at is not None:
         return
     was_waiting = run.status == Status.NOT_STARTED
     with transaction.atomic():
@@ -142,8 +145,10 @@ def kill_run(run: Run, *, by: Actor) -> Run:
 def confirm_canceled(run: Run, *, by: Actor, reason: str = "") -> Run:
     """-> Canceled: the program obeyed a cancel, or its person interrupted it."""
     require_on(by, Permission.LOG_TO_RUN, run)
-    if run.status == Status.CANCELED:
+    reason = clean_text(reason, field="reason", most=MAX_REASON)
+    if run.status == Status.CANCELED or _is_own_job(run, by):
         return run
-    return transition(
-        run, Status.CANCELED, by=by, reason=clean_text(reason, field="reason", most=MAX_REASON)
-    )
+    with transaction.atomic():
+        run = transition(run, Status.CANCELED, by=by, reason=reason)
+        _let_go(run)
+    return run

@@ -39,7 +39,7 @@ class Command(BaseCommand):
             raise CommandError(str(busy)) from busy
         self.stdout.write(f"worker {agent.node} serves “{agent.target_name}”")
         # Celery's own shutdown waits for its (short) tasks; the runs must end at the same time.
-        worker_shutting_down.connect(lambda **_: agent.stopping.set(), weak=False)
+        worker_shutting_down.connect(lambda **_: agent.begin_stop(), weak=False)
         # Who runs the worker is the admin's choice; Celery's paragraph about it helps nobody.
         warnings.simplefilter("ignore", SecurityWarning)
         try:
