@@ -24,10 +24,14 @@ class Permission(StrEnum):
     EDIT_ALL_ALERTS = auto()
     EDIT_TARGETS = auto()
     EDIT_MEMBERS = auto()
+    START_WORK = auto()
+    CANCEL_ALL_WORK = auto()
     PURGE = auto()
 
 
-READER = frozenset({Permission.SEE, Permission.STAR, Permission.EDIT_OWN_ALERTS})
+READER = frozenset(
+    {Permission.SEE, Permission.STAR, Permission.START_WORK, Permission.EDIT_OWN_ALERTS}
+)
 CONTRIBUTOR = READER | {
     Permission.SUBMIT_RUN,
     Permission.LOG_TO_RUN,
@@ -64,6 +68,7 @@ class Actor:
     """Who asks: a person, a program with a token, or the studio itself.
 
     `name` is what histories show. `run_uid` limits a run's own token to that run's tree.
+    `work_uid` is the background work in which it asks; its events carry it.
     `seen_role` is (workspace id, role) when this very request has read it already.
     """
 
@@ -73,6 +78,7 @@ class Actor:
     workspace_id: int | None = None
     run_uid: str = ""
     seen_role: tuple[int, str] | None = None
+    work_uid: str = ""
 
     @property
     def is_system(self) -> bool:
@@ -134,6 +140,7 @@ def can(actor: Actor, permission: Permission, workspace: Workspace) -> bool:
 SENTENCES = {
     Permission.PURGE: "Only an owner of the workspace can purge runs.",
     Permission.EDIT_MEMBERS: "Only an owner of the workspace can change its members.",
+    Permission.CANCEL_ALL_WORK: "Only who started it, or an owner of the workspace, can cancel it.",
 }
 
 

@@ -2,7 +2,7 @@
 
 from ninja import NinjaAPI
 
-from studio.api import creating, experiments, files, labels, metrics, workspaces
+from studio.api import bulk, creating, experiments, files, keeping, labels, metrics, workspaces
 from studio.api.access import TokenAuth
 from studio.api.errors import add_handlers
 
@@ -17,5 +17,6 @@ api = NinjaAPI(
 )
 add_handlers(api)
 api.add_router("", workspaces.router)
-for part in (experiments, creating, labels, metrics, files):
+for part in (experiments, creating, labels, metrics, files, keeping, bulk):
     api.add_router(IN_WORKSPACE, part.router)
+api.add_router(f"{IN_WORKSPACE}/work", bulk.works)

@@ -16,12 +16,16 @@ from studio.api.body import BadRequest, UnsupportedMediaType
 from studio.artifacts.actions import TooLarge
 from studio.artifacts.snapshots import MissingBlobs
 from studio.blobs import DigestMismatch, LogGap, StorageFull
+from studio.bulk.undoing import CannotUndo
 from studio.compute.actions import UnknownTarget
 from studio.runs.actions import EditConflict, PropertyConflict, UidTaken
+from studio.runs.actions.experiments import NameTaken
+from studio.runs.history import Refused
 from studio.runs.lifecycle import InvalidTransition, LeaseLost
 from studio.runs.limits import Invalid
 from studio.search.errors import SearchSyntaxError
 from studio.wire import WireError
+from studio.work.actions import AlreadyUnderWay
 
 logger = logging.getLogger(__name__)
 RETRY_AFTER_S = "1"
@@ -125,6 +129,10 @@ def add_handlers(api: NinjaAPI) -> None:
         (InvalidTransition, 409, "invalid_transition"),
         (LeaseLost, 409, "conflict"),
         (UidTaken, 409, "conflict"),
+        (NameTaken, 409, "conflict"),
+        (Refused, 409, "conflict"),
+        (CannotUndo, 409, "conflict"),
+        (AlreadyUnderWay, 409, "conflict"),
         (RequestDataTooBig, 413, "too_large"),
         (TooLarge, 413, "too_large"),
         (UnsupportedMediaType, 415, "unsupported_media_type"),

@@ -65,6 +65,8 @@ class RunItem(Closed):
     exit_signal: int | None
     cancel: Cancel | None
     snapshot: str | None
+    archived_at: str | None
+    deleted_at: str | None
     definition: dict[str, Any] | None = Field(None, description="Left out in lists")
     warnings: list[str]
     n_children: int

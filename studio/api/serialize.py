@@ -9,7 +9,7 @@ from django.db.models import Count, IntegerField, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 
 from studio.accounts.models import User
-from studio.runs.models import Experiment, Run, RunEvent
+from studio.runs.models import Experiment, ExperimentEvent, Run, RunEvent
 from studio.runs.querysets import RunQuerySet
 
 MAX_LISTED_DESCRIPTION = 1_000
@@ -93,6 +93,8 @@ def run_dict(
         "script": run.script,
         "arguments": run.arguments,
         "snapshot": run.snapshot or None,
+        "archived_at": iso(run.archived_at),
+        "deleted_at": iso(run.deleted_at),
         "warnings": run.warnings,
         "n_children": getattr(run, "n_children", 0),
         "starred": bool(getattr(run, "is_starred", False)),
@@ -151,12 +153,12 @@ def experiment_dict(experiment: Experiment) -> dict[str, Any]:
     }
 
 
-def event_dict(event: RunEvent) -> dict[str, Any]:
+def event_dict(event: RunEvent | ExperimentEvent) -> dict[str, Any]:
     return {
         "at": iso(event.at),
         "kind": event.kind,
         "actor": event.actor,
         "before": event.before,
         "after": event.after,
-        "message": event.message,
+        "message": getattr(event, "message", ""),
     }

@@ -87,3 +87,15 @@ class SourceBlob(models.Model):
 
     def __str__(self) -> str:
         return self.digest[:12]
+
+
+class Removal(models.Model):
+    """Bytes whose rows were purged: all keys that begin with `prefix` are to be deleted."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    prefix = models.CharField(max_length=200)
+    n_bytes = models.BigIntegerField(default=0)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.prefix

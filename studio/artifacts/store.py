@@ -24,7 +24,12 @@ def new_key(run: Run, path: str) -> str:
     """A key nobody can guess and nothing else uses: every upload gets one of its own, so that
     replacing a file never changes bytes somebody is reading."""
     name = hashlib.sha256(path.encode() + secrets.token_bytes(16)).hexdigest()[:40]
-    return f"runs/{run.workspace_id}/{run.pk}/{name[:2]}/{name}"
+    return f"{folder_of(run.workspace_id, run.pk)}{name[:2]}/{name}"
+
+
+def folder_of(workspace_id: int, run_id: int) -> str:
+    """What the keys of all files of a run begin with."""
+    return f"runs/{workspace_id}/{run_id}/"
 
 
 def source_folder(workspace_id: int) -> str:

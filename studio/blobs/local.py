@@ -76,6 +76,10 @@ class LocalStore:
         with _named_errors(key):
             return path.stat().st_size
 
+    def age_s(self, key: str) -> float:
+        with _named_errors(key):
+            return max(0.0, time.time() - self._path(key).stat().st_mtime)
+
     def exists(self, key: str) -> bool:
         return self._path(key).is_file()
 

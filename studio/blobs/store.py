@@ -99,6 +99,9 @@ class Store(Protocol):
     def size(self, key: str) -> int:
         """Length in bytes. Raises BlobNotFound."""
 
+    def age_s(self, key: str) -> float:
+        """Seconds since its bytes last changed. Raises BlobNotFound."""
+
     def exists(self, key: str) -> bool:
         """Whether something is stored under `key`."""
 

@@ -10,6 +10,8 @@ logger = logging.getLogger(__name__)
 WAKE = "studio.wake"
 DELIVER_CANCEL = "studio.deliver_cancel"
 TIDY = "studio.tidy_run"
+EXPIRE_TRASH = "studio.expire_trash"
+SWEEP_ORPHANS = "studio.sweep_orphans"
 
 
 def ring(task: str, *, queue: str, **kwargs: object) -> bool:
@@ -31,3 +33,13 @@ def ring_target(queue: str) -> bool:
 def ring_cancel(node: str, job_id: int) -> bool:
     """Tell the worker that holds a job to look at its cancel request now."""
     return ring(DELIVER_CANCEL, queue=f"node.{node}", job_id=job_id)
+
+
+def ring_expiry() -> bool:
+    """Any worker: purge what has been in the trash long enough."""
+    return ring(EXPIRE_TRASH, queue="studio")
+
+
+def ring_sweep() -> bool:
+    """Any worker: delete bytes that nothing names."""
+    return ring(SWEEP_ORPHANS, queue="studio")

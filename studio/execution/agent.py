@@ -19,6 +19,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from studio.compute.actions import ensure_local_target
+from studio.compute.doorbell import ring_expiry, ring_sweep
 from studio.compute.models import LOCAL_TARGET, Job, Target, Worker
 from studio.execution.claims import claim_next
 from studio.execution.reaper import reap
@@ -28,6 +29,7 @@ from studio.execution.upkeep import refresh_statistics
 from studio.runs.lifecycle import beat
 from studio.runs.models import Run
 from studio.runs.status import Status
+from studio.work.running import ring_forgotten
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +37,9 @@ CLAIM_EVERY_S = 2.0
 CANCEL_EVERY_S = 0.5
 REAP_EVERY_S = 3.0
 STATISTICS_EVERY_S = 600.0
+FORGOTTEN_EVERY_S = 5.0
+EXPIRE_EVERY_S = 3_600.0
+SWEEP_EVERY_S = 86_400.0
 
 _current: "Agent | None" = None
 
@@ -78,6 +83,9 @@ class Agent:
         self._start_loop(self.recover, REAP_EVERY_S, self.stopping)
         self._start_loop(reap, REAP_EVERY_S, self.stopping)
         self._start_loop(refresh_statistics, STATISTICS_EVERY_S, self.stopping)
+        self._start_loop(ring_forgotten, FORGOTTEN_EVERY_S, self.stopping)
+        self._start_loop(ring_expiry, EXPIRE_EVERY_S, self.stopping)
+        self._start_loop(ring_sweep, SWEEP_EVERY_S, self.stopping)
 
     def _start_loop(self, job: Callable[[], object], every_s: float, ring: threading.Event) -> None:
         name = getattr(job, "__name__", "loop")

@@ -53,6 +53,7 @@ def record_event(
         before=before,
         after=after,
         message=message,
+        work=by.work_uid or None,
     )
 
 

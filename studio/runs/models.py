@@ -101,6 +101,9 @@ class Run(models.Model):
     snapshot = models.CharField(max_length=64, blank=True, default="")
     archived_at = models.DateTimeField(null=True, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
+    deleted_by = models.CharField(max_length=200, null=True, blank=True)
+    # The id of the run whose deletion put this one in the trash: its own, or one above it.
+    deleted_with = models.BigIntegerField(null=True, blank=True)
 
     objects = RunQuerySet.as_manager()
 
@@ -147,6 +150,17 @@ class Run(models.Model):
                 fields=["status", "last_beat_at"],
                 name="run_unfinished",
                 condition=models.Q(status__in=sorted(ACTIVE)),
+            ),
+            # The trash, newest deletion first; and what went there together.
+            models.Index(
+                fields=["workspace", "-deleted_at", "-id"],
+                name="run_trash",
+                condition=models.Q(deleted_at__isnull=False),
+            ),
+            models.Index(
+                fields=["deleted_with"],
+                name="run_deleted_with",
+                condition=models.Q(deleted_with__isnull=False),
             ),
         ]
 
@@ -305,12 +319,38 @@ class RunEvent(models.Model):
     before = models.JSONField(null=True)
     after = models.JSONField(null=True)
     message = models.TextField(blank=True, default="")
+    # The uid of the background work that did it, which can be undone by these lines.
+    work = models.CharField(max_length=32, null=True, blank=True)
 
     class Meta:
         indexes = [
             models.Index(fields=["run", "id"], name="event_of_run"),
             models.Index(fields=["workspace", "-id"], name="event_newest"),
+            models.Index(
+                fields=["work", "id"],
+                name="event_of_work",
+                condition=models.Q(work__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.run_id} by {self.actor}"
+
+
+class ExperimentEvent(models.Model):
+    """One change of an experiment: who, when, before, after. Never edited."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="events")
+    at = models.DateTimeField(default=timezone.now)
+    kind = models.CharField(max_length=30)
+    actor = models.CharField(max_length=200)
+    actor_user = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["experiment", "id"], name="event_of_experiment")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.experiment_id} by {self.actor}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Count, Exists, F, OuterRef, Q
 
 from studio.accounts.models import User, Workspace
 from studio.runs.status import ACTIVE, BEATING
@@ -24,7 +24,7 @@ class ExperimentQuerySet(models.QuerySet["Experiment"]):
     def listed(self, *, archived: bool = False) -> Self:
         """Newest submission first, those without any run last."""
         return self.filter(archived_at__isnull=not archived).order_by(
-            models.F("latest_run_at").desc(nulls_last=True), "-id"
+            F("latest_run_at").desc(nulls_last=True), "-id"
         )
 
 
@@ -36,6 +36,19 @@ class RunQuerySet(models.QuerySet["Run"]):
     def of(self, workspace: Workspace) -> Self:
         """The workspace's runs that are not in the trash; rights were checked by the caller."""
         return self.filter(workspace=workspace, deleted_at=None)
+
+    def in_trash(self) -> Self:
+        return self.filter(deleted_at__isnull=False)
+
+    def chosen_in_trash(self) -> Self:
+        """What people deleted, without the child runs that went with it."""
+        return self.in_trash().filter(deleted_with=F("pk"))
+
+    def deleted_before(self, run: Run) -> Self:
+        """What follows `run` in a trash with the newest deletion first (keyset paging)."""
+        return self.filter(
+            Q(deleted_at__lt=run.deleted_at) | Q(deleted_at=run.deleted_at, id__lt=run.pk)
+        )
 
     def listed(self) -> Self:
         return self.filter(archived_at=None)

@@ -40,6 +40,7 @@ READS = (
     Call("GET", "/targets"),
     Call("GET", "/experiments"),
     Call("GET", "/experiments/{name}"),
+    Call("GET", "/experiments/{name}/events"),
     Call("GET", "/runs"),
     Call("GET", "/runs/{uid}"),
     Call("GET", "/runs/{uid}/events"),
@@ -48,6 +49,9 @@ READS = (
 )
 WRITES = (
     Call("POST", "/experiments", {"name": "other"}, writes=True),
+    Call("PATCH", "/experiments/{name}", {"description": "cats"}, writes=True),
+    Call("POST", "/experiments/{name}/archive", {}, writes=True),
+    Call("POST", "/experiments/{name}/reactivate", {}, writes=True),
     Call("POST", "/runs", new_run, writes=True),
     Call("PATCH", "/runs/{uid}", {"display_name": "other"}, writes=True),
     Call("POST", "/runs/{uid}/start", {}, writes=True),

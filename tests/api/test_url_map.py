@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from studio.work.models import Work
+from studio.work.running import run_work
 from tests import make
 from tests.architecture.test_policies import operations
 from tests.rows import all_rows, changed_tables
@@ -35,6 +37,13 @@ BODIES: dict[str, Any] = {
     },
     "/snapshots": SOURCES,
     "/missing": {"digests": [DIGEST]},
+    "/delete": {"cancel": True},
+    "PATCH /experiments/{name}": {"name": "renamed"},
+    "/bulk": {
+        "action": "tags",
+        "selection": {"query": ""},
+        "arguments": {"set": {"quality": "great"}},
+    },
 }
 FILE, LOG = "outputs/model.bin", "logs/output.txt"
 QUERIES = {"/metrics/points": "?name=loss", "POST /logs/{path}": "?offset=0"}
@@ -84,12 +93,15 @@ def values(run: Any, experiment: Any) -> dict[str, str]:
         api.post("/snapshots", SOURCES),
     ]
     assert all(answer.status_code in {200, 201} for answer in made), made
+    work = api.post("/bulk", BODIES["/bulk"]).json()["id"]
+    run_work(Work.objects.get(uid=work).pk)
     return {
         "workspace": run.workspace.name,
         "uid": run.uid,
         "name": experiment.name,
         "path": FILE,
         "digest": made[-1].json()["id"],
+        "work": work,
     }
 
 

@@ -14,6 +14,7 @@ from studio.accounts.permissions import Actor, Permission, require
 from studio.compute.actions import find_target, queue_job
 from studio.compute.models import Job, Target
 from studio.runs.actions.rights import require_on
+from studio.runs.history import reactivate
 from studio.runs.limits import (
     MAX_CHILDREN_PER_CALL,
     Invalid,
@@ -136,6 +137,9 @@ def create_runs(
         for name in {new.submit.target for new in news if new.submit}
     }
     with transaction.atomic():
+        if experiment.archived_at is not None:
+            # A run written to an archived experiment brings it back.
+            reactivate(experiment, by=by)
         first_number = _take_numbers(experiment, len(news))
         runs = [
             _build(experiment, new, number=first_number + i, parent=parent, by=by, targets=targets)
@@ -165,7 +169,7 @@ def _check(new: NewRun) -> None:
 def _take_numbers(experiment: Experiment, n: int) -> int:
     """Reserve `n` run numbers; returns the first. The row lock is short: one UPDATE."""
     Experiment.objects.filter(pk=experiment.pk).update(
-        last_number=F("last_number") + n, latest_run_at=timezone.now(), archived_at=None
+        last_number=F("last_number") + n, latest_run_at=timezone.now()
     )
     experiment.refresh_from_db(fields=["last_number", "latest_run_at"])
     return experiment.last_number - n + 1

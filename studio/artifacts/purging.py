@@ -1,0 +1,139 @@
+"""Purging runs for good, and sweeping bytes that belong to nothing.
+
+Rows go first, with a Removal in the same transaction that names the run's folder of bytes; the
+bytes follow, then the Removal. Killed anywhere, the next call finishes: nothing ever points to
+missing bytes, and what is still on disk is named. See docs/adr/0014.
+"""
+
+import contextlib
+import logging
+from collections.abc import Sequence
+
+from django.db import transaction
+from django.db.models import Sum
+
+from studio.accounts.actions import revoke_run_tokens
+from studio.accounts.models import Workspace
+from studio.accounts.permissions import Actor, Permission, require
+from studio.artifacts.models import Artifact, Removal
+from studio.artifacts.store import folder_of, store
+from studio.blobs import BlobNotFound
+from studio.compute.models import Job
+from studio.runs.families import IDS_PER_QUERY, families_of, locked
+from studio.runs.history import Outcome
+from studio.runs.models import Run
+
+logger = logging.getLogger(__name__)
+
+NOT_IN_TRASH = "It is not in the trash. Delete it first."
+WENT_ALONG = "It went to the trash with a run above it. Purge that one."
+STILL_ENDING = "It, or a child run of it, is still ending. Purge it once that is over."
+# An upload is on disk before its row is: younger bytes without a row may be one.
+UPLOAD_TAKES_S = 86_400
+KEYS_PER_QUERY = 500
+
+
+def purge_runs(workspace: Workspace, runs: Sequence[Run], *, by: Actor) -> Outcome:
+    """Remove runs of the trash with all below them: rows now, bytes by `finish_removals`.
+
+    `facts` tell n_bytes (of files, freed once the removals are finished) and n_runs. Refused: what
+    is not in the trash, or still has a process.
+    """
+    require(by, Permission.PURGE, workspace)
+    outcome = Outcome(facts={"n_bytes": 0, "n_runs": 0})
+    with transaction.atomic():
+        chosen: list[Run] = []
+        for run in locked(runs):
+            if run.deleted_at is None:
+                outcome.refused.append((run, NOT_IN_TRASH))
+            elif run.deleted_with != run.pk:
+                outcome.refused.append((run, WENT_ALONG))
+            else:
+                chosen.append(run)
+        doomed: list[Run] = []
+        for family in families_of(chosen, among=Run.objects.filter(workspace=workspace)):
+            if all(run.is_terminal for run in family.members):
+                doomed += family.members
+            else:
+                outcome.refused.append((family.top, STILL_ENDING))
+        outcome.facts = {"n_bytes": _remove_rows(doomed), "n_runs": len(doomed)}
+    gone = {run.pk for run in doomed}
+    refused = {run.pk for run, _ in outcome.refused}
+    outcome.done = [run for run in chosen if run.pk in gone]
+    outcome.refused += [(r, STILL_ENDING) for r in chosen if r.pk not in gone | refused]
+    return outcome
+
+
+def _remove_rows(runs: Sequence[Run]) -> int:
+    """Delete the runs with all that hangs on them; how many bytes their files have."""
+    n_bytes = 0
+    ids = [run.pk for run in runs]
+    for at in range(0, len(ids), IDS_PER_QUERY):
+        part = ids[at : at + IDS_PER_QUERY]
+        sizes = Artifact.objects.filter(run__in=part).order_by()
+        for row in sizes.values("run", "workspace").annotate(n=Sum("n_bytes")):
+            prefix = folder_of(row["workspace"], row["run"])
+            Removal.objects.create(prefix=prefix, workspace_id=row["workspace"], n_bytes=row["n"])
+            n_bytes += row["n"]
+        jobs = list(
+            Run.objects.filter(pk__in=part, job__isnull=False).values_list("job_id", flat=True)
+        )
+        for run in runs[at : at + IDS_PER_QUERY]:
+            revoke_run_tokens(run.uid, run.workspace)
+        Run.objects.filter(pk__in=part).delete()
+        Job.objects.filter(pk__in=jobs).delete()
+    return n_bytes
+
+
+def finish_removals(workspace: Workspace | None = None) -> int:
+    """Delete the bytes that purged rows left named; how many files. Two at once are harmless."""
+    waiting = Removal.objects.order_by("pk")
+    if workspace is not None:
+        waiting = waiting.filter(workspace=workspace)
+    n_files = 0
+    for removal in waiting.iterator(chunk_size=100):
+        n_files += sum(store().delete(key) for key in list(store().list(removal.prefix)))
+        removal.delete()
+    return n_files
+
+
+def sweep_orphans(*, older_than_s: float = UPLOAD_TAKES_S) -> int:
+    """Delete bytes of runs that no row names: left by writers of purged runs and by uploads that
+    were killed before their row. Returns the number of bytes freed.
+    """
+    finish_removals()
+    n_bytes, keys = 0, []
+    for key in store().list("runs/"):
+        keys.append(key)
+        if len(keys) == KEYS_PER_QUERY:
+            n_bytes += _sweep(keys, older_than_s)
+            keys = []
+    return n_bytes + _sweep(keys, older_than_s)
+
+
+def _sweep(keys: Sequence[str], older_than_s: float) -> int:
+    """Of these keys, delete those of no run, and the old ones of no artifact."""
+    owners = {key: int(key.split("/")[2]) for key in keys if _is_ours(key)}
+    ids = set(owners.values())
+    living = set(Run.objects.filter(pk__in=ids).values_list("pk", flat=True))
+    named = set(
+        Artifact.objects.filter(run__in=living, blob_key__in=list(owners)).values_list(
+            "blob_key", flat=True
+        )
+    )
+    n_bytes = 0
+    for key, run_id in owners.items():
+        # Another sweep may be quicker.
+        with contextlib.suppress(BlobNotFound):
+            if key in named or (run_id in living and store().age_s(key) < older_than_s):
+                continue
+            size = store().size(key)
+            if store().delete(key):
+                n_bytes += size
+                logger.info("swept orphan key=%s bytes=%d", key, size)
+    return n_bytes
+
+
+def _is_ours(key: str) -> bool:
+    parts = key.split("/")
+    return len(parts) == 5 and parts[2].isdecimal()

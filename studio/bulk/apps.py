@@ -1,0 +1,16 @@
+from django.apps import AppConfig
+
+
+class BulkConfig(AppConfig):
+    name = "studio.bulk"
+    label = "bulk"
+
+    def ready(self) -> None:
+        from studio.bulk.acting import BULK, BulkKind
+        from studio.bulk.expiry import EXPIRE, ExpiryKind
+        from studio.bulk.undoing import UNDO, UndoKind
+        from studio.work.kinds import register
+
+        register(BULK, BulkKind())
+        register(UNDO, UndoKind())
+        register(EXPIRE, ExpiryKind())

@@ -1,0 +1,146 @@
+"""Which runs a bulk change is about: some by id, or all that match a query at one moment."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any, Self
+
+from django.utils import timezone
+
+from studio.accounts.models import User, Workspace
+from studio.runs.limits import Invalid
+from studio.runs.models import Run
+from studio.runs.querysets import RunQuerySet
+from studio.search.apply import apply, asks_for_archived
+from studio.search.syntax import parse
+
+MAX_UIDS = 10_000
+UIDS_PER_QUERY = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Explicit `uids`, or (None) what `query` matches: root runs, with `children` all, of one
+    `experiment` or every one; `trash`: what people deleted instead. Relative dates mean `at`, and
+    runs made after it are left out."""
+
+    uids: tuple[str, ...] | None = None
+    query: str = ""
+    experiment: str = ""
+    children: bool = False
+    trash: bool = False
+    at: str = ""
+
+    def dump(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def load(cls, data: dict[str, Any]) -> Self:
+        uids = data.get("uids")
+        return cls(**{**data, "uids": None if uids is None else tuple(uids)})
+
+    @property
+    def moment(self) -> datetime:
+        return datetime.fromisoformat(self.at) if self.at else timezone.now()
+
+
+def checked(selection: Selection) -> Selection:
+    """The selection as it will be kept: each uid once, its moment fixed (now, unless it is given).
+
+    Raises Invalid, and SearchSyntaxError for a wrong query.
+    """
+    if selection.uids is not None:
+        if selection.query or selection.experiment or selection.children:
+            raise Invalid("selection", "Give uids, or a query with its limits, not both.")
+        if not 1 <= len(selection.uids) <= MAX_UIDS:
+            raise Invalid(
+                "selection.uids",
+                f"{len(selection.uids):,} ids given; at most {MAX_UIDS:,}. Use a query for more.",
+            )
+        selection = replace(selection, uids=tuple(dict.fromkeys(selection.uids)))
+    parse(selection.query)
+    return replace(selection, at=_moment(selection.at).isoformat())
+
+
+def _moment(at: str) -> datetime:
+    if not at:
+        return timezone.now()
+    try:
+        moment = datetime.fromisoformat(at)
+    except ValueError as error:
+        raise Invalid("selection.at", "at must be a time such as 2026-11-21T04:00:00Z.") from error
+    if moment.tzinfo is None:
+        raise Invalid("selection.at", "at needs a time zone, such as the Z of 04:00:00Z.")
+    return min(moment, timezone.now())
+
+
+def _base(selection: Selection, workspace: Workspace) -> RunQuerySet:
+    if selection.trash:
+        return Run.objects.filter(workspace=workspace).chosen_in_trash()
+    return Run.objects.of(workspace)
+
+
+def matching(selection: Selection, workspace: Workspace, *, user: User | None) -> RunQuerySet:
+    """The runs of a selection by query, in no order. Raises SearchSyntaxError."""
+    node = parse(selection.query)
+    runs = _base(selection, workspace).filter(created_at__lte=selection.moment)
+    if not selection.trash:
+        runs = runs if asks_for_archived(node) else runs.listed()
+        runs = runs if selection.children else runs.roots()
+    if selection.experiment:
+        runs = runs.filter(experiment__name=selection.experiment)
+    return apply(runs, node, user=user, now=selection.moment, workspace=workspace)
+
+
+def ticked(selection: Selection, workspace: Workspace, uids: Sequence[str]) -> RunQuerySet:
+    """Those of `uids`, at most UIDS_PER_QUERY, that are there."""
+    base = (
+        Run.objects.filter(workspace=workspace) if selection.trash else _base(selection, workspace)
+    )
+    return base.filter(uid__in=uids)
+
+
+def parts(selection: Selection, workspace: Workspace, *, user: User | None) -> list[RunQuerySet]:
+    """Querysets that together hold every run of the selection once, for counting."""
+    if selection.uids is None:
+        return [matching(selection, workspace, user=user)]
+    slices = range(0, len(selection.uids), UIDS_PER_QUERY)
+    uids = selection.uids
+    return [ticked(selection, workspace, uids[at : at + UIDS_PER_QUERY]) for at in slices]
+
+
+def count(selection: Selection, workspace: Workspace, *, user: User | None) -> int:
+    """How many runs were selected; ids that lead nowhere count, as they will be reported."""
+    if selection.uids is not None:
+        return len(selection.uids)
+    return matching(selection, workspace, user=user).count()
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The next runs of a selection; `cursor` None: there are no more. `missing`: ids that lead
+    nowhere."""
+
+    runs: list[Run]
+    cursor: int | None
+    missing: tuple[str, ...] = ()
+
+
+def next_slice(
+    selection: Selection, workspace: Workspace, *, user: User | None, cursor: int | None, most: int
+) -> Slice:
+    """Up to `most` runs from `cursor` on (None: the start), by keyset: a run that an earlier slice
+    changed so that it matches no more moves nothing."""
+    if selection.uids is not None:
+        at = cursor or 0
+        asked = selection.uids[at : at + most]
+        runs = list(ticked(selection, workspace, asked).select_related("workspace").order_by("pk"))
+        there = {run.uid for run in runs}
+        end = at + len(asked)
+        missing = tuple(uid for uid in asked if uid not in there)
+        return Slice(runs, end if end < len(selection.uids) else None, missing)
+    found = matching(selection, workspace, user=user)
+    if cursor is not None:
+        found = found.filter(pk__lt=cursor)
+    runs = list(found.select_related("workspace").order_by("-pk")[:most])
+    return Slice(runs, runs[-1].pk if len(runs) == most else None)

@@ -1,0 +1,19 @@
+"""Celery tasks: the trash's own clock."""
+
+from celery import shared_task
+
+from studio.artifacts.purging import sweep_orphans
+from studio.bulk.expiry import start_expiry
+from studio.compute.doorbell import EXPIRE_TRASH, SWEEP_ORPHANS
+
+
+@shared_task(name=EXPIRE_TRASH)
+def expire_trash() -> None:
+    """Every hour: purge what has been in the trash for TRASH_DAYS."""
+    start_expiry()
+
+
+@shared_task(name=SWEEP_ORPHANS)
+def sweep() -> None:
+    """Every day: delete bytes that no row names."""
+    sweep_orphans()

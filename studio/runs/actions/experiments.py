@@ -1,0 +1,99 @@
+"""Archiving, renaming and describing experiments."""
+
+import re
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from studio.accounts.permissions import Actor, NotAllowed, Permission, require
+from studio.runs.actions.create import ExperimentName
+from studio.runs.history import reactivate, record_experiment_event
+from studio.runs.limits import MAX_DESCRIPTION_BYTES, Invalid, clean_text
+from studio.runs.models import EXPERIMENT_NAME_RULE, Experiment
+
+
+class NameTaken(Exception):
+    """Another experiment of the workspace has this name; the text says what to do."""
+
+
+def archive_experiment(experiment: Experiment, *, by: Actor) -> Experiment:
+    """Hide the experiment from lists; its runs stay where they are. Again changes nothing.
+
+    A run written to it brings it back.
+    """
+    _require(by, experiment)
+    with transaction.atomic():
+        active = Experiment.objects.filter(pk=experiment.pk, archived_at=None)
+        if active.update(archived_at=timezone.now()):
+            record_experiment_event(experiment, "archived", by=by, before=False, after=True)
+    experiment.refresh_from_db()
+    return experiment
+
+
+def reactivate_experiment(experiment: Experiment, *, by: Actor) -> Experiment:
+    """Show an archived experiment in lists again; an active one stays as it is."""
+    _require(by, experiment)
+    with transaction.atomic():
+        reactivate(experiment, by=by)
+    experiment.refresh_from_db()
+    return experiment
+
+
+def rename_experiment(experiment: Experiment, name: str, *, by: Actor) -> Experiment:
+    """Give the experiment another name; its runs stay in it. The old name is free again.
+
+    Raises ExperimentName for a name there can't be, NameTaken for one there is (also archived).
+    """
+    _require(by, experiment)
+    if not re.fullmatch(EXPERIMENT_NAME_RULE, str(name)):
+        raise ExperimentName(
+            "name",
+            f"“{str(name)[:80]}” can't name an experiment: start with a letter or digit, then use "
+            "letters, digits, “_” and “-” only, at most 255 characters.",
+        )
+    with transaction.atomic():
+        current = Experiment.objects.select_for_update().get(pk=experiment.pk)
+        if current.name != name:
+            try:
+                with transaction.atomic():
+                    Experiment.objects.filter(pk=current.pk).update(name=name)
+            except IntegrityError as error:
+                raise NameTaken(_taken(current, name)) from error
+            record_experiment_event(current, "name", by=by, before=current.name, after=name)
+    experiment.refresh_from_db()
+    return experiment
+
+
+def _taken(experiment: Experiment, name: str) -> str:
+    other = Experiment.objects.filter(workspace=experiment.workspace_id, name=name).first()
+    archived = " It is archived." if other is not None and other.archived_at else ""
+    return (
+        f"There is an experiment “{name}” already.{archived} "
+        "Choose another name, or move the runs into that one."
+    )
+
+
+def describe_experiment(experiment: Experiment, text: str, *, by: Actor) -> Experiment:
+    """Save the Markdown description. Raises Invalid when it is too long."""
+    _require(by, experiment)
+    size = len(text.encode(errors="replace")) if isinstance(text, str) else 0
+    if size > MAX_DESCRIPTION_BYTES:
+        raise Invalid(
+            "description",
+            f"The description has {size:,} bytes; at most {MAX_DESCRIPTION_BYTES:,} fit.",
+        )
+    text = clean_text(text, field="description", most=MAX_DESCRIPTION_BYTES)
+    with transaction.atomic():
+        current = Experiment.objects.select_for_update().get(pk=experiment.pk)
+        if current.description != text:
+            Experiment.objects.filter(pk=current.pk).update(description=text)
+            before = current.description
+            record_experiment_event(current, "description", by=by, before=before, after=text)
+    experiment.refresh_from_db()
+    return experiment
+
+
+def _require(by: Actor, experiment: Experiment) -> None:
+    require(by, Permission.EDIT_EXPERIMENT, experiment.workspace)
+    if by.run_uid:
+        raise NotAllowed("The token of a run can't change its experiment. Use one of a person.")

@@ -1,0 +1,64 @@
+"""Runs with all that lies below them, for changes that take child runs along."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from studio.runs.models import Run
+from studio.runs.querysets import RunQuerySet
+
+IDS_PER_QUERY = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Runs that change together: `top` was chosen, `members` are it and what lies below it."""
+
+    top: Run
+    members: list[Run]
+
+    @property
+    def ids(self) -> list[int]:
+        return [run.pk for run in self.members]
+
+
+def families_of(chosen: Sequence[Run], *, among: RunQuerySet) -> list[Family]:
+    """The families of the chosen runs that no other chosen run lies above.
+
+    `among`: which runs below count. Locks what it finds. Queries: one per level of the tree, and
+    one more for each further 500 runs of a level.
+    """
+    known = {run.pk: run for run in chosen}
+    above: dict[int, int] = {}
+    level = list(known)
+    while level:
+        found: list[int] = []
+        for at in range(0, len(level), IDS_PER_QUERY):
+            part = among.filter(parent__in=level[at : at + IDS_PER_QUERY])
+            for run in part.select_for_update(of=("self",), no_key=True).order_by("pk"):
+                if run.pk not in above and run.parent_id is not None:
+                    above[run.pk] = run.parent_id
+                    known.setdefault(run.pk, run)
+                    found.append(run.pk)
+        level = found
+    return _grouped(known, above)
+
+
+def _grouped(known: dict[int, Run], above: dict[int, int]) -> list[Family]:
+    members: dict[int, list[Run]] = {}
+    for pk, run in known.items():
+        top = pk
+        while top in above:
+            top = above[top]
+        members.setdefault(top, []).append(run)
+    return [Family(known[top], runs) for top, runs in members.items()]
+
+
+def locked(runs: Sequence[Run]) -> list[Run]:
+    """The same runs as they are now, locked in one order so that two changes never wait for each
+    other in a circle (1 query for each 500)."""
+    ids = [run.pk for run in runs]
+    found: list[Run] = []
+    for at in range(0, len(ids), IDS_PER_QUERY):
+        part = Run.objects.filter(pk__in=ids[at : at + IDS_PER_QUERY]).order_by("pk")
+        found += part.select_for_update(of=("self",), no_key=True)
+    return found

@@ -1,0 +1,59 @@
+"""Messages that change many runs, or where runs and experiments are kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from studio.wire import checks
+from studio.wire.checks import array, flag, json_object, text
+from studio.wire.messages import Message
+
+MAX_SELECTED_UIDS = 10_000
+MAX_QUERY = 8_000
+
+
+@dataclass(frozen=True)
+class SelectionFields(Message):
+    """Runs by `uids`, or all that match `query` (root runs, `children`: all) at the moment `at`."""
+
+    uids: tuple[str, ...] | None = field(
+        default=None, metadata={"check": array(checks.uid, least=1, most=MAX_SELECTED_UIDS)}
+    )
+    query: str = field(default="", metadata={"check": text(most=MAX_QUERY)})
+    experiment: str = field(default="", metadata={"check": text(most=checks.MAX_NAME)})
+    children: bool = field(default=False, metadata={"check": flag})
+    trash: bool = field(default=False, metadata={"check": flag})
+    at: str = field(default="", metadata={"check": text(most=40)})
+
+
+@dataclass(frozen=True)
+class BulkRequest(Message):
+    """One action on every run of a selection; `dry_run`: only tell what it would do."""
+
+    selection: SelectionFields = field(metadata={"check": SelectionFields.parse})
+    action: str = field(default="", metadata={"check": text(most=40)})
+    arguments: dict[str, Any] = field(default_factory=dict, metadata={"check": json_object})
+    dry_run: bool = field(default=False, metadata={"check": flag})
+
+
+@dataclass(frozen=True)
+class DeleteRequest(Message):
+    """Put a run in the trash; `cancel`: cancel it first if it is not finished."""
+
+    cancel: bool = field(default=False, metadata={"check": flag})
+
+
+@dataclass(frozen=True)
+class NothingToSay(Message):
+    """An empty object: the address says it all."""
+
+
+@dataclass(frozen=True)
+class ExperimentEdit(Message):
+    """What to change of an experiment; what is left out stays."""
+
+    name: str | None = field(default=None, metadata={"check": text(most=checks.MAX_NAME)})
+    description: str | None = field(
+        default=None, metadata={"check": text(most=checks.MAX_DESCRIPTION)}
+    )
