@@ -78,6 +78,8 @@ class Listing:
 
 def rows_of(request: Request, listing: Listing, runs: list[Run]) -> list[Row]:
     """Rows with roll-ups and stars (2 queries)."""
+    for run in runs:
+        run.workspace = request.workspace
     ids = [run.pk for run in runs]
     children = rollups(ids)
     starred = set(request.user.stars.filter(run__in=ids).values_list("run", flat=True))

@@ -17,6 +17,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from studio.accounts.models import Workspace
 from studio.compute.models import Worker
+from studio.execution.upkeep import refresh_statistics
 from studio.web import first_start
 from studio.web.children import Child
 from studio.web.management.commands import seed_demo
@@ -36,7 +37,7 @@ class Command(BaseCommand):
         signal.signal(signal.SIGTERM, self._ask_stop)
         signal.signal(signal.SIGINT, self._ask_stop)
         check_port_is_free()
-        self._step("database", lambda: call_command("migrate", verbosity=0, interactive=False))
+        self._step("database", prepare_database)
         self._step("static files", collect_static)
         start = first_start.prepare()
         children = [
@@ -98,6 +99,11 @@ def check_port_is_free() -> None:
             raise CommandError(
                 f"Port {port} is taken ({error.strerror}). Choose another: PORT=8001 make run"
             ) from error
+
+
+def prepare_database() -> None:
+    call_command("migrate", verbosity=0, interactive=False)
+    refresh_statistics()
 
 
 def collect_static() -> None:
