@@ -33,10 +33,20 @@ def append(news: Sequence[tuple[Metric, Series]], *, merge: bool = False) -> Non
         for part in _cut(points):
             is_open = len(part) < SEALED_AT
             metric.n_open_chunks += is_open
-            rows.append(
-                MetricChunk(metric=metric, n_points=len(part), is_open=is_open, data=pack(part))
-            )
+            rows.append(chunk_of(metric, part, is_open=is_open))
     insert_rows(rows)
+
+
+def chunk_of(metric: Metric, points: Points, *, is_open: bool) -> MetricChunk:
+    """A chunk of one or more points (not saved)."""
+    return MetricChunk(
+        metric=metric,
+        n_points=len(points),
+        is_open=is_open,
+        first_step=int(points.steps.min()),
+        last_step=int(points.steps.max()),
+        data=pack(points),
+    )
 
 
 def _is_due(metric: Metric, series: Series) -> bool:

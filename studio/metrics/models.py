@@ -65,6 +65,9 @@ class MetricChunk(models.Model):
     metric = models.ForeignKey(Metric, on_delete=models.CASCADE, related_name="chunks")
     n_points = models.IntegerField()
     is_open = models.BooleanField(default=True)
+    # Lowest and highest step in it: which chunk to read for one step.
+    first_step = models.BigIntegerField(default=0)
+    last_step = models.BigIntegerField(default=0)
     data = models.BinaryField()
 
     class Meta:

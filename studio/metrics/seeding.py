@@ -17,8 +17,9 @@ from django.db import connection, models, transaction
 from django.db.models import Max
 
 from studio.accounts.models import User, Workspace
+from studio.metrics.chunks import chunk_of
 from studio.metrics.models import Metric, MetricChunk
-from studio.metrics.packing import Points, pack
+from studio.metrics.packing import Points
 from studio.runs.models import Description, Experiment, Parameter, Run, RunText, Tag
 from studio.runs.searchtext import body_of
 from studio.runs.status import Status
@@ -268,11 +269,10 @@ def write_series(metric: Metric, n_points: int, *, seed: int = 1) -> None:
     times = np.asarray(LATEST.timestamp() + steps * 0.1, dtype=np.float64)
     size = 8_192
     MetricChunk.objects.bulk_create(
-        MetricChunk(
-            metric=metric,
-            n_points=len(steps[i : i + size]),
+        chunk_of(
+            metric,
+            Points(steps[i : i + size], times[i : i + size], values[i : i + size]),
             is_open=False,
-            data=pack(Points(steps[i : i + size], times[i : i + size], values[i : i + size])),
         )
         for i in range(0, n_points, size)
     )
