@@ -6,8 +6,11 @@ class SearchSyntaxError(ValueError):
 
     position: index of the first wrong character in the text (code points, 0-based);
     length: how many characters are meant, 0 at the end of the text;
-    message: full sentences for a person; example: a query that parses.
+    message: full sentences for a person; example: a query that parses; field: the parameter that
+    held the text.
     """
+
+    field = "q"
 
     def __init__(self, position: int, length: int, message: str, example: str) -> None:
         super().__init__(message)

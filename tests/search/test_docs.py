@@ -5,15 +5,21 @@ from pathlib import Path
 
 import pytest
 
+from studio.search.columns import ATTRIBUTES, STATS, parse_columns
+from studio.search.order import parse_order
 from studio.search.syntax import parse
 from studio.search.tree import FLAGS, NAMED_KEYS, PLAIN_KEYS, Op, Term, leaves
 
 PAGE = (Path(__file__).parents[2] / "docs" / "search.md").read_text(encoding="utf-8")
-EXAMPLES = [
-    line
-    for block in re.findall(r"^```search\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
-    for line in block.splitlines()
-]
+
+
+def examples(kind: str) -> list[str]:
+    """The lines of the page's blocks of a kind."""
+    blocks = re.findall(rf"^```{kind}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in block.splitlines()]
+
+
+EXAMPLES = examples("search")
 TERMS = [leaf for text in EXAMPLES for leaf in leaves(parse(text)) if isinstance(leaf, Term)]
 
 
@@ -35,3 +41,14 @@ def test_every_query_in_the_text_and_tables_of_the_page_parses() -> None:
     assert len(queries) >= 10
     for text in queries:
         assert parse(text) is not None
+
+
+def test_every_column_has_an_example_on_the_page() -> None:
+    shown = [column for text in examples("columns") for column in parse_columns(text)]
+    assert {column.family for column in shown} == {*ATTRIBUTES, *NAMED_KEYS}
+    assert {column.stat for column in shown} == set(STATS)
+
+
+@pytest.mark.parametrize("text", examples("order"))
+def test_an_order_of_the_page_parses(text: str) -> None:
+    assert parse_order(text)

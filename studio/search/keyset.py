@@ -1,0 +1,202 @@
+"""Pages of runs in any order, cut by value and not by number: as quick on page 1,000 as on page 1,
+and no run is shown twice or missed while others are being added.
+
+A page is filled in stages: runs with a value in the first lane, in the order of its index; then
+those without one but with a value in the second; … ; then those without any. So
+each query walks one index from one place and stops when the page is full.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+
+from studio.runs.models import Run
+from studio.runs.querysets import RunQuerySet
+from studio.search.cursors import Place, read_cursor, write_cursor
+from studio.search.order import NEWEST, Order, Step, print_order
+
+# Of so few runs all values are read and sorted; of more, an index is walked.
+FEW = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """`newer` and `older` are cursors of the pages above and below, empty when there is none."""
+
+    runs: list[Run]
+    newer: str
+    older: str
+
+
+def page(
+    queryset: RunQuerySet, order: Order, *, size: int, after: str = "", before: str = ""
+) -> Page:
+    """One page of the runs in the order: below the cursor `after`, or above `before`, or the
+    first; a made-up cursor gives the first.
+
+    The runs come as `queryset` loads them. Queries: those of one load, and unless the order is
+    NEWEST one for each lane of the order and two more, at most; whatever the depth.
+    """
+    walk, name = _Walk.of(queryset, order), print_order(order.keys)
+    if before and (place := read_cursor(before, name)):
+        above = walk.take(place, size + 1, back=True)
+        if above:
+            shown = above[:size][::-1]
+            newer = write_cursor(shown[0], name) if len(above) > size else ""
+            return Page(walk.load(shown), newer, write_cursor(shown[-1], name))
+    below = read_cursor(after, name) if after and not before else None
+    found = walk.take(below, size + 1)
+    shown = found[:size]
+    older = write_cursor(shown[-1], name) if len(found) > size else ""
+    newer = "" if below is None else write_cursor(shown[0] if shown else below, name)
+    return Page(walk.load(shown), newer, older)
+
+
+def is_cursor(text: str, order: Order) -> bool:
+    """Whether a text is a cursor of pages in this order."""
+    return read_cursor(text, print_order(order.keys)) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """The runs of a list, and how their places are found."""
+
+    queryset: RunQuerySet
+    runs: RunQuerySet
+    order: Order
+    are_few: bool = False
+
+    @classmethod
+    def of(cls, queryset: RunQuerySet, order: Order) -> "_Walk":
+        """Asks whether there are few runs, unless the order begins as usual (1 query)."""
+        if order.keys == NEWEST:
+            return _Newest(queryset, queryset.order_by(), order)
+        runs = queryset.select_related(None).prefetch_related(None).order_by()
+        if order.keys[:1] == NEWEST:
+            return cls(queryset, runs, order)
+        ids = list(runs.values_list("pk", flat=True)[: FEW + 1])
+        if len(ids) > FEW:
+            return cls(queryset, runs, order)
+        return cls(queryset, Run.objects.filter(pk__in=ids), order, True)
+
+    def load(self, places: list[Place]) -> list[Run]:
+        """The runs of these places; one that left the list meanwhile is left out."""
+        ids = [place.pk for place in places]
+        by_id = {run.pk: run for run in self.queryset.order_by().filter(pk__in=ids)}
+        return [by_id[pk] for pk in ids if pk in by_id]
+
+    @property
+    def steps(self) -> list[Step]:
+        return self.order.steps
+
+    def take(self, place: Place | None, n: int, *, back: bool = False) -> list[Place]:
+        """The `n` places next to `place`, nearest first; from the beginning without one."""
+        last = next((i for i, s in enumerate(self.steps) if s.lane.never_empty), len(self.steps))
+        start = place.stage if place else 0
+        stages = range(start, -1, -1) if back else range(start, last + 1)
+        found: list[Place] = []
+        for stage in stages:
+            if len(found) < n:
+                at = place if stage == start else None
+                found += self._stage(stage, at, n - len(found), back=back)
+        return found
+
+    def _stage(self, index: int, place: Place | None, n: int, *, back: bool) -> list[Place]:
+        """The next `n` runs whose first value is in lane `index` (1 query)."""
+        stage = self._prepared(index, back=back)
+        rows = stage.rows if place is None else stage.rows.filter(stage.beyond(place))
+        names = [name for _, name, _ in stage.lanes]
+        found = rows.order_by(*stage.ordering()).values_list(stage.id, *names)[:n]
+        places = []
+        for pk, *held in found:
+            values: list[Any] = [None] * len(self.steps)
+            for (lane, _, _), value in zip(stage.lanes, held, strict=True):
+                values[lane] = value
+            places.append(Place(tuple(values), pk))
+        return places
+
+    def _prepared(self, index: int, *, back: bool) -> "_Stage":
+        """A stage reads the table whose index holds its values and asks of each row whether its
+        run is in the list; without such a table, or for few runs, it reads the runs themselves."""
+        runs, newest_first = self.runs, self.order.newest_first != back
+        for earlier in self.steps[:index]:
+            runs = runs.filter(~earlier.lane.present)
+        if index == len(self.steps):
+            return _Stage(runs, [], back, newest_first)
+        own = self.steps[index]
+        later = [(i, s) for i, s in enumerate(self.steps) if i > index and s.key is not own.key]
+        lanes = [(i, f"lane{i}", step) for i, step in [(index, own), *later]]
+        driven = own.lane.rows is not None and not self.are_few
+        if driven and own.lane.rows is not None:
+            rows = own.lane.rows.filter(Exists(runs.filter(pk=OuterRef("run_id"))))
+        else:
+            rows = runs if own.lane.never_empty else runs.filter(own.lane.present)
+        values = {name: step.lane.value("run__" if driven else "") for _, name, step in lanes}
+        if driven:
+            values[f"lane{index}"] = F(own.lane.column)
+        return _Stage(
+            rows.annotate(**values), lanes, back, newest_first, "run_id" if driven else "pk"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Newest(_Walk):
+    """The usual order needs no second look: its places are read with the runs."""
+
+    seen: dict[int, Run] = field(default_factory=dict)
+
+    def _stage(self, index: int, place: Place | None, n: int, *, back: bool) -> list[Place]:
+        stage = self._prepared(index, back=back)
+        rows = stage.rows if place is None else stage.rows.filter(stage.beyond(place))
+        found = list(rows.order_by(*stage.ordering())[:n])
+        self.seen.update({run.pk: run for run in found})
+        return [Place((run.created_at,), run.pk) for run in found]
+
+    def load(self, places: list[Place]) -> list[Run]:
+        return [self.seen[place.pk] for place in places]
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """One query's part of a page: rows with annotated lanes (index, name, step), the first of them
+    the one that is never empty here; `back`: walked from the end; `newest_first`: equal values."""
+
+    rows: "QuerySet[Any]"
+    lanes: list[tuple[int, str, Step]]
+    back: bool
+    newest_first: bool
+    id: str = "pk"
+
+    def ordering(self) -> list[Any]:
+        """Plain on the first lane, which has no empty values: so that an index serves it."""
+        found: list[Any] = []
+        for position, (_, name, step) in enumerate(self.lanes):
+            nulls = {} if position == 0 else {f"nulls_{'first' if self.back else 'last'}": True}
+            down = step.descending != self.back
+            found.append(F(name).desc(**nulls) if down else F(name).asc(**nulls))
+        return [*found, f"-{self.id}" if self.newest_first else self.id]
+
+    def beyond(self, place: Place) -> Q:
+        """What follows `place` in the stage, in the direction of the walk."""
+        beyond = Q(**{f"{self.id}__{'lt' if self.newest_first else 'gt'}": place.pk})
+        for lane, name, step in reversed(self.lanes[1:]):
+            beyond = self._after(name, step, place.values[lane], beyond)
+        if not self.lanes:
+            return beyond
+        lane, name, step = self.lanes[0]
+        value, sign = place.values[lane], self._sign(step)
+        # The first part says nothing new, but an index can begin there.
+        bound = Q(**{f"{name}__{sign}e": value})
+        return bound & (Q(**{f"{name}__{sign}": value}) | (Q(**{name: value}) & beyond))
+
+    def _after(self, name: str, step: Step, value: Any, beyond: Q) -> Q:
+        """Beyond `value`, or equal and `beyond` in the rest; without a value is the end."""
+        empty = Q(**{f"{name}__isnull": True})
+        if value is None:
+            return (empty & beyond) | ~empty if self.back else empty & beyond
+        further = Q(**{f"{name}__{self._sign(step)}": value}) | (Q(**{name: value}) & beyond)
+        return further if self.back else further | empty
+
+    def _sign(self, step: Step) -> str:
+        return "lt" if step.descending != self.back else "gt"
