@@ -1,14 +1,12 @@
 """Runs: list, create, read, and their way from start to end."""
 
-from typing import Any, Literal
+from typing import Any
 
 from django.db import transaction
 from django.http import HttpRequest, JsonResponse
-from ninja import Path, Query, Router, Schema
-from pydantic import Field
+from ninja import Path, Query, Router
 
 from studio import wire
-from studio.accounts.models import Workspace
 from studio.api.access import (
     actor_of,
     experiment_of,
@@ -18,15 +16,19 @@ from studio.api.access import (
     workspace_of,
 )
 from studio.api.body import documented, read_body
-from studio.api.paging import DEFAULT_LIMIT, MAX_LIMIT, page
-from studio.api.schemas import Beat, RunItem, RunPage, answers
-from studio.api.serialize import beat_dict, listed_dict, run_dict, with_parts
+from studio.api.listing import ListedRunPage, RunFilter, listed, wrong_list
+from studio.api.schemas import Beat, RunItem, answers
+from studio.api.serialize import beat_dict, run_dict, with_parts
 from studio.runs import actions
 from studio.runs.actions.beats import note_heartbeat
 from studio.runs.limits import Invalid
 from studio.runs.models import Run
 from studio.runs.querysets import RunQuerySet
 from studio.search.apply import apply, asks_for_archived
+from studio.search.columns import parse_columns
+from studio.search.errors import SearchSyntaxError
+from studio.search.keyset import is_cursor, page
+from studio.search.order import Order, parse_order
 from studio.search.syntax import parse
 
 router = Router(tags=["runs"])
@@ -41,25 +43,20 @@ def _fresh(request: HttpRequest, run: Run) -> Run:
     return with_parts(Run.objects.filter(pk=run.pk), user=actor_of(request).user).get()
 
 
-class RunFilter(Schema):
-    """Which runs a list shows; a page is cut by `cursor` and `limit`."""
-
-    q: str = ""
-    experiment: str = ""
-    parent: str = ""
-    ancestor: str = ""
-    children: bool = False
-    type: str = ""
-    order: Literal["newest"] = "newest"
-    cursor: str = ""
-    limit: int = Field(DEFAULT_LIMIT, ge=1, le=MAX_LIMIT)
-
-
-@router.get("/runs", response=answers(RunPage))
+@router.get("/runs", response=answers(ListedRunPage))
 def list_runs(request: HttpRequest, workspace: Path[str], wanted: Query[RunFilter]) -> Any:
-    """The newest runs first: root runs, or with `children=1` all; of a parent or an ancestor."""
+    """Root runs, or with `children=1` all; of a parent or an ancestor; the newest first, or in the
+    `order` asked for, with the values of the `columns` asked for."""
     room, user = workspace_of(request, workspace), actor_of(request).user
-    node = parse(wanted.q)
+    try:
+        node = parse(wanted.q)
+        order = Order(parse_order(wanted.order), room, user)
+        columns = parse_columns(wanted.columns)
+    except SearchSyntaxError as problem:
+        return wrong_list(problem)
+    if wanted.cursor and not is_cursor(wanted.cursor, order):
+        message = "This is no cursor of a list in this order. Start again without one."
+        raise Invalid("cursor", message)
     runs = Run.objects.of(room)
     if not asks_for_archived(node):
         runs = runs.listed()
@@ -67,11 +64,11 @@ def list_runs(request: HttpRequest, workspace: Path[str], wanted: Query[RunFilte
         runs = runs.filter(experiment=experiment_of(room, wanted.experiment))
     if wanted.type:
         runs = runs.filter(type=wanted.type)
-    runs = apply(_placed(request, runs, workspace, wanted).newest(), node, user=user)
-    if wanted.cursor:
-        runs = runs.before(_seen(room, wanted.cursor))
-    found = list(with_parts(runs, user=user)[: wanted.limit + 1])
-    return page(found, limit=wanted.limit, item=listed_dict, cursor=lambda run: run.uid)
+    runs = apply(_placed(request, runs, workspace, wanted), node, user=user, workspace=room)
+    found = page(with_parts(runs, user=user), order, size=wanted.limit, after=wanted.cursor)
+    return JsonResponse(
+        {"items": listed(found.runs, columns, user=user), "next": found.older or None}
+    )
 
 
 def _placed(
@@ -83,14 +80,6 @@ def _placed(
     if wanted.ancestor:
         return runs & Run.objects.descendants_of(run_of(request, workspace, wanted.ancestor))
     return runs if wanted.children else runs.roots()
-
-
-def _seen(room: Workspace, cursor: str) -> Run:
-    """The last run of the page before; also one that is in the trash by now."""
-    run = Run.objects.filter(workspace=room, uid=cursor).first()
-    if run is None:
-        raise Invalid("cursor", "This cursor is no longer good. Start again without one.")
-    return run
 
 
 @router.get("/runs/{uid}", response=answers(RunItem))
