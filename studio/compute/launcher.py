@@ -23,6 +23,8 @@ COOKIE = guard.COOKIE
 META_FILE = "meta.json"
 STATUS_FILE = "status.json"
 LOG_FILE = "std_log.txt"
+# Between terminate and kill: a stubborn tree is gone within its grace period and one second more.
+KILL_AFTER_S = 0.8
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class LaunchSpec:
     folder: Path
     log_file: Path | None = None
     grace_s: float = 30.0
-    kill_after_s: float = 2.0
+    kill_after_s: float = KILL_AFTER_S
     cookie: str = ""
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from django.urls import reverse
 
 from studio.accounts.permissions import Permission
+from studio.compute.launcher import KILL_AFTER_S
 from studio.custom_views.state import ViewState
 from studio.runs.models import Run
 from studio.runs.rollup import rollups
@@ -16,7 +17,6 @@ from studio.web.access import Request
 from studio.web.run_rows import Chip, Listing
 from studio.web.run_signs import version_of, waits_for_worker
 
-KILL_AFTER_S = 2.0
 NO_CANCEL = "Your role does not allow cancelling runs"
 NO_EDIT = "Your role does not allow changing runs"
 
