@@ -120,7 +120,8 @@ class Channel(filesystem.Channel):
         """Waiting messages, oldest first."""
         try:
             return sorted(name for name in os.listdir(self._folder(queue)) if MESSAGE.match(name))
-        except FileNotFoundError:
+        except OSError as error:  # missing, or out of reach for now: a reader tries again anyway
+            logger.debug("queue %s can't be read: %s", queue, error)
             return []
 
     # -- producing -------------------------------------------------------------------------
@@ -231,7 +232,7 @@ class Channel(filesystem.Channel):
         folder = self._folder(queue)
         try:
             hidden = [name for name in os.listdir(folder) if name.startswith(".")]
-        except FileNotFoundError:
+        except OSError:
             return
         for name in hidden:
             self._return_if_dead(folder / name)

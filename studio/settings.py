@@ -179,6 +179,9 @@ if CELERY_BROKER_URL.startswith("safefs:"):
     }
     for folder in ("queues", "control"):
         (BROKER_DIR / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
+elif CELERY_BROKER_URL.startswith(("redis", "valkey")):
+    # A broker that hangs must not hold up the request that rings it (nor wait for ever by default).
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 3.0, "socket_connect_timeout": 3.0}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

@@ -106,7 +106,7 @@ class Studio:
 
         def find() -> psutil.Process | None:
             for process in psutil.Process(self.process.pid).children():
-                words = process.cmdline()
+                words = words_of(process)
                 if name in words or (name == "web" and any("gunicorn" in w for w in words)):
                     return process
             return None
@@ -124,7 +124,7 @@ class Studio:
                 return False
             if process.environ().get("TEST_MARKER") == self.marker:
                 return True
-            return any(str(self.folder / "home") in word for word in process.cmdline())
+            return any(str(self.folder / "home") in word for word in words_of(process))
         except psutil.Error:
             return False
 
@@ -138,6 +138,14 @@ class Studio:
             except psutil.Error:
                 continue
         return found
+
+
+def words_of(process: psutil.Process) -> list[str]:
+    """The command line, empty for a process that has just died."""
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
 
 
 def write_script(folder: Path, text: str, name: str = "train.py") -> Path:

@@ -15,6 +15,8 @@ from studio.execution.agent import Agent, NodeBusy
 
 logger = logging.getLogger(__name__)
 
+AGAIN_AFTER_S = 2.0
+
 
 class Command(BaseCommand):
     help = "Serve a compute target: run what is submitted to it, and the studio's own tasks."
@@ -43,12 +45,24 @@ class Command(BaseCommand):
         # Who runs the worker is the admin's choice; Celery's paragraph about it helps nobody.
         warnings.simplefilter("ignore", SecurityWarning)
         try:
-            app.worker_main(celery_arguments(agent))
-        except SystemExit as end:
-            logger.info("celery ended code=%s", end.code)
+            while not agent.stopping.is_set():
+                listen(agent)
         finally:
             agent.stop()
         sys.exit(0)
+
+
+def listen(agent: Agent) -> None:
+    """Run Celery until it is told to stop; when the broker breaks it, the runs held here go on,
+    and it is started again a little later."""
+    try:
+        app.worker_main(celery_arguments(agent))
+    except SystemExit as end:
+        logger.info("celery ended code=%s", end.code)
+    except Exception:
+        logger.exception("celery failed")
+    if not agent.stopping.wait(AGAIN_AFTER_S):
+        logger.warning("listening to the broker again")
 
 
 def celery_arguments(agent: Agent) -> list[str]:
