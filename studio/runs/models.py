@@ -143,6 +143,21 @@ class Run(models.Model):
                 name="run_status_newest",
                 condition=models.Q(parent=None, deleted_at=None, archived_at=None),
             ),
+            # SELECT … WHERE workspace_id = ? AND duration_s IS NOT NULL ORDER BY duration_s, id
+            # DESC LIMIT 51, and the same by name, start and end: the list sorted by these columns.
+            *(
+                models.Index(
+                    fields=["workspace", column, "-id"],
+                    name=name,
+                    condition=models.Q(deleted_at=None, archived_at=None),
+                )
+                for column, name in (
+                    ("display_name", "run_by_name"),
+                    ("started_at", "run_by_start"),
+                    ("ended_at", "run_by_end"),
+                    ("duration_s", "run_by_duration"),
+                )
+            ),
             # Child roll-ups of a page of parents.
             models.Index(fields=["parent", "status"], name="run_children_status"),
             # The reaper: every run that is not finished.
