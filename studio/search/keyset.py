@@ -6,7 +6,8 @@ those without one but with a value in the second; … ; then those without any. 
 each query walks one index from one place and stops when the page is full.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
@@ -18,6 +19,9 @@ from studio.search.order import NEWEST, Order, Step, print_order
 
 # Of so few runs all values are read and sorted; of more, an index is walked.
 FEW = 1_000
+# Of so many rows with one tag value, say, the next key's index is walked instead of sorting them.
+BIG = 10_000
+MAX_BLOCKS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +107,60 @@ class _Walk:
         return found
 
     def _stage(self, index: int, place: Place | None, n: int, *, back: bool) -> list[Place]:
-        """The next `n` runs whose first value is in lane `index` (1 query)."""
+        """The next `n` runs whose first value is in lane `index` (1 query, and 4 for each block of
+        very many equal values)."""
         stage = self._prepared(index, back=back)
+        found: list[Place] = []
+        for value in self._big_blocks(stage, place):
+            block = self._inside(index, value)
+            tail = (
+                Place(place.values[len(self.steps) - len(block.steps) :], place.pk)
+                if place
+                else None
+            )
+            before = (None,) * index + (value,)
+            for held in block.take(tail, n - len(found), back=back):
+                values = before + (None,) * (len(self.steps) - len(held.values) - index - 1)
+                found.append(Place(values + held.values, held.pk))
+            if len(found) == n:
+                return found
+            place, stage = None, stage.past(value)
+        return found + self._sorted(stage, place, n - len(found))
+
+    def _big_blocks(self, stage: "_Stage", place: Place | None) -> Iterator[str]:
+        """The first values in the way, as long as each is that of very many rows."""
+        if stage.id == "pk" or len(stage.lanes) < 2:
+            return
+        lane, name, step = stage.lanes[0]
+        if step.key.column.family == "metric" or not isinstance(step.lane.rows, QuerySet):
+            return
+        ordering, rows = stage.ordering()[0], step.lane.rows.annotate(**{name: F(step.lane.column)})
+        value = (
+            place.values[lane]
+            if place
+            else rows.order_by(ordering).values_list(name, flat=True).first()
+        )
+        for _ in range(MAX_BLOCKS):
+            if value is None or rows.filter(**{name: value}).order_by()[: BIG + 1].count() <= BIG:
+                return
+            yield value
+            further = rows.filter(**{f"{name}__{stage.sign(step)}": value})
+            value = further.order_by(ordering).values_list(name, flat=True).first()
+
+    def _inside(self, index: int, value: str) -> "_Walk":
+        """The runs with one value in lane `index`, in the order of the keys behind."""
+        own = self.steps[index]
+        runs = self.runs
+        for earlier in self.steps[:index]:
+            runs = runs.filter(~earlier.lane.present)
+        rows = (
+            own.lane.rows.filter(**{own.lane.column: value}) if own.lane.rows is not None else None
+        )
+        runs = runs.filter(Exists(rows.filter(run=OuterRef("pk")))) if rows is not None else runs
+        keys = self.order.keys[self.order.keys.index(own.key) + 1 :]
+        return _Walk(self.queryset, runs, replace(self.order, keys=keys))
+
+    def _sorted(self, stage: "_Stage", place: Place | None, n: int) -> list[Place]:
         rows = stage.rows if place is None else stage.rows.filter(stage.beyond(place))
         names = [name for _, name, _ in stage.lanes]
         found = rows.order_by(*stage.ordering()).values_list(stage.id, *names)[:n]
@@ -177,6 +233,11 @@ class _Stage:
             found.append(F(name).desc(**nulls) if down else F(name).asc(**nulls))
         return [*found, f"-{self.id}" if self.newest_first else self.id]
 
+    def past(self, value: Any) -> "_Stage":
+        """The stage without what comes up to a value of its first lane."""
+        _, name, step = self.lanes[0]
+        return replace(self, rows=self.rows.filter(**{f"{name}__{self.sign(step)}": value}))
+
     def beyond(self, place: Place) -> Q:
         """What follows `place` in the stage, in the direction of the walk."""
         beyond = Q(**{f"{self.id}__{'lt' if self.newest_first else 'gt'}": place.pk})
@@ -185,7 +246,7 @@ class _Stage:
         if not self.lanes:
             return beyond
         lane, name, step = self.lanes[0]
-        value, sign = place.values[lane], self._sign(step)
+        value, sign = place.values[lane], self.sign(step)
         # The first part says nothing new, but an index can begin there.
         bound = Q(**{f"{name}__{sign}e": value})
         return bound & (Q(**{f"{name}__{sign}": value}) | (Q(**{name: value}) & beyond))
@@ -195,8 +256,8 @@ class _Stage:
         empty = Q(**{f"{name}__isnull": True})
         if value is None:
             return (empty & beyond) | ~empty if self.back else empty & beyond
-        further = Q(**{f"{name}__{self._sign(step)}": value}) | (Q(**{name: value}) & beyond)
+        further = Q(**{f"{name}__{self.sign(step)}": value}) | (Q(**{name: value}) & beyond)
         return further if self.back else further | empty
 
-    def _sign(self, step: Step) -> str:
+    def sign(self, step: Step) -> str:
         return "lt" if step.descending != self.back else "gt"

@@ -113,15 +113,33 @@ def plainly(keys: Any, runs: list[tuple[Any, Any]]) -> list[Any]:
     return [run.pk for run, _ in sorted(runs, key=functools.cmp_to_key(compare))]
 
 
-@pytest.mark.parametrize("few", [1_000, 2])
+def check_way_back(runs: Any, order: Any, page: Any, whole: list[int], size: int) -> None:
+    """Going up from a page meets all that stands above it."""
+    from studio.search import keyset
+
+    first_shown = page.runs[0].pk if page.runs else None
+    above = whole[: whole.index(first_shown)] if first_shown else []
+    met: list[int] = []
+    cursor = page.newer
+    while cursor and above:
+        page = keyset.page(runs, order, size=size, before=cursor)
+        met = [run.pk for run in page.runs] + met
+        cursor = page.newer
+    if met:
+        assert met == above
+
+
+@pytest.mark.parametrize(("few", "big"), [(1_000, 10_000), (2, 10_000), (0, 1)])
 def test_pages_are_a_plain_sort_while_runs_are_added(
-    experiment: Any, people: Any, few: int, monkeypatch: pytest.MonkeyPatch
+    experiment: Any, people: Any, few: int, big: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With `few` = 2 indexes are walked, with 1,000 all values are read and sorted."""
+    """With `few` = 2 indexes are walked, with 1,000 all values are read and sorted; with `big` = 1
+    the runs of one tag value are walked in the order of the next key."""
     from studio.runs.models import Run
     from studio.search import keyset
 
     monkeypatch.setattr(keyset, "FEW", few)
+    monkeypatch.setattr(keyset, "BIG", big)
 
     @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(FACTS, max_size=9), st.lists(FACTS, max_size=4), KEYS, st.integers(1, 4))
@@ -150,18 +168,6 @@ def test_pages_are_a_plain_sort_while_runs_are_added(
         # What was added below the reader is met in its place.
         assert seen == [pk for pk in whole if pk in seen]
         check_way_back(runs, order, page, whole, size)
-
-    def check_way_back(runs: Any, order: Any, page: Any, whole: list[int], size: int) -> None:
-        first_shown = page.runs[0].pk if page.runs else None
-        above = whole[: whole.index(first_shown)] if first_shown else []
-        met: list[int] = []
-        cursor = page.newer
-        while cursor and above:
-            page = keyset.page(runs, order, size=size, before=cursor)
-            met = [run.pk for run in page.runs] + met
-            cursor = page.newer
-        if met:
-            assert met == above
 
     check()
 
