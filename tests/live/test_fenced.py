@@ -15,7 +15,7 @@ from tests.live.studio import Studio, status_of, write_script
 from tests.live.test_main_job import log_of, submit
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.live, pytest.mark.faults, pytest.mark.tasks]
+pytestmark = [pytest.mark.live, pytest.mark.faults]
 
 IMPATIENT = {
     "STUDIO_WORKER_BEAT_S": "0.5",
