@@ -7,70 +7,99 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('compute', '0001_initial'),
-        ('runs', '0002_search_index'),
+        ("accounts", "0001_initial"),
+        ("compute", "0001_initial"),
+        ("runs", "0002_search_index"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ExperimentEvent',
+            name="ExperimentEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('kind', models.CharField(max_length=30)),
-                ('actor', models.CharField(max_length=200)),
-                ('before', models.JSONField(null=True)),
-                ('after', models.JSONField(null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("kind", models.CharField(max_length=30)),
+                ("actor", models.CharField(max_length=200)),
+                ("before", models.JSONField(null=True)),
+                ("after", models.JSONField(null=True)),
             ],
         ),
         migrations.AddField(
-            model_name='run',
-            name='deleted_by',
+            model_name="run",
+            name="deleted_by",
             field=models.CharField(blank=True, max_length=200, null=True),
         ),
         migrations.AddField(
-            model_name='run',
-            name='deleted_with',
+            model_name="run",
+            name="deleted_with",
             field=models.BigIntegerField(blank=True, null=True),
         ),
         migrations.AddField(
-            model_name='runevent',
-            name='work',
+            model_name="runevent",
+            name="work",
             field=models.CharField(blank=True, max_length=32, null=True),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(condition=models.Q(('deleted_at__isnull', False)), fields=['workspace', '-deleted_at', '-id'], name='run_trash'),
+            model_name="run",
+            index=models.Index(
+                condition=models.Q(("deleted_at__isnull", False)),
+                fields=["workspace", "-deleted_at", "-id"],
+                name="run_trash",
+            ),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(condition=models.Q(('deleted_with__isnull', False)), fields=['deleted_with'], name='run_deleted_with'),
+            model_name="run",
+            index=models.Index(
+                condition=models.Q(("deleted_with__isnull", False)),
+                fields=["deleted_with"],
+                name="run_deleted_with",
+            ),
         ),
         migrations.AddIndex(
-            model_name='runevent',
-            index=models.Index(condition=models.Q(('work__isnull', False)), fields=['work', 'id'], name='event_of_work'),
+            model_name="runevent",
+            index=models.Index(
+                condition=models.Q(("work__isnull", False)),
+                fields=["work", "id"],
+                name="event_of_work",
+            ),
         ),
         migrations.AddField(
-            model_name='experimentevent',
-            name='actor_user',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="experimentevent",
+            name="actor_user",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='experimentevent',
-            name='experiment',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='runs.experiment'),
+            model_name="experimentevent",
+            name="experiment",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="events",
+                to="runs.experiment",
+            ),
         ),
         migrations.AddField(
-            model_name='experimentevent',
-            name='workspace',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.workspace'),
+            model_name="experimentevent",
+            name="workspace",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="accounts.workspace",
+            ),
         ),
         migrations.AddIndex(
-            model_name='experimentevent',
-            index=models.Index(fields=['experiment', 'id'], name='event_of_experiment'),
+            model_name="experimentevent",
+            index=models.Index(fields=["experiment", "id"], name="event_of_experiment"),
         ),
     ]
