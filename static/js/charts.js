@@ -130,7 +130,7 @@
     if (document.hidden) return;
     for (const [plot, chart] of charts) if (chart.isLive && !chart.asking) load(plot, { isNews: true });
   }
-  setInterval(refresh, LIVE_MS);
+
   function attach() {
     for (const plot of charts.keys()) if (!plot.isConnected) charts.delete(plot) && window.Plotly?.purge(plot);
     for (const plot of document.querySelectorAll("[data-figure-url]")) {

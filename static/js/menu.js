@@ -33,8 +33,26 @@
     button?.setAttribute("aria-expanded", String(isOpen));
     if (!isOpen) return;
     place(panel);
-    (panel.querySelector("[autofocus]") ?? inside(panel)[0])?.focus();
+    const first = panel.querySelector("[autofocus]") ?? inside(panel)[0];
+    first?.focus();
+    // What is typed over a name replaces it.
+    if (first?.matches("input:not([type])") && first.value === first.defaultValue) first.select();
   }, true);
+
+  // A form in a panel goes with its answer: the focus returns to the button that opened it, else to
+  // something harmless beside it.
+  let sentFrom = "";
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const panel = event.detail.elt.closest?.("[data-menu]:popover-open");
+    if (panel) sentFrom = panel.id;
+  });
+  document.addEventListener("htmx:afterSettle", () => {
+    if (!sentFrom || document.activeElement !== document.body) return;
+    const places = [`[popovertarget="${CSS.escape(sentFrom)}"]`, ".page-actions a"];
+    sentFrom = "";
+    const found = places.flatMap((place) => [...document.querySelectorAll(place)]);
+    found.find((one) => one.checkVisibility() && !one.closest("[popover]"))?.focus();
+  });
 
   document.addEventListener("keydown", (event) => {
     const panel = event.target.closest("[data-menu]:popover-open");

@@ -79,7 +79,7 @@ def to_sign_in(request: HttpRequest) -> HttpResponseBase:
 
 
 def enter(request: Request, name: str) -> None:
-    """Set `workspace`, `actor`, `permissions`; 404 for outsiders, as if there was none (1 query)."""
+    """Set `workspace`, `actor`, `permissions`; 404 for outsiders as for no workspace (1 query)."""
     mine = Membership.objects.filter(user=request.user, workspace=OuterRef("pk"))
     found = Workspace.objects.filter(name=name).annotate(my_role=Subquery(mine.values("role")[:1]))
     workspace = found.first()

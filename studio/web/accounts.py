@@ -7,7 +7,7 @@ from django import forms
 from django.contrib.auth import login, logout
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.cache import cache
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
@@ -93,7 +93,7 @@ def home(request: HttpRequest) -> HttpResponseBase:
     last = request.COOKIES.get(LAST_WORKSPACE, "")
     found = mine.filter(name=last).first() or mine.first()
     if found is None:
-        raise Http404("You are not a member of any workspace yet. Ask an owner to add you.")
+        return render(request, "accounts/no_workspace.html", {"user": request.user})
     return redirect("run-list", workspace=found.name)
 
 

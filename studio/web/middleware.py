@@ -3,6 +3,13 @@
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.middleware.gzip import GZipMiddleware
+
+# A smaller answer fits in one or two packets anyway.
+MIN_COMPRESSED_BYTES = 2_000
+# Asked every second while a log grows: what arrives is small, and time is what counts.
+NEVER_COMPRESSED = frozenset({"run-log-piece"})
 
 CONTENT_SECURITY_POLICY = "; ".join(
     [
@@ -33,3 +40,22 @@ class SecurityHeadersMiddleware:
             "Permissions-Policy", "camera=(), microphone=(), geolocation=()"
         )
         return response
+
+
+class CompressPagesMiddleware(GZipMiddleware):
+    """Compresses whole HTML pages and parts, nothing else: no download, no stream, no API answer.
+
+    Django adds up to 100 random bytes and masks the CSRF token anew each time, so the length of a
+    page tells nothing about its secrets (BREACH).
+    """
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        match = request.resolver_match
+        is_page = response.headers.get("Content-Type", "").startswith("text/html")
+        if not is_page or response.streaming or (match and match.url_name in NEVER_COMPRESSED):
+            return response
+        if len(getattr(response, "content", b"")) < MIN_COMPRESSED_BYTES:
+            return response
+        return super().process_response(request, response)

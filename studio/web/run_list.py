@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.urls import reverse
 from django_htmx.http import push_url, retarget
 
@@ -18,12 +18,13 @@ from studio.search.tree import Node, Not
 from studio.search.words import describe
 from studio.web.access import Request, find_experiment, page
 from studio.web.frame import frame
-from studio.web.paging import count_of, page_of
+from studio.web.paging import count_of, cursor_of, newer_than, page_of, read_cursor
 from studio.web.render import render_page, render_parts, wants_part
 from studio.web.run_rows import Listing, live_url, news, rows_of
 
 MAX_EXPERIMENTS = 40
-PARTS = ["_toggles", "_total", "_query_error", "_pills", "_counters"]
+MAX_NEWER = 100
+PARTS = ["_toggles", "_total", "_query_error", "_pills", "_counters", "_newer"]
 SEARCH_FORM = "runs-search"
 
 
@@ -117,6 +118,7 @@ def list_context(request: Request, listing: Listing) -> dict[str, Any]:
         "experiments": experiment_links(request, listing),
         "sizes": PAGE_SIZES,
         "live_url": live_url(request, listing, rows),
+        "newer_news_url": "" if error else newer_news_url(request, listing, shown.runs),
         "is_filtered": bool(state.q) or state.mine,
         "base_url": listing.base_url,
     }
@@ -200,6 +202,51 @@ def experiment_links(request: Request, listing: Listing) -> list[Choice]:
         to = state.without_key("experiment") if is_on else state.with_term("experiment", name)
         found.append(Choice(name, 0, listing.url(to), is_on))
     return found
+
+
+def newer_news_url(request: Request, listing: Listing, shown: list[Run], *, told: int = 0) -> str:
+    """Where the first page asks whether newer runs came; "" on other pages. `told`: how many the
+    reader knows of."""
+    state = listing.state
+    if state.after or state.before:
+        return ""
+    since = cursor_of(shown[0]) if shown else request.GET.get("since", "")
+    return news_address(request, listing, since=since, told=told)
+
+
+def news_address(request: Request, listing: Listing, *, since: str, told: int) -> str:
+    query = QueryDict(listing.state.first_page().to_query().removeprefix("?"), mutable=True)
+    query.update({"since": since, "told": str(told)})
+    if listing.experiment is not None:
+        query["experiment"] = listing.experiment.name
+    return reverse("run-list-newer", args=[request.workspace.name]) + "?" + query.urlencode()
+
+
+@page
+def run_list_newer(request: Request) -> HttpResponse:
+    """How many runs of the list are newer than its first row; 204 while that is what was told.
+    Loads none of them: nothing moves under the reader."""
+    name = request.GET.get("experiment", "")
+    listing = listing_of(request, find_experiment(request, name) if name else None)
+    runs = scope(request, listing)
+    since = request.GET.get("since", "")
+    if place := read_cursor(since):
+        runs = runs.filter(newer_than(place))
+    try:
+        runs = search(runs, listing.state.q, user=request.user, workspace=request.workspace)
+    except SearchSyntaxError:
+        return HttpResponse(status=204)
+    n = runs.order_by()[:MAX_NEWER].count()
+    if str(n) == request.GET.get("told", "0"):
+        return HttpResponse(status=204)
+    context = {
+        **frame(request, active="runs"),
+        "n_newer": n,
+        "max_newer": MAX_NEWER,
+        "first_page_url": listing.url(listing.state.first_page()),
+        "newer_news_url": news_address(request, listing, since=since, told=n),
+    }
+    return render_parts(request, ["runs/_newer.html"], context)
 
 
 @page

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from urllib.parse import urlencode
 
-from django.db.models import QuerySet
+from django.db.models import Case, QuerySet, When
 from django.http import Http404, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.urls import reverse
 from django.utils.text import slugify
@@ -104,7 +104,9 @@ def metrics(request: Request, uid: str) -> HttpResponse:
 def chosen_metrics(run: Run, state: ChartState) -> tuple[list[Metric], int]:
     """The ticked metrics by name, the first few when none is ticked; how many were too many."""
     if not state.names:
-        return list(metrics_of(run)[:N_FIRST]), 0
+        # Curves first: a loss says more at a glance than a table.
+        is_line = Case(When(kind=Kind.SCALAR, then=0), default=1)
+        return list(metrics_of(run).order_by(is_line, "name")[:N_FIRST]), 0
     chosen = list(metrics_of(run).filter(name__in=state.names[:MAX_CHARTS]))
     return chosen, max(0, len(state.names) - MAX_CHARTS)
 

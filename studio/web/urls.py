@@ -30,6 +30,7 @@ urlpatterns = [
     path(f"{W}/compute", compute.compute, name="compute"),
     path(f"{W}/runs", run_list.run_list, name="run-list"),
     path(f"{W}/runs-live", run_list.run_list_live, name="run-list-live"),
+    path(f"{W}/runs-newer", run_list.run_list_newer, name="run-list-newer"),
     path(R, run_detail.details, name="run-detail"),
     path(f"{R}/header", run_detail.header, name="run-header"),
     path(f"{R}/values", run_detail.values, name="run-values"),

@@ -65,7 +65,8 @@ def test_home_leads_to_a_workspace_of_ones_own(bob_client: Client, people: Any) 
 def test_home_says_so_when_there_is_no_workspace(dave_client: Client) -> None:
     answer = dave_client.get("/")
 
-    assert answer.status_code == 404
+    assert "not a member of any workspace" in read(answer).text
+    assert read(answer).one("form", action="/sign-out")
 
 
 def test_signing_out_ends_the_session(bob_client: Client) -> None:

@@ -247,3 +247,43 @@ def test_a_list_of_finished_runs_asks_for_nothing(
 @pytest.mark.parametrize("made_up", ["", "x", "eJwDAAAAAAE", "AAAA"])
 def test_made_up_rows_are_no_news(bob_client: Client, run: Any, made_up: str) -> None:
     assert bob_client.get("/w/lab/runs-live", {"rows": made_up}).status_code == 204
+
+
+def newer_url(answer: Any) -> str:
+    return str(read(answer).one("div", id="runs-newer").get("hx-get", ""))
+
+
+def test_newer_runs_are_told_and_loaded_on_a_click(bob_client: Client, experiment: Any) -> None:
+    make.run(experiment, display_name="net a")
+    url = newer_url(bob_client.get(LIST, {"q": "net"}))
+    make.run(experiment, display_name="other")
+    assert bob_client.get(url, headers=HTMX).status_code == 204
+
+    fresh = [make.run(experiment, display_name=f"net {name}") for name in "bc"]
+    told = bob_client.get(url, headers=HTMX)
+
+    assert "2 new runs" in read(told).text
+    assert bob_client.get(newer_url(told), headers=HTMX).status_code == 204
+    link = read(told).one("a", id="runs-newer-link")["href"]
+    assert rows(bob_client.get(link, headers=HTMX))[:2] == [fresh[1].uid, fresh[0].uid]
+    # The list drawn anew counts from its own first row.
+    again = newer_url(bob_client.get(link, headers=HTMX))
+    assert bob_client.get(again, headers=HTMX).status_code == 204
+
+
+def test_an_empty_list_hears_of_its_first_run(bob_client: Client, experiment: Any) -> None:
+    url = newer_url(bob_client.get(LIST))
+    make.run(experiment)
+
+    assert "1 new run" in read(bob_client.get(url, headers=HTMX)).text
+
+
+def test_only_the_first_page_asks_for_newer_runs(bob_client: Client, experiment: Any) -> None:
+    for _ in range(30):
+        make.run(experiment)
+    first = bob_client.get(LIST, {"size": "25"})
+    links = (own.get("href", "") for _, own in read(first).elements)
+    older = next(link for link in links if "after=" in link)
+
+    assert newer_url(first)
+    assert newer_url(bob_client.get(older)) == ""

@@ -246,3 +246,13 @@ def test_images_are_shown_by_name_with_a_link_for_each_step(run, bob_client) -> 
     text = get(bob_client, run, "run-images").content.decode()
     assert text.count('data-step="') == 3
     assert 'alt="samples, step 2"' in text
+
+
+def test_curves_are_drawn_before_tables_when_nothing_is_ticked(run, bob_client) -> None:
+    charting.log(run, charting.others("a table", "table", [{"x": 1}]))
+    charting.log(run, *[charting.scalars(f"loss {i}", [1.0]) for i in range(6)])
+
+    text = get(bob_client, run).content.decode()
+    assert 'id="name-' in text
+    assert text.count("data-figure-url") == 6
+    assert ' title="a table">a table</h2>' not in text

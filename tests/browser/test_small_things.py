@@ -1,0 +1,123 @@
+"""What a newcomer stumbles over: focus that gets lost, rows that move, buttons without a script."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests import make
+from tests.browser.conftest import sign_in
+
+pytestmark = pytest.mark.browser
+LIST = "/w/lab/runs"
+Open = Callable[..., Any]
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_new_runs_are_told_without_moving_a_row(
+    open_tab: Open, people: Any, run: Any, experiment: Any, width: int
+) -> None:
+    tab = open_tab(people.bob, width=width)
+    page = tab.open(LIST)
+    row = page.locator(f"#runs-row-{run.uid}")
+    before = row.bounding_box()
+    newer = make.run(experiment)
+
+    hint = page.get_by_role("link", name="1 new run")
+    expect(hint).to_be_visible()
+    assert row.bounding_box() == before
+    expect(page.locator("tbody tr")).to_have_count(1)
+    hint.click()
+    expect(page.locator("tbody tr")).to_have_count(2)
+    expect(page.locator("tbody tr").first).to_have_id(f"runs-row-{newer.uid}")
+    expect(hint).to_have_count(0)
+    assert tab.troubles == []
+
+
+def test_focus_returns_to_the_button_that_opened_a_panel(
+    open_tab: Open, people: Any, run: Any
+) -> None:
+    page = open_tab(people.bob).open(f"{LIST}/{run.uid}")
+    tags, rename = page.locator("#run-tags-button"), page.get_by_label("Rename this run")
+    tags.press("Enter")
+    page.locator("#tags-add").press_sequentially("seen")
+    page.keyboard.press("Enter")
+    expect(page.locator(".run-meta .chip")).to_contain_text("seen")
+    expect(tags).to_be_focused()
+
+    rename.press("Enter")
+    page.wait_for_function("document.activeElement.selectionEnd > 0")
+    page.keyboard.type("another name")
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text("another name")
+    expect(rename).to_be_focused()
+
+
+def test_after_a_cancel_enter_does_not_kill(open_tab: Open, people: Any, run: Any) -> None:
+    page = open_tab(people.bob).open(f"{LIST}/{run.uid}")
+    page.locator("#run-cancel-button").press("Enter")
+    page.locator("#cancel-reason").press("Enter")
+
+    expect(page.locator(".run-head .note")).to_contain_text("Cancel requested")
+    expect(page.locator("#run-refresh")).to_be_focused()
+
+
+def test_refresh_stays_on_the_tab(open_tab: Open, people: Any, run: Any) -> None:
+    page = open_tab(people.bob).open(f"{LIST}/{run.uid}/history")
+    page.get_by_role("link", name="Refresh").click()
+
+    page.wait_for_load_state()
+    assert page.url.endswith("/history")
+
+
+def test_only_the_box_that_the_slash_focuses_shows_it(
+    open_tab: Open, people: Any, run: Any
+) -> None:
+    tab = open_tab(people.bob)
+    for place in (LIST, "/w/lab/experiments", f"{LIST}/{run.uid}"):
+        page = tab.open(place)
+        hint = page.locator("kbd", has_text="/").filter(visible=True)
+        expect(hint).to_have_count(1)
+        label = hint.locator("xpath=../input").get_attribute("aria-label") or ""
+        page.keyboard.press("/")
+        expect(page.get_by_label(label, exact=True)).to_be_focused()
+
+
+def test_a_long_name_takes_two_lines_on_the_phone(
+    open_tab: Open, people: Any, experiment: Any
+) -> None:
+    run = make.run(experiment, display_name="W" * 255)
+    page = open_tab(people.bob, width=390).open(LIST)
+
+    box = page.locator(f"#runs-row-{run.uid}").bounding_box()
+    assert box is not None
+    assert box["height"] < 120
+
+
+def test_nothing_logged_yet_is_said_across_the_whole_width(
+    open_tab: Open, people: Any, run: Any
+) -> None:
+    page = open_tab(people.bob).open(f"{LIST}/{run.uid}/metrics")
+    box = page.locator("#runs-metrics .empty").bounding_box()
+    assert box is not None
+    assert box["width"] > 600
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_without_scripts_no_button_is_dead_and_every_page_is_in_reach(
+    browser: Browser, live_server: Any, transactional_db: None, people: Any, run: Any, width: int
+) -> None:
+    context = browser.new_context(
+        java_script_enabled=False, viewport={"width": width, "height": 800}
+    )
+    sign_in(context, people.bob, live_server.url)
+    page = context.new_page()
+    page.goto(f"{live_server.url}{LIST}/{run.uid}")
+
+    dead = page.locator("[data-theme-button], [data-copy], [data-rail-open], [data-rail-narrow]")
+    expect(dead.filter(visible=True)).to_have_count(0)
+    page.get_by_role("link", name="Experiments").click()
+    page.wait_for_load_state()
+    assert page.url.endswith("/experiments")
+    context.close()
