@@ -156,6 +156,7 @@ def test_pages_are_a_plain_sort_while_runs_are_added(
             page = keyset.page(runs, order, size=size, after=after)
             seen += [run.pk for run in page.runs]
             pages.append(page)
+            assert len(pages) <= 30
             if waiting:
                 fact = waiting.pop()
                 known.append((store(experiment, people, fact), fact))
