@@ -52,7 +52,7 @@ def runs(demo: Studio) -> list[tuple[Any, dict[str, Any]]]:
 
 @pytest.fixture
 def page(browser: Browser, demo: Studio) -> Iterator[Page]:
-    with browser.new_context(viewport={"width": 1280, "height": 760}) as context:
+    with browser.new_context(viewport={"width": 1440, "height": 810}) as context:
         page = context.new_page()
         page.goto(f"{demo.url}/w/demo/runs")
         page.get_by_label("User name").fill("admin")
