@@ -104,6 +104,18 @@ def test_nothing_logged_yet_is_said_across_the_whole_width(
     assert box["width"] > 600
 
 
+def test_a_thousand_tags_leave_the_tabs_in_reach(
+    open_tab: Open, people: Any, experiment: Any
+) -> None:
+    run = make.run(experiment, tags={f"tag{n}": str(n) for n in range(90)})
+    page = open_tab(people.bob, width=390).open(f"{LIST}/{run.uid}")
+
+    expect(page.get_by_role("link", name="History")).to_be_attached()
+    box = page.locator("#runs-tabs").bounding_box()
+    assert box is not None
+    assert box["y"] < 500
+
+
 @pytest.mark.parametrize("width", [1440, 390])
 def test_without_scripts_no_button_is_dead_and_every_page_is_in_reach(
     browser: Browser, live_server: Any, transactional_db: None, people: Any, run: Any, width: int
