@@ -18,3 +18,10 @@ if "STUDIO_TEST_HOME" not in os.environ:
     Path(os.environ["STUDIO_HOME"], "static").mkdir()
 
 from studio.settings import *  # noqa: F403
+from studio.settings import DATABASES
+
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # A file, as in a real studio: connections to one database in memory do not wait for each
+    # other's locks, and a test with a live server has several.
+    path = Path(os.environ["STUDIO_TEST_HOME"], "test.sqlite3")
+    DATABASES["default"]["TEST"] = {"NAME": str(path)}

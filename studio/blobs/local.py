@@ -194,7 +194,8 @@ class LocalStore:
         path = self._path(key)
         with _named_errors(key):
             for _ in range(20):
-                with contextlib.suppress(FileNotFoundError):
+                # Exists: it did when mkdir looked, and was swept away before the next look.
+                with contextlib.suppress(FileNotFoundError, FileExistsError):
                     _make_folder(path.parent)
                     return make(path)
             return make(path)
