@@ -56,7 +56,9 @@ step "style and types"
 
 step "all tests, SQLite and the embedded broker"
 "$BIN/pytest" -n 2 --dist loadgroup -m "not live and not browser and not faults$without"
-"$BIN/pytest" -m "(live or browser or faults)$without"
+# These start real servers, workers and browsers beside whatever else the machine does: what fails
+# gets one second try, and the last lines say how many did.
+"$BIN/pytest" -m "(live or browser or faults)$without" --reruns 1
 
 if have_postgres; then
     step "data layer on PostgreSQL"
@@ -64,5 +66,5 @@ if have_postgres; then
 fi
 if have_redis; then
     step "task layer on Redis"
-    CELERY_BROKER_URL=$TEST_REDIS_URL "$BIN/pytest" -m tasks
+    CELERY_BROKER_URL=$TEST_REDIS_URL "$BIN/pytest" -m tasks --reruns 1
 fi
