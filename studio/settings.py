@@ -119,7 +119,10 @@ TEMPLATES = [
         "APP_DIRS": False,
         "OPTIONS": {
             "environment": "studio.web.jinja.environment",
-            "context_processors": ["django.contrib.messages.context_processors.messages"],
+            "context_processors": [
+                "django.contrib.messages.context_processors.messages",
+                "studio.web.jinja.one_csrf_input",
+            ],
         },
     },
     # Only for pages of installed packages (the API's browsable document).
