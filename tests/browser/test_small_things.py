@@ -47,7 +47,7 @@ def test_focus_returns_to_the_button_that_opened_a_panel(
     expect(tags).to_be_focused()
 
     rename.press("Enter")
-    page.wait_for_function("document.activeElement.selectionEnd > 0")
+    page.wait_for_function("() => document.activeElement.selectionEnd > 0")
     page.keyboard.type("another name")
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_have_text("another name")
