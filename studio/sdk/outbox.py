@@ -246,7 +246,7 @@ class Outbox:
             self._guarded(self._turn)
         for line in self._lines.values():
             if line.spool.n_records:
-                text = "%d requests wait in %s; `studio sync` sends them"
+                text = "%d requests wait in %s; studio.sdk.sync sends them"
                 log.warning("studio: " + text, line.spool.n_records, line.spool.path)
             line.spool.close()
             line.exiting = line.only_spool = False

@@ -70,7 +70,7 @@ class Command(BaseCommand):
         if start.password:
             self.stdout.write(f"Sign in as {start.user} with the password {start.password}")
             self.stdout.write("(shown this once; change it with: manage.py changepassword admin)")
-        self.stdout.write(f"SDK and CLI are set up by {start.config_path}. Ctrl-C stops it.\n")
+        self.stdout.write(f"The SDK is set up by {start.config_path}. Ctrl-C stops it.\n")
         sys.stdout.flush()
 
     def _seed_demo(self) -> None:
