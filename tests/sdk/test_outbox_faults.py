@@ -106,7 +106,7 @@ def test_a_studio_away_for_good_leaves_a_spool_that_the_next_process_sends(
     studio.stop()
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
-    assert "studio sync" in errors
+    assert "studio.sdk.sync" in errors
     (record,) = studio.store.runs.values()
     assert record["status"] == "Running"
     studio.start()
