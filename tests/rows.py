@@ -5,7 +5,7 @@ from typing import Any
 from django.apps import apps
 
 # Written by signing in and by asking, not by what was asked for.
-VOLATILE = {"last_login", "last_used_at", "last_workspace_id"}
+VOLATILE = {"last_login", "last_used_at"}
 NOT_OURS = {"sessions.session", "contenttypes.contenttype"}
 
 Rows = dict[str, list[dict[str, Any]]]

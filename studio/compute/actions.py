@@ -64,12 +64,16 @@ def withdraw_job(job: Job) -> bool:
     )
 
 
-def request_stop(job: Job, *, kill: bool = False) -> None:
-    """Ask the worker that holds the job to stop it; asking twice changes nothing."""
-    now = timezone.now()
+def request_stop(job: Job, *, kill: bool = False) -> bool:
+    """Ask the worker that holds the job to stop it; asking twice changes nothing.
+
+    Returns whether this asked for the kill, of several at once the first.
+    """
+    now, asked = timezone.now(), 0
     still = Job.objects.filter(pk=job.pk, closed_at=None)
     still.filter(cancel_requested_at=None).update(cancel_requested_at=now)
     if kill:
-        still.filter(kill_requested_at=None).update(kill_requested_at=now)
+        asked = still.filter(kill_requested_at=None).update(kill_requested_at=now)
     job.refresh_from_db(fields=["node"])
     transaction.on_commit(lambda: doorbell.ring_cancel(job.node, job.pk))
+    return bool(asked)

@@ -12,6 +12,7 @@ DELIVER_CANCEL = "studio.deliver_cancel"
 TIDY = "studio.tidy_run"
 EXPIRE_TRASH = "studio.expire_trash"
 SWEEP_ORPHANS = "studio.sweep_orphans"
+FORGET_VIEWS = "studio.forget_views"
 
 
 def ring(task: str, *, queue: str, **kwargs: object) -> bool:
@@ -41,5 +42,5 @@ def ring_expiry() -> bool:
 
 
 def ring_sweep() -> bool:
-    """Any worker: delete bytes that nothing names."""
-    return ring(SWEEP_ORPHANS, queue="studio")
+    """Any worker: delete bytes that nothing names, and views that were deleted long ago."""
+    return ring(SWEEP_ORPHANS, queue="studio") and ring(FORGET_VIEWS, queue="studio")

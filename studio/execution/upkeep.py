@@ -4,14 +4,15 @@ from django.db import connection
 
 
 def refresh_statistics() -> None:
-    """Look at a sample of every index again: some milliseconds, whatever the size.
+    """Look at a sample of every index again: 0.2 s at 100,000 runs, 2 s at 1,000,000.
 
-    Without statistics SQLite walks the newest-first index for rare matches: 29 ms instead of
-    0.6 ms at 100,000 runs.
+    A smaller sample makes a workspace look as small as it, and SQLite then walks a million runs
+    where it could begin at two hundred ids. Without any it walks the newest-first index for rare
+    matches: 29 ms instead of 0.6 ms at 100,000 runs.
     """
     if connection.vendor != "sqlite":
         return
     with connection.cursor() as cursor:
-        cursor.execute("PRAGMA analysis_limit=400")
+        cursor.execute("PRAGMA analysis_limit=20000")
         # Not PRAGMA optimize: what it looks at differs from one version of SQLite to the next.
         cursor.execute("ANALYZE")

@@ -1,8 +1,6 @@
 """Storing metric points: one transaction a batch, the same number of queries for any batch."""
 
-import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -12,13 +10,14 @@ from django.utils import timezone
 from studio.accounts.permissions import Actor, Permission
 from studio.metrics import chunks, summary
 from studio.metrics.models import Batch, Metric
-from studio.metrics.rows import insert_rows, update_rows
 from studio.metrics.summary import MAX_STEP, Series
 from studio.runs.actions import warn_run
 from studio.runs.actions.rights import require_on
 from studio.runs.lifecycle import beat
 from studio.runs.limits import Invalid
 from studio.runs.models import Run
+from studio.runs.rows import insert_rows, update_rows
+from studio.runs.turn import in_turn
 from studio.wire import Batch as BatchMessage
 
 MAX_NAMES = 10_000
@@ -44,7 +43,7 @@ def record_batch(run: Run, batch: BatchMessage, *, by: Actor) -> Accepted:
     """
     require_on(by, Permission.LOG_TO_RUN, run, upwards=True)
     try:
-        with _turn(), transaction.atomic():
+        with in_turn():
             _lock(run)
             insert_rows([Batch(run=run, batch_id=batch.batch)])
             _store(run, batch)
@@ -55,23 +54,6 @@ def record_batch(run: Run, batch: BatchMessage, *, by: Actor) -> Accepted:
             raise
         return Accepted(batch.n_points, duplicate=True)
     return Accepted(batch.n_points, duplicate=False)
-
-
-_queue = threading.Lock()
-
-
-@contextmanager
-def _turn() -> Iterator[None]:
-    """Let the threads of this process write one after the other on SQLite.
-
-    SQLite would let them wait too, but by sleeping up to 0.1 s at a time: the lock hands over at
-    once. Not inside an outer transaction: that one holds SQLite's lock already.
-    """
-    if connection.vendor != "sqlite" or connection.in_atomic_block:
-        yield
-        return
-    with _queue:
-        yield
 
 
 FRESH = (

@@ -29,8 +29,11 @@ class Metric(models.Model):
     without numbers the five value columns stay empty and `last_text` holds what a cell shows.
     """
 
-    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="metrics")
+    # Neither has an index of its own: those below begin with them.
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="metrics", db_index=False)
     name = models.CharField(max_length=255)
     kind = models.CharField(max_length=20, choices=Kind.choices, default=Kind.SCALAR)
     n_points = models.BigIntegerField(default=0)
@@ -62,7 +65,9 @@ class Metric(models.Model):
 class MetricChunk(models.Model):
     """Up to a few thousand points of one metric, packed; the bytes are described in `packing`."""
 
-    metric = models.ForeignKey(Metric, on_delete=models.CASCADE, related_name="chunks")
+    metric = models.ForeignKey(
+        Metric, on_delete=models.CASCADE, related_name="chunks", db_index=False
+    )
     n_points = models.IntegerField()
     is_open = models.BooleanField(default=True)
     # Lowest and highest step in it: which chunk to read for one step.
@@ -77,10 +82,28 @@ class MetricChunk(models.Model):
         return f"{self.n_points} points of {self.metric_id}"
 
 
+class Outline(models.Model):
+    """What a chart over everything needs of a full chunk: its M4 points, a few hundred, packed, and
+    how many of all its points are NaN or infinite, and not above 0.
+
+    A table of its own: behind the chunk's bytes SQLite would have to walk through all of them.
+    """
+
+    chunk = models.OneToOneField(
+        MetricChunk, on_delete=models.CASCADE, primary_key=True, related_name="outline"
+    )
+    data = models.BinaryField()
+    n_gaps = models.IntegerField(default=0)
+    n_low = models.IntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"outline of {self.chunk_id}"
+
+
 class Batch(models.Model):
     """A batch that was stored: sent again (a retry), it is answered and not stored twice."""
 
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="batches")
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="batches", db_index=False)
     batch_id = models.CharField(max_length=64)
     at = models.DateTimeField(default=timezone.now)
 

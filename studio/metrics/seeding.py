@@ -1,263 +1,196 @@
 """Deterministic load data: the same seed gives the same runs, whatever the machine.
 
-Values are drawn by NumPy a piece at a time and written as plain tuples: the point is a large
-database soon, and what is measured afterwards goes through the ordinary code.
+What is measured afterwards goes through the ordinary code. Not made: lines of history and
+definitions of runs, which no list reads.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from itertools import repeat
+from bisect import bisect_left
+from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
-from django.core.management.color import no_style
-from django.db import connection, models, transaction
+from django.db import connection, transaction
 from django.db.models import Max
 
-from studio.accounts.models import User, Workspace
-from studio.metrics.chunks import chunk_of
+from studio.accounts.actions import set_member
+from studio.accounts.models import Role, User, Workspace
+from studio.accounts.permissions import Actor
+from studio.compute.actions import ensure_local_target
+from studio.metrics import made_rows
+from studio.metrics.chunks import chunk_of, outline
+from studio.metrics.loading import (
+    Tell,
+    insert,
+    insert_selected,
+    quick_writes,
+    reset_sequences,
+    temporary_table,
+    without_indexes,
+)
+from studio.metrics.made_rows import Round
+from studio.metrics.made_up import (
+    EXPERIMENTS,
+    LATEST,
+    N_SUBMITTERS,
+    ROUND,
+    Columns,
+    draw,
+    turn_of,
+    uid_moves,
+    wide,
+)
 from studio.metrics.models import Metric, MetricChunk
 from studio.metrics.packing import Points
-from studio.runs.models import Description, Experiment, Parameter, Run, RunText, Tag
-from studio.runs.searchtext import body_of
-from studio.runs.status import Status
+from studio.runs.markdown import RENDERER_VERSION
+from studio.runs.models import (
+    Description,
+    Experiment,
+    Parameter,
+    Property,
+    Run,
+    RunText,
+    Star,
+    Tag,
+)
 
-PIECE = 10_000
-# Newest first in the list means nearest to this moment.
-LATEST = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
-STATUSES = [Status.COMPLETED.value] * 80 + [Status.FAILED.value] * 12 + [Status.CANCELED.value] * 8
-# In the order of the index, which is the quickest to write.
-METRIC_NAMES = ["accuracy", "loss", "lr", "seconds", "val_accuracy", "val_loss"]
-OPTIMIZERS = ["adam", "sgd", "rmsprop", "lion"]
-MODELS = ["resnet", "vit", "bert", "mlp", "unet"]
-QUALITIES = ["great", "good", "poor", "fantastic run"]
-WORDS = ["baseline", "warmup", "cosine", "dropout", "augmentation", "frozen", "tuned"]
-WORDS += ["larger", "smaller", "shuffled"]
-FLOATS = ("dropout", "lr", "weight_decay")
-INTEGERS = (("batch", 512), ("epochs", 100), ("layers", 48), ("seed", 10_000))
-RARE_ONE_IN = 5_000
-# Larger than a piece's indexes, so that none of their pages is read or written twice.
-LOAD_PRAGMAS = ("PRAGMA cache_size=-400000", "PRAGMA synchronous=OFF")
-
-
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """One piece: `first` is its first run's index; columns of `n` plain Python values each."""
-
-    first: int
-    n: int
-    choices: dict[str, list[Any]]
-    texts: list[str]
-    seconds: list[float]
-    numbers: dict[str, list[float]]
-
-    def tags_of(self, i: int) -> list[tuple[str, str | None]]:
-        """The four tags of the i-th run by key."""
-        pick = self.choices
-        return [
-            ("model", pick["model"][i]),
-            ("owner", f"team-{pick['owner'][i]}"),
-            ("quality", pick["quality"][i]),
-            ("worth another look", None),
-        ]
-
-    def text_of(self, i: int) -> str:
-        """The description of the i-th run; every third one has one."""
-        return self.texts[i] if (self.first + i) % 3 == 0 else ""
-
-
-def draw(first: int, n: int, *, seed: int) -> Drawn:
-    """The values of `n` runs from index `first` on; a piece begins at a multiple of PIECE."""
-    rng = np.random.default_rng([seed, first])
-
-    def pick(options: Sequence[Any]) -> list[Any]:
-        return [options[k] for k in rng.integers(len(options), size=PIECE).tolist()]
-
-    words = [pick(WORDS) for _ in range(8)]
-    texts = [" ".join(one) for one in zip(*words, strict=True)]
-    for i in range(-(first - 18) % RARE_ONE_IN, PIECE, RARE_ONE_IN):
-        texts[i] += " zebrafish"
-    experiment = rng.choice(3, PIECE, p=[0.9, 0.05, 0.05]).tolist()
-    uids = rng.bytes(16 * PIECE).hex()
-    choices = {
-        "experiment": experiment,
-        "uid": [uids[k : k + 32] for k in range(0, len(uids), 32)],
-        "status": pick(STATUSES),
-        "name": pick(MODELS),
-        "model": pick(MODELS),
-        "quality": pick(QUALITIES),
-        "owner": pick(range(50)),
-        "optimizer": pick(OPTIMIZERS),
-    }
-    numbers = {name: (10 ** rng.uniform(-5, -1, PIECE)).tolist() for name in FLOATS}
-    numbers |= {name: rng.integers(1, most, PIECE).tolist() for name, most in INTEGERS}
-    for name in METRIC_NAMES:
-        last, spread = rng.random(PIECE), rng.random(PIECE)
-        numbers[f"last {name}"] = last.tolist()
-        numbers[f"min {name}"] = (last - spread).tolist()
-        numbers[f"max {name}"] = (last + spread).tolist()
-    return Drawn(first, n, choices, texts, rng.lognormal(6, 1, PIECE).tolist(), numbers)
+FILLED = [Run, Tag, Property, Parameter, Metric, Description, RunText, Star]
+# With so many runs there already, indexes are kept up row by row and others may go on writing.
+MANY = 1_000
+# What the summaries of all metrics say alike.
+SUMMARY: dict[str, Any] = {"n_points": 100, "next_step": 100, "last_step": 99}
+SUMMARY |= {"last_at": LATEST.timestamp(), "min_step": 50, "max_step": 10}
 
 
 class Seeder:
-    """Writes `n_runs` runs of one workspace, each with tags, parameters and six metrics."""
+    """Writes `n_runs` runs of one workspace: four tags, a property, eight parameters and six
+    metrics each, a third with a description, 8 % of them child runs, every 200th starred."""
 
     def __init__(self, workspace: Workspace, submitter: User, *, seed: int = 1) -> None:
         self.workspace, self.submitter, self.seed = workspace, submitter, seed
         self.first_run = (Run.objects.aggregate(last=Max("pk"))["last"] or 0) + 1
-        self.first_metric = (Metric.objects.aggregate(last=Max("pk"))["last"] or 0) + 1
+        self.submitter_ids = [submitter.pk, *(one.pk for one in self._others())]
+        self.target_id = ensure_local_target().pk
         self.experiments = [
             Experiment.objects.get_or_create(workspace=workspace, name=name)[0]
-            for name in ("load-main", "load-side-1", "load-side-2")
+            for name in EXPERIMENTS
         ]
+        self.templates = self._with_keys(draw(seed).tables)
 
-    def write(self, n_runs: int) -> None:
-        """All or nothing per piece of 10,000 runs."""
-        with quick_writes():
-            for first in range(0, n_runs, PIECE):
-                piece = draw(first, min(PIECE, n_runs - first), seed=self.seed)
+    def write(self, n_runs: int, tell: Tell = lambda text: None) -> None:
+        """All or nothing when there were less than `MANY` runs before, else all or nothing per
+        `ROUND` runs.
+
+        `tell` hears how far it is.
+        """
+        rounds = (self._round(number, n_runs) for number in range(-(-n_runs // ROUND)))
+        with quick_writes(), ExitStack() as stack:
+            if Run.objects.count() < MANY:
+                stack.enter_context(transaction.atomic())
+                stack.enter_context(without_indexes(FILLED, tell))
+            for name, columns in self.templates.items():
+                stack.enter_context(temporary_table(f"load_{name}", columns))
+            for one in rounds:
                 with transaction.atomic():
-                    self._write_piece(piece, n_runs)
+                    self._write_round(one)
+                    self._write_counters(one)
+                tell(f"{one.first + one.n:,} of {n_runs:,} runs")
+        reset_sequences([Run])
+
+    def _others(self) -> list[User]:
+        """More people who submit, members of the workspace without a password."""
+        by = Actor.of_user(self.submitter)
+        found = []
+        for number in range(1, N_SUBMITTERS):
+            name = f"load-{number}"
+            user = User.objects.filter(username=name).first() or User.objects.create_user(name)
+            set_member(self.workspace, user, Role.CONTRIBUTOR, by=by)
+            found.append(user)
+        return found
+
+    def _with_keys(self, tables: Any) -> dict[str, Columns]:
+        """The templates with what is a position in them as a key of this database."""
+        frame, facts = tables["frame"], tables["facts"]
+        positions, nth = np.array(frame["experiment"]), np.array(frame["nth"])
+        before = np.array([experiment.last_number for experiment in self.experiments])
+        sizes = np.bincount(positions, minlength=len(EXPERIMENTS))
+        frame = {
+            "i": frame["i"],
+            "up": frame["up"],
+            "experiment_id": [self.experiments[k].pk for k in frame["experiment"]],
+            "number": (before[positions] + nth).tolist(),
+            "in_a_round": sizes[positions].tolist(),
+        }
+        facts = {
+            **facts,
+            "submitter_id": [self.submitter_ids[k] for k in facts["submitter"]],
+            "target_id": [self.target_id if on else None for on in facts["on_target"]],
+        }
+        return {**tables, "frame": frame, "facts": facts}
+
+    def _round(self, number: int, n_runs: int) -> Round:
+        first = number * ROUND
+        return Round(
+            number=number,
+            first=first,
+            n=min(ROUND, n_runs - first),
+            of=n_runs,
+            key=self.first_run + first,
+            uid_moves=uid_moves(self.seed, number),
+        )
+
+    def _write_round(self, one: Round) -> None:
+        room = {"workspace_id": self.workspace.pk}
+        insert_selected(Run, **made_rows.runs(one), **room)
+        for name, kind, model, more in (
+            ("tags", "labels", Tag, {}),
+            ("properties", "inputs", Property, {}),
+            ("parameters", "inputs", Parameter, {}),
+            ("metrics", "facts", Metric, SUMMARY),
+        ):
+            for start, end, key in self._turned(name, kind, one):
+                source = f"FROM load_{name} t WHERE t.n >= {start} AND t.n < {end} ORDER BY t.n"
+                expressions = made_rows.BY_TABLE[name](one, key)
+                insert_selected(model, expressions, source, **room, **more)
+        if one.number == 0:
+            found = wide(one.n)
+            found["run_id"] = [one.key + index for index in found.pop("i")]
+            insert(Metric, found, **room, **SUMMARY)
+        insert_selected(
+            Description,
+            **made_rows.descriptions(one),
+            renderer_version=RENDERER_VERSION,
+            edited_by=Actor.of_user(self.submitter).name,
+            edited_at=connection.ops.adapt_datetimefield_value(LATEST),
+        )
+        insert_selected(RunText, **made_rows.texts(one))
+        insert_selected(Star, **made_rows.stars(one), user_id=self.submitter.pk)
+
+    def _turned(self, name: str, kind: str, one: Round) -> Iterator[tuple[int, int, int]]:
+        """The rows of a template for a round in the order of its runs: (first row, row after the
+        last, what to add to a row's `i` to get the run's key)."""
+        rows_of, turn = self.templates[name]["i"], turn_of(kind, one.number)
+        for start, end, key in (
+            (turn, min(ROUND, turn + one.n), one.key - turn),
+            (0, max(0, turn + one.n - ROUND), one.key - turn + ROUND),
+        ):
+            if start < end:
+                yield bisect_left(rows_of, start), bisect_left(rows_of, end), key
+
+    def _write_counters(self, one: Round) -> None:
+        """`last_number` and `latest_run_at` of the experiments after a round."""
+        ids = np.array(self.templates["frame"]["experiment_id"][: one.n])
+        numbers = np.array(self.templates["frame"]["number"][: one.n])
+        numbers += one.number * np.array(self.templates["frame"]["in_a_round"][: one.n])
         for experiment in self.experiments:
-            facts = experiment.runs.aggregate(last=Max("number"), at=Max("created_at"))
-            experiment.last_number, experiment.latest_run_at = facts["last"] or 0, facts["at"]
+            (mine,) = np.nonzero(ids == experiment.pk)
+            if not mine.size:
+                continue
+            latest = int(mine[-1])
+            made = one.created_at(latest)
+            experiment.last_number = int(numbers[latest])
+            experiment.latest_run_at = max(experiment.latest_run_at or made, made)
             experiment.save(update_fields=["last_number", "latest_run_at"])
-        reset_sequences([Run, Metric])
-
-    def _write_piece(self, piece: Drawn, n_runs: int) -> None:
-        indexes = range(piece.n)
-        run_of = range(self.first_run + piece.first, self.first_run + piece.first + piece.n)
-        tags = [piece.tags_of(i) for i in indexes]
-        room = self.workspace.pk
-        insert(Run, *self._runs(piece, n_runs))
-        owned = ("run_id", "workspace_id", "key", "value")
-        rows = ((run_of[i], room, key, value) for i in indexes for key, value in tags[i])
-        insert(Tag, owned, rows)
-        insert(Parameter, (*owned, "number"), self._parameters(piece, run_of))
-        insert(Metric, *self._metrics(piece, run_of))
-        described = [(run_of[i], text) for i in indexes if (text := piece.text_of(i))]
-        insert(
-            Description, ("run_id", "text", "html"), ((pk, t, f"<p>{t}</p>") for pk, t in described)
-        )
-        names = self._names(piece)
-        bodies = (body_of(names[i], piece.text_of(i), tags[i]) for i in indexes)
-        insert(RunText, ("run_id", "body"), zip(run_of, bodies, strict=True))
-
-    def _names(self, piece: Drawn) -> list[str]:
-        return [f"{piece.choices['name'][i]}-{piece.first + i:07d}" for i in range(piece.n)]
-
-    def _run(self, status: str, created: datetime, duration_s: float) -> tuple[Any, ...]:
-        """The columns of a run's life: it ended long ago."""
-        moment = connection.ops.adapt_datetimefield_value
-        start, end = moment(created), moment(created + timedelta(seconds=duration_s))
-        return status, end, start, start, end, duration_s
-
-    def _runs(self, piece: Drawn, n_runs: int) -> tuple[Sequence[str], Iterator[tuple[Any, ...]]]:
-        columns: tuple[str, ...] = (
-            "id",
-            "workspace_id",
-            "experiment_id",
-            "uid",
-            "number",
-            "display_name",
-        )
-        columns += ("submitter_id", "status", "status_at", "created_at", "started_at")
-        columns += ("ended_at", "duration_s")
-        names, pick = self._names(piece), piece.choices
-        experiment_ids = [experiment.pk for experiment in self.experiments]
-
-        def rows() -> Iterator[tuple[Any, ...]]:
-            for i in range(piece.n):
-                index = piece.first + i
-                created = LATEST - timedelta(seconds=30 * (n_runs - index))
-                experiment_id = experiment_ids[pick["experiment"][i]]
-                yield (
-                    *(self.first_run + index, self.workspace.pk, experiment_id, pick["uid"][i]),
-                    *(index + 1, names[i], self.submitter.pk),
-                    *self._run(pick["status"][i], created, piece.seconds[i]),
-                )
-
-        return columns, rows()
-
-    def _parameters(self, piece: Drawn, run_of: range) -> Iterator[tuple[Any, ...]]:
-        names = sorted([*FLOATS, *(name for name, _ in INTEGERS), "optimizer"])
-        room, numbers = self.workspace.pk, piece.numbers
-        for i in range(piece.n):
-            for name in names:
-                if name == "optimizer":
-                    yield run_of[i], room, name, piece.choices[name][i], None
-                else:
-                    number = numbers[name][i]
-                    yield run_of[i], room, name, str(number), float(number)
-
-    def _metrics(
-        self, piece: Drawn, run_of: range
-    ) -> tuple[Sequence[str], Iterator[tuple[Any, ...]]]:
-        columns: tuple[str, ...] = ("id", "workspace_id", "run_id", "name", "n_points", "next_step")
-        columns += ("last", "last_step", "last_at", "min", "min_step", "max", "max_step")
-        room, at, numbers = self.workspace.pk, LATEST.timestamp(), piece.numbers
-        drawn = [
-            (name, numbers[f"last {name}"], numbers[f"min {name}"], numbers[f"max {name}"])
-            for name in METRIC_NAMES
-        ]
-
-        def rows() -> Iterator[tuple[Any, ...]]:
-            pk = self.first_metric + piece.first * len(METRIC_NAMES)
-            for i in range(piece.n):
-                for name, last, least, most in drawn:
-                    summary = (last[i], 99, at, least[i], 50, most[i], 10)
-                    yield (pk, room, run_of[i], name, 100, 100, *summary)
-                    pk += 1
-
-        return columns, rows()
-
-
-@contextmanager
-def quick_writes() -> Iterator[None]:
-    """A large cache and no waiting for the disk on SQLite; the connection's own settings after."""
-    if connection.vendor != "sqlite" or connection.in_atomic_block:
-        yield
-        return
-    with connection.cursor() as cursor:
-        before = [cursor.execute(sql.split("=")[0]).fetchone()[0] for sql in LOAD_PRAGMAS]
-        for sql in LOAD_PRAGMAS:
-            cursor.execute(sql)
-        try:
-            yield
-        finally:
-            for sql, value in zip(LOAD_PRAGMAS, before, strict=True):
-                cursor.execute(f"{sql.split('=')[0]}={value}")
-
-
-def insert(
-    model: type[models.Model], columns: Sequence[str], rows: Iterable[tuple[Any, ...]]
-) -> None:
-    """Plain INSERTs of database values; columns not named get the model's defaults."""
-    blank = model()
-    others: dict[str, Any] = {
-        str(field.column): field.get_db_prep_save(getattr(blank, field.attname), connection)
-        for field in model._meta.concrete_fields
-        if field.column not in columns and not field.primary_key
-    }
-    quote = connection.ops.quote_name
-    names = ", ".join(quote(name) for name in [*columns, *others])
-    marks = ", ".join(["%s"] * (len(columns) + len(others)))
-    table = quote(str(model._meta.db_table))
-    sql = f"INSERT INTO {table} ({names}) VALUES ({marks})"  # noqa: S608  (our own names)
-    defaults = tuple(others.values())
-    with connection.cursor() as cursor:
-        whole = map(tuple.__add__, rows, repeat(defaults)) if defaults else rows
-        cursor.executemany(sql, list(whole))
-
-
-def reset_sequences(kinds: Sequence[type[models.Model]]) -> None:
-    """After INSERTs with given keys, PostgreSQL's counters must be told where to go on."""
-
-    with connection.cursor() as cursor:
-        for sql in connection.ops.sequence_reset_sql(no_style(), list(kinds)):
-            cursor.execute(sql)
 
 
 def write_series(metric: Metric, n_points: int, *, seed: int = 1) -> None:
@@ -276,11 +209,14 @@ def write_series(metric: Metric, n_points: int, *, seed: int = 1) -> None:
         )
         for i in range(0, n_points, size)
     )
+    outline({metric.pk})
     Metric.objects.filter(pk=metric.pk).update(
         n_points=n_points,
         next_step=n_points,
         last=float(values[-1]),
         last_step=n_points - 1,
         min=float(values.min()),
+        min_step=int(values.argmin()),
         max=float(values.max()),
+        max_step=int(values.argmax()),
     )

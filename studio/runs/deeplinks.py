@@ -1,19 +1,21 @@
-"""Resolves `run:<uid>` in a description to a link, within the run's own workspace."""
+"""Resolves `run:<uid>` and `experiment:<name>` in a description to a link, within the workspace of
+what is described."""
 
 from collections.abc import Callable
 
-from studio.runs.models import Run
+from studio.runs.models import Experiment, Run
 
 
-def resolver(run: Run) -> Callable[[str, str], tuple[str, str] | None]:
+def resolver(described: Run | Experiment) -> Callable[[str, str], tuple[str, str] | None]:
     """A function (kind, key) -> (address, words of the link), or None when nothing is found."""
 
+    workspace = described.workspace
+
     def resolve(kind: str, key: str) -> tuple[str, str] | None:
-        if kind != "run":
-            return None
-        found = Run.objects.of(run.workspace).filter(uid=key).first()
-        if found is None:
-            return None
-        return f"/w/{run.workspace.name}/runs/{found.uid}", found.display_name
+        if kind == "run" and (run := Run.objects.of(workspace).filter(uid=key).first()):
+            return f"/w/{workspace.name}/runs/{run.uid}", run.display_name
+        if kind == "experiment" and Experiment.objects.of(workspace).filter(name=key).exists():
+            return f"/w/{workspace.name}/experiments/{key}", key
+        return None
 
     return resolve

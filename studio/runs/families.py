@@ -1,7 +1,10 @@
 """Runs with all that lies below them, for changes that take child runs along."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+from django.db.models import Count, F, IntegerField, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 
 from studio.runs.models import Run
 from studio.runs.querysets import RunQuerySet
@@ -62,3 +65,20 @@ def locked(runs: Sequence[Run]) -> list[Run]:
         part = Run.objects.filter(pk__in=ids[at : at + IDS_PER_QUERY]).order_by("pk")
         found += part.select_for_update(of=("self",), no_key=True)
     return found
+
+
+def add_children(parent: Run, n: int) -> None:
+    """Count `n` new child runs of a run. Before a number of the experiment is taken: whoever moves
+    runs locks them first, too."""
+    Run.objects.filter(pk=parent.pk).update(n_children=Coalesce(F("n_children"), 0) + n)
+
+
+def recount(parent_ids: Iterable[int | None]) -> None:
+    """Count again the child runs outside the trash of these runs (1 query for each 500)."""
+    children = Run.objects.filter(parent=OuterRef("pk"), deleted_at=None).order_by()
+    counted = children.values("parent").annotate(n=Count("pk")).values("n")
+    ids = sorted({pk for pk in parent_ids if pk is not None})
+    for at in range(0, len(ids), IDS_PER_QUERY):
+        Run.objects.filter(pk__in=ids[at : at + IDS_PER_QUERY]).update(
+            n_children=Subquery(counted, output_field=IntegerField())
+        )

@@ -169,24 +169,31 @@ def _answer(worker: Worker | None, request: dict[str, Any]) -> tuple[Worker, dic
 
 
 _pool = Pool()
+# Apart: slow source files must not keep somebody's description waiting.
+_pool_for_code = Pool()
 
 
 def ask(request: dict[str, Any]) -> dict[str, Any]:
-    """The answer of this process's pool. Raises RenderFailed."""
+    """The answer of this process's pool for a text. Raises RenderFailed."""
     return _pool.ask(request)
+
+
+def ask_for_colours(code: str, language: str) -> dict[str, Any]:
+    """The answer of this process's pool for source text. Raises RenderFailed."""
+    return _pool_for_code.ask({"code": code, "language": language})
 
 
 def close() -> None:
     """Stop this process's idle workers; they start again at need."""
-    global _pool
     _pool.close()
-    _pool = Pool()
+    _pool_for_code.close()
+    _forget()
 
 
 def _forget() -> None:
     # A forked child shares the pipes with its parent: two writers would mix their frames.
-    global _pool
-    _pool = Pool()
+    global _pool, _pool_for_code
+    _pool, _pool_for_code = Pool(), Pool()
 
 
 os.register_at_fork(after_in_child=_forget)

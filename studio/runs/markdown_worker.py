@@ -1,5 +1,6 @@
 """The process that renders descriptions: `python -m studio.runs.markdown_worker`.
 
+It colours source text, too: regular expressions may take as long with hostile text.
 Python-Markdown needs minutes for some inputs of a few kB, so it runs where it can be killed. Frames
 both ways are a 4-byte big-endian length and that much JSON. The first frame out says "ready"; then
 one answer per request. Ends at end of input. Imports no Django and is given no secrets.
@@ -15,6 +16,7 @@ import struct
 import sys
 from typing import Any
 
+from studio.runs.colouring import coloured
 from studio.runs.markdown_cleaner import clean_html
 from studio.runs.markdown_dialect import to_html
 
@@ -41,6 +43,8 @@ def main() -> None:
 
 def _render(request: dict[str, Any]) -> dict[str, Any]:
     try:
+        if "code" in request:
+            return {"lines": coloured(request["code"], request["language"])}
         links = {written: (link[0], link[1]) for written, link in request["links"].items()}
         html = to_html(request["text"], links)
         if len(html) > HTML_LIMIT:

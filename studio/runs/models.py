@@ -1,6 +1,8 @@
 """Experiments and runs, and what hangs on a run: description, tags, properties, parameters, events.
 
-Only `lifecycle` writes `Run.status`; only `actions` writes the rest.
+Only `lifecycle` writes `Run.status`; only `actions` writes the rest. A foreign key has no index of
+its own (`db_index=False`) where a constraint or an index below begins with it: what is written for
+each row is most of the cost of writing it.
 """
 
 import uuid
@@ -12,11 +14,16 @@ from django.utils import timezone
 
 from studio.accounts.models import User, Workspace
 from studio.compute.models import Job, Target
+from studio.runs.experiment_models import ExperimentDescription as ExperimentDescription
+from studio.runs.experiment_models import ExperimentStar as ExperimentStar
+from studio.runs.indexes import RUN_INDEXES
 from studio.runs.querysets import ExperimentQuerySet, RunQuerySet
-from studio.runs.status import ACTIVE, TERMINAL, Status
+from studio.runs.status import TERMINAL, Status
 
 UID_RULE = r"^[A-Za-z0-9_\-]{1,256}$"
 EXPERIMENT_NAME_RULE = r"^[a-zA-Z0-9][\w\-]{0,254}$"
+# So much of a text is kept for sorting.
+SORTED_CHARS = 80
 
 
 def new_uid() -> str:
@@ -29,6 +36,8 @@ class Experiment(models.Model):
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="experiments")
     name = models.CharField(max_length=255)
     description = models.TextField(blank=True)
+    # Grows by one with each save of the description.
+    description_version = models.IntegerField(default=0)
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
     archived_at = models.DateTimeField(null=True, blank=True)
@@ -49,27 +58,53 @@ class Experiment(models.Model):
         return self.name
 
 
+def colour_of(uid: str) -> int:
+    """`Run.colour` of the run with this uid."""
+    return int.from_bytes(uid.encode()[-4:], "big") % 12
+
+
 class Run(models.Model):
     """One training run. `uid` is its name outside; `id` orders pages and never leaves."""
 
-    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="runs")
-    experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="runs")
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.CASCADE, related_name="runs", db_index=False
+    )
+    experiment = models.ForeignKey(
+        Experiment, on_delete=models.CASCADE, related_name="runs", db_index=False
+    )
     uid = models.CharField(max_length=256, default=new_uid)
     number = models.IntegerField()
     display_name = models.CharField(max_length=255)
     type = models.CharField(max_length=20, default="interactive")
 
     parent = models.ForeignKey(
-        "self", null=True, blank=True, on_delete=models.CASCADE, related_name="children"
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="children",
+        db_index=False,
     )
     # Empty on a root run, so that inserting one needs no second write.
     root = models.ForeignKey(
-        "self", null=True, blank=True, on_delete=models.CASCADE, related_name="descendants"
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="descendants",
+        db_index=False,
     )
 
-    submitter = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="runs")
+    submitter = models.ForeignKey(
+        User, null=True, on_delete=models.SET_NULL, related_name="runs", db_index=False
+    )
     target = models.ForeignKey(
-        Target, null=True, blank=True, on_delete=models.SET_NULL, related_name="runs"
+        Target,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="runs",
+        db_index=False,
     )
     job = models.OneToOneField(
         Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="run"
@@ -105,6 +140,12 @@ class Run(models.Model):
     # The id of the run whose deletion put this one in the trash: its own, or one above it.
     deleted_with = models.BigIntegerField(null=True, blank=True)
 
+    # What lists sort by; None for nothing. Child runs outside the trash (`families.recount`); the
+    # first tag and the first line of the description (`searchtext`).
+    n_children = models.IntegerField(null=True, blank=True)
+    first_tag = models.CharField(max_length=SORTED_CHARS, null=True, blank=True)
+    description_start = models.CharField(max_length=SORTED_CHARS, null=True, blank=True)
+
     objects = RunQuerySet.as_manager()
 
     class Meta:
@@ -118,66 +159,7 @@ class Run(models.Model):
                 name="run_terminal_has_end",
             ),
         ]
-        indexes = [
-            # All runs, roots, newest first: the default page.
-            models.Index(
-                fields=["workspace", "-created_at", "-id"],
-                name="run_roots_newest",
-                condition=models.Q(parent=None, deleted_at=None, archived_at=None),
-            ),
-            # The same with child runs included.
-            models.Index(
-                fields=["workspace", "-created_at", "-id"],
-                name="run_newest",
-                condition=models.Q(deleted_at=None, archived_at=None),
-            ),
-            # One experiment's roots, newest first.
-            models.Index(
-                fields=["experiment", "-created_at", "-id"],
-                name="run_experiment_newest",
-                condition=models.Q(parent=None, deleted_at=None, archived_at=None),
-            ),
-            # Status counters and the status filter.
-            models.Index(
-                fields=["workspace", "status", "-created_at", "-id"],
-                name="run_status_newest",
-                condition=models.Q(parent=None, deleted_at=None, archived_at=None),
-            ),
-            # SELECT … WHERE workspace_id = ? AND duration_s IS NOT NULL ORDER BY duration_s, id
-            # DESC LIMIT 51, and the same by name, start and end: the list sorted by these columns.
-            *(
-                models.Index(
-                    fields=["workspace", column, "-id"],
-                    name=name,
-                    condition=models.Q(deleted_at=None, archived_at=None),
-                )
-                for column, name in (
-                    ("display_name", "run_by_name"),
-                    ("started_at", "run_by_start"),
-                    ("ended_at", "run_by_end"),
-                    ("duration_s", "run_by_duration"),
-                )
-            ),
-            # Child roll-ups of a page of parents.
-            models.Index(fields=["parent", "status"], name="run_children_status"),
-            # The reaper: every run that is not finished.
-            models.Index(
-                fields=["status", "last_beat_at"],
-                name="run_unfinished",
-                condition=models.Q(status__in=sorted(ACTIVE)),
-            ),
-            # The trash, newest deletion first; and what went there together.
-            models.Index(
-                fields=["workspace", "-deleted_at", "-id"],
-                name="run_trash",
-                condition=models.Q(deleted_at__isnull=False),
-            ),
-            models.Index(
-                fields=["deleted_with"],
-                name="run_deleted_with",
-                condition=models.Q(deleted_with__isnull=False),
-            ),
-        ]
+        indexes = RUN_INDEXES
 
     def __str__(self) -> str:
         return f"{self.display_name} ({self.short_uid})"
@@ -193,7 +175,7 @@ class Run(models.Model):
     @property
     def colour(self) -> int:
         """One of 12 palette slots, the same for this run everywhere and always."""
-        return int.from_bytes(self.uid.encode()[-4:], "big") % 12
+        return colour_of(self.uid)
 
     def elapsed_s(self, now: datetime | None = None) -> float | None:
         """Seconds from start to end, or to now while it runs; None before it started."""
@@ -257,8 +239,10 @@ class RunText(models.Model):
 class Tag(models.Model):
     """A mutable label of a run; the value is optional."""
 
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="tags")
-    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="tags", db_index=False)
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
     key = models.CharField(max_length=255)
     value = models.TextField(null=True, blank=True)
 
@@ -273,8 +257,12 @@ class Tag(models.Model):
 class Property(models.Model):
     """A write-once fact of a run."""
 
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="properties")
-    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    run = models.ForeignKey(
+        Run, on_delete=models.CASCADE, related_name="properties", db_index=False
+    )
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
     key = models.CharField(max_length=255)
     value = models.TextField()
 
@@ -292,8 +280,12 @@ class Property(models.Model):
 class Parameter(models.Model):
     """An input of the training; `number` is set when the text is one, for comparing and sorting."""
 
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="parameters")
-    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    run = models.ForeignKey(
+        Run, on_delete=models.CASCADE, related_name="parameters", db_index=False
+    )
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
     key = models.CharField(max_length=255)
     value = models.TextField()
     number = models.FloatField(null=True, blank=True)
@@ -312,7 +304,7 @@ class Parameter(models.Model):
 class Star(models.Model):
     """A person's favourite run."""
 
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="stars")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="stars", db_index=False)
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="stars")
 
     class Meta:
@@ -325,8 +317,10 @@ class Star(models.Model):
 class RunEvent(models.Model):
     """One change of a run: who, when, before, after. Never edited."""
 
-    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="events")
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="events", db_index=False)
     at = models.DateTimeField(default=timezone.now)
     kind = models.CharField(max_length=30)
     actor = models.CharField(max_length=200)
@@ -356,7 +350,9 @@ class ExperimentEvent(models.Model):
     """One change of an experiment: who, when, before, after. Never edited."""
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
-    experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="events")
+    experiment = models.ForeignKey(
+        Experiment, on_delete=models.CASCADE, related_name="events", db_index=False
+    )
     at = models.DateTimeField(default=timezone.now)
     kind = models.CharField(max_length=30)
     actor = models.CharField(max_length=200)

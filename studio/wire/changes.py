@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from studio.wire import checks
-from studio.wire.checks import array, flag, json_object, text
+from studio.wire.checks import array, flag, integer, json_object, text
 from studio.wire.messages import Message
 
 MAX_SELECTED_UIDS = 10_000
@@ -51,9 +51,18 @@ class NothingToSay(Message):
 
 @dataclass(frozen=True)
 class ExperimentEdit(Message):
-    """What to change of an experiment; what is left out stays."""
+    """What to change of an experiment; what is left out stays. `description_version` is the one the
+    writer saw."""
 
     name: str | None = field(default=None, metadata={"check": text(most=checks.MAX_NAME)})
     description: str | None = field(
         default=None, metadata={"check": text(most=checks.MAX_DESCRIPTION)}
     )
+    description_version: int | None = field(default=None, metadata={"check": integer()})
+
+
+@dataclass(frozen=True)
+class StarRequest(Message):
+    """Whether it is a favourite of the person who asks."""
+
+    starred: bool = field(metadata={"check": flag})

@@ -2,7 +2,7 @@
 here."""
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Self
 
 from django.db import models
@@ -13,6 +13,8 @@ from studio.accounts.models import User, Workspace
 MAX_PROBLEMS = 100
 # A worker that has said nothing for so long has lost the work; its writes are refused from then on.
 LEASE_S = 30
+# Works of a person are looked for among so many of the newest, so that old ones cost nothing.
+NEWEST = 200
 # A work that nobody took up by now: its message was lost.
 FORGOTTEN_AFTER_S = 5
 
@@ -38,6 +40,25 @@ class WorkQuerySet(models.QuerySet["Work"]):
 
     def open(self) -> Self:
         return self.filter(state__in=OPEN)
+
+    def ended_before(self, limit: datetime) -> Self:
+        """Over, and not of late; the oldest first."""
+        return self.exclude(state__in=OPEN).filter(ended_at__lt=limit).order_by("pk")
+
+    def before(self, work: "Work") -> Self:
+        """What follows `work` with the newest first (keyset paging)."""
+        return self.filter(pk__lt=work.pk)
+
+    def of_person(self, user: User) -> Self:
+        return self.filter(actor_user=user)
+
+    def on_the_mind(self, workspace: Workspace, user: User, *, ended_within_s: float) -> Self:
+        """What a person has going on: open, or ended a moment ago; the newest first."""
+        newest = Work.objects.of(workspace).order_by("-pk")[:NEWEST]
+        moment = timezone.now() - timedelta(seconds=ended_within_s)
+        fresh = models.Q(state__in=OPEN) | models.Q(ended_at__gte=moment)
+        mine = self.of_person(user).filter(fresh, pk__in=newest.values("pk"))
+        return mine.order_by("-pk")
 
     def free(self) -> Self:
         """Open, and held by no worker that is alive."""

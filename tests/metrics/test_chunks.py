@@ -11,7 +11,7 @@ from studio.metrics.actions import merge_chunks, record_batch
 from studio.metrics.chunks import MERGE_AT, SEALED_AT
 from studio.metrics.models import Metric
 from studio.metrics.packing import from_lists, pack, unpack
-from studio.metrics.series import points_of, series, summaries, values_of
+from studio.metrics.series import points_of, summaries, values_of
 from studio.wire import Batch, Series
 from tests import make
 
@@ -77,30 +77,6 @@ def test_the_open_chunks_of_a_finished_run_become_one(run, log):
     assert merge_chunks([run]) == 0
     assert sizes(run) == [(5, True)]
     assert points_of(metric(run)).values.tolist() == [0, 1, 2, 3, 4]
-
-
-def test_series_of_many_metrics_take_one_query(run, log, django_assert_num_queries):
-    for name in "abc":
-        log(np.arange(5000.0).tolist(), name=name)
-    log(["x"], name="notes", kind="text")
-    metrics = list(Metric.objects.filter(run=run).order_by("-name"))
-    with django_assert_num_queries(1):
-        lines = series(metrics, max_points=100)
-    assert [line.metric.name for line in lines] == ["notes", "c", "b", "a"]
-    assert lines[1].n_points == 5000
-    assert lines[1].is_downsampled
-    assert len(lines[1].points) <= 100
-    assert lines[0].points.values == ["x"]
-
-
-def test_a_range_of_steps_is_cut_before_downsampling(run, log):
-    log(np.arange(5000.0).tolist())
-    (line,) = series([metric(run)], max_points=100, steps=(10, 19))
-    assert line.points.steps.tolist() == list(range(10, 20))
-    (line,) = series([metric(run)], steps=(4999, None))
-    assert line.points.values.tolist() == [4999]
-    (line,) = series([metric(run)], steps=(30, 20))
-    assert line.n_points == 0
 
 
 def test_summaries_and_values_take_a_fixed_number_of_queries(

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from studio.metrics.series import downsample
+from studio.metrics.thinning import downsample
 
 steps = st.integers(-(2**40), 2**40) | st.integers(0, 50)
 values = st.floats(allow_nan=True, allow_infinity=True, width=64)

@@ -10,6 +10,7 @@ from studio.accounts.permissions import Actor, NotAllowed, Permission, require
 from studio.runs import searchtext
 from studio.runs.actions.rights import require_on
 from studio.runs.deeplinks import resolver
+from studio.runs.description_versions import RESTORED, SAVED
 from studio.runs.lifecycle import record_event
 from studio.runs.limits import (
     MAX_DESCRIPTION_BYTES,
@@ -23,7 +24,15 @@ from studio.runs.limits import (
     clean_text,
 )
 from studio.runs.markdown import RENDERER_VERSION, render_markdown
-from studio.runs.models import Description, Parameter, Property, Run, Star, Tag
+from studio.runs.models import (
+    Description,
+    ExperimentDescription,
+    Parameter,
+    Property,
+    Run,
+    Star,
+    Tag,
+)
 
 
 class PropertyConflict(Exception):
@@ -40,7 +49,7 @@ class PropertyConflict(Exception):
 class EditConflict(Exception):
     """Somebody saved meanwhile; carries what is stored now."""
 
-    def __init__(self, current: Description) -> None:
+    def __init__(self, current: Description | ExperimentDescription) -> None:
         self.current = current
         who = current.edited_by or "Somebody"
         super().__init__(f"{who} saved this description meanwhile. Compare, then save again.")
@@ -63,10 +72,16 @@ def rename_run(run: Run, display_name: str, *, by: Actor) -> Run:
 
 
 def describe_run(
-    run: Run, text: str, *, by: Actor, expected_version: int | None = None
+    run: Run,
+    text: str,
+    *,
+    by: Actor,
+    expected_version: int | None = None,
+    restored: int | None = None,
 ) -> Description:
     """Save the Markdown description; `expected_version` (0: none yet) guards against overwriting.
 
+    The text that is stored already makes no version. `restored`: the version whose text it is.
     Raises EditConflict when another version is stored, Invalid when the text is too long.
     """
     require_on(by, Permission.EDIT_RUN, run)
@@ -83,14 +98,19 @@ def describe_run(
         row, created = Description.objects.select_for_update().get_or_create(run=run)
         version = 0 if created else row.version
         if expected_version is not None and version != expected_version:
+            row.version = version
             raise EditConflict(row)
+        if row.text == text:
+            return row
         before, row.text, row.html = row.text, text, html
         row.version = version + 1
         row.renderer_version = RENDERER_VERSION
         row.edited_by, row.edited_at = by.name, timezone.now()
         row.save()
         searchtext.refresh(run)
-        record_event(run, "description", by=by, before=before, after=text)
+        kind = SAVED if restored is None else RESTORED
+        words = "" if restored is None else f"Version {restored} brought back"
+        record_event(run, kind, by=by, before=before, after=text, message=words)
     return row
 
 

@@ -1,15 +1,26 @@
-"""Archiving, renaming and describing experiments."""
+"""Archiving, renaming, describing and starring experiments."""
 
 import re
 
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from studio.accounts.permissions import Actor, NotAllowed, Permission, require
+from studio.runs.actions.annotate import EditConflict
 from studio.runs.actions.create import ExperimentName
+from studio.runs.deeplinks import resolver
+from studio.runs.description_versions import RESTORED, SAVED
+from studio.runs.descriptions import description_of
 from studio.runs.history import reactivate, record_experiment_event
 from studio.runs.limits import MAX_DESCRIPTION_BYTES, Invalid, clean_text
-from studio.runs.models import EXPERIMENT_NAME_RULE, Experiment
+from studio.runs.markdown import RENDERER_VERSION, render_markdown
+from studio.runs.models import (
+    EXPERIMENT_NAME_RULE,
+    Experiment,
+    ExperimentDescription,
+    ExperimentStar,
+)
 
 
 class NameTaken(Exception):
@@ -21,7 +32,7 @@ def archive_experiment(experiment: Experiment, *, by: Actor) -> Experiment:
 
     A run written to it brings it back.
     """
-    _require(by, experiment)
+    require_edit(by, experiment)
     with transaction.atomic():
         active = Experiment.objects.filter(pk=experiment.pk, archived_at=None)
         if active.update(archived_at=timezone.now()):
@@ -32,7 +43,7 @@ def archive_experiment(experiment: Experiment, *, by: Actor) -> Experiment:
 
 def reactivate_experiment(experiment: Experiment, *, by: Actor) -> Experiment:
     """Show an archived experiment in lists again; an active one stays as it is."""
-    _require(by, experiment)
+    require_edit(by, experiment)
     with transaction.atomic():
         reactivate(experiment, by=by)
     experiment.refresh_from_db()
@@ -44,7 +55,7 @@ def rename_experiment(experiment: Experiment, name: str, *, by: Actor) -> Experi
 
     Raises ExperimentName for a name there can't be, NameTaken for one there is (also archived).
     """
-    _require(by, experiment)
+    require_edit(by, experiment)
     if not re.fullmatch(EXPERIMENT_NAME_RULE, str(name)):
         raise ExperimentName(
             "name",
@@ -73,9 +84,20 @@ def _taken(experiment: Experiment, name: str) -> str:
     )
 
 
-def describe_experiment(experiment: Experiment, text: str, *, by: Actor) -> Experiment:
-    """Save the Markdown description. Raises Invalid when it is too long."""
-    _require(by, experiment)
+def describe_experiment(
+    experiment: Experiment,
+    text: str,
+    *,
+    by: Actor,
+    expected_version: int | None = None,
+    restored: int | None = None,
+) -> Experiment:
+    """Save the Markdown description; `expected_version` (0: none yet) guards against overwriting.
+
+    The text that is stored already makes no version. `restored`: the version whose text it is.
+    Raises EditConflict when another version is stored, Invalid when the text is too long.
+    """
+    require_edit(by, experiment)
     size = len(text.encode(errors="replace")) if isinstance(text, str) else 0
     if size > MAX_DESCRIPTION_BYTES:
         raise Invalid(
@@ -83,17 +105,45 @@ def describe_experiment(experiment: Experiment, text: str, *, by: Actor) -> Expe
             f"The description has {size:,} bytes; at most {MAX_DESCRIPTION_BYTES:,} fit.",
         )
     text = clean_text(text, field="description", most=MAX_DESCRIPTION_BYTES)
+    html = render_markdown(text, links=resolver(experiment))
     with transaction.atomic():
         current = Experiment.objects.select_for_update().get(pk=experiment.pk)
+        if expected_version not in (None, current.description_version):
+            raise EditConflict(description_of(current))
         if current.description != text:
-            Experiment.objects.filter(pk=current.pk).update(description=text)
-            before = current.description
-            record_experiment_event(current, "description", by=by, before=before, after=text)
+            Experiment.objects.filter(pk=current.pk).update(
+                description=text, description_version=F("description_version") + 1
+            )
+            before, kind = current.description, SAVED if restored is None else RESTORED
+            record_experiment_event(current, kind, by=by, before=before, after=text)
+            _store_html(current, html, by=by)
     experiment.refresh_from_db()
     return experiment
 
 
-def _require(by: Actor, experiment: Experiment) -> None:
+def _store_html(experiment: Experiment, html: str, *, by: Actor) -> None:
+    facts = {
+        "html": html,
+        "renderer_version": RENDERER_VERSION,
+        "edited_by": by.name,
+        "edited_at": timezone.now(),
+    }
+    ExperimentDescription.objects.update_or_create(experiment=experiment, defaults=facts)
+
+
+def star_experiment(experiment: Experiment, *, by: Actor, starred: bool) -> None:
+    """Mark or unmark the experiment as a favourite of the person who asks."""
+    require(by, Permission.STAR, experiment.workspace)
+    if by.user is None:
+        raise NotAllowed("Only a person can have favourites.")
+    if starred:
+        ExperimentStar.objects.get_or_create(user=by.user, experiment=experiment)
+    else:
+        ExperimentStar.objects.filter(user=by.user, experiment=experiment).delete()
+
+
+def require_edit(by: Actor, experiment: Experiment) -> None:
+    """Raise NotAllowed unless `by` may change this experiment."""
     require(by, Permission.EDIT_EXPERIMENT, experiment.workspace)
     if by.run_uid:
         raise NotAllowed("The token of a run can't change its experiment. Use one of a person.")

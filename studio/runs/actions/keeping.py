@@ -10,7 +10,7 @@ from studio.accounts.models import Workspace
 from studio.accounts.permissions import Actor, Permission, require
 from studio.runs.actions.rights import require_on
 from studio.runs.actions.status import cancel_run
-from studio.runs.families import IDS_PER_QUERY, Family, families_of, locked
+from studio.runs.families import IDS_PER_QUERY, Family, families_of, locked, recount
 from studio.runs.history import Outcome, Refused, record_events
 from studio.runs.models import Run
 from studio.runs.status import CANCELLABLE
@@ -124,6 +124,7 @@ def delete_runs(
                 deleted_with=family.top.pk,
             )
         members = _members(going)
+        recount(run.parent_id for run in members)
         _record(members, "deleted", by=by, before=False, after=True)
     gone = {run.pk for run in members}
     outcome.done = [run for run in chosen if run.pk in gone]
@@ -153,6 +154,7 @@ def restore_runs(workspace: Workspace, runs: Sequence[Run], *, by: Actor) -> Out
         together = Run.objects.filter(workspace=workspace, deleted_with__in=ids)
         members = list(together.select_for_update(of=("self",), no_key=True).order_by("pk"))
         _update(members, deleted_at=None, deleted_by=None, deleted_with=None)
+        recount(run.parent_id for run in members)
         _record(members, "deleted", by=by, before=True, after=False)
     outcome.done = chosen
     return outcome

@@ -9,7 +9,7 @@ from django.utils import timezone
 from studio.accounts.permissions import Actor, Permission
 from studio.compute.actions import request_stop, withdraw_job
 from studio.runs.actions.rights import require_on
-from studio.runs.lifecycle import InvalidTransition, transition
+from studio.runs.lifecycle import InvalidTransition, record_event, transition
 from studio.runs.limits import MAX_REASON, clean_text
 from studio.runs.models import Run
 from studio.runs.status import CANCELLABLE, TERMINAL, Status
@@ -138,7 +138,8 @@ def kill_run(run: Run, *, by: Actor) -> Run:
     run = cancel_run(run, by=by)
     if run.status not in TERMINAL and run.job is not None:
         with transaction.atomic():
-            request_stop(run.job, kill=True)
+            if request_stop(run.job, kill=True):
+                record_event(run, "kill", by=by, message="The rest of the grace period is skipped")
     return run
 
 

@@ -20,6 +20,8 @@ AGAIN_AFTER_S = 2.0
 
 class Command(BaseCommand):
     help = "Serve a compute target: run what is submitted to it, and the studio's own tasks."
+    # They would load every page, of which a worker draws none.
+    requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--target", default="local", help="compute target (default: local)")

@@ -1,7 +1,8 @@
 """Writing many rows with one statement each.
 
 `bulk_create` splits at 999 parameters on SQLite, 62 rows of ours, and compiles its SQL anew each
-time; a batch may name 10,000 metrics. `executemany` prepares one statement and loops in C.
+time, which takes longer than a few rows do; a batch may name 10,000 metrics. `executemany` prepares
+one statement and loops in C.
 """
 
 from collections.abc import Sequence
@@ -12,10 +13,12 @@ from django.db.models import Field, Model
 
 
 def insert_rows(rows: Sequence[Model]) -> None:
-    """INSERT the rows with all columns but their id (1 query); ids are not filled in."""
+    """INSERT the rows with all columns but an id the database makes, which is not filled in
+    (1 query)."""
     if not rows:
         return
-    fields = [field for field in rows[0]._meta.concrete_fields if not field.primary_key]
+    meta = rows[0]._meta
+    fields = [field for field in meta.concrete_fields if field is not meta.auto_field]
     names = ", ".join(_quoted(field) for field in fields)
     marks = ", ".join(["%s"] * len(fields))
     sql = f"INSERT INTO {_table(rows[0])} ({names}) VALUES ({marks})"  # noqa: S608  (names are the model's)

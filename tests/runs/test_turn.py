@@ -1,0 +1,65 @@
+"""Transactions of several threads, one after the other on SQLite."""
+
+import threading
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from studio.runs.models import Run
+from studio.runs.turn import in_turn
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def rename(run: Any, name: str) -> None:
+    with in_turn():
+        Run.objects.filter(pk=run.pk).update(display_name=name)
+
+
+def fail_after_renaming(run: Any) -> None:
+    with in_turn():
+        Run.objects.filter(pk=run.pk).update(display_name="lost")
+        raise ValueError("wrong")
+
+
+def in_thread(call: Any) -> threading.Thread:
+    def work() -> None:
+        try:
+            call()
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
+
+
+def test_what_the_commit_brings_about_keeps_nobody_waiting(run: Any) -> None:
+    with in_turn():
+        Run.objects.filter(pk=run.pk).update(display_name="first")
+        # It ends only when another thread has written.
+        transaction.on_commit(lambda: in_thread(lambda: rename(run, "second")).join(20))
+
+    run.refresh_from_db()
+    assert run.display_name == "second"
+
+
+def test_the_turn_passes_on_after_an_error_which_leaves_nothing(run: Any) -> None:
+    before = run.display_name
+    with pytest.raises(ValueError, match="wrong"):
+        fail_after_renaming(run)
+    run.refresh_from_db()
+    assert run.display_name == before
+
+    in_thread(lambda: rename(run, "kept")).join(20)
+    run.refresh_from_db()
+    assert run.display_name == "kept"
+
+
+def test_inside_a_transaction_there_is_no_waiting_for_oneself(run: Any) -> None:
+    with in_turn(), in_turn():
+        rename(run, "inner")
+
+    run.refresh_from_db()
+    assert run.display_name == "inner"
