@@ -25,6 +25,7 @@ MAX_COLUMNS = 60
 EXAMPLES = {
     "columns": "name,status,tag.quality,param.lr,metric.loss:min,metric.accuracy:at-min(loss)",
     "order": "-metric.loss:min,submitted",
+    "group": "experiment,tag.quality",
 }
 
 # Attributes of a run: what they are called where FIELDS has no word for them, and their type.
@@ -100,6 +101,15 @@ class Column:
     def can_sort(self) -> bool:
         """Values at another metric's best step are read out of the points, page by page."""
         return not self.of
+
+
+# What a list shows when nobody asked for columns.
+DEFAULT_COLUMNS = tuple(
+    map(
+        Column,
+        ("name", "experiment", "status", "tags", "submitted", "duration", "submitter", "star"),
+    )
+)
 
 
 def parse_column(text: str) -> Column:

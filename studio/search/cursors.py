@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from django.utils.crypto import constant_time_compare, salted_hmac
 
-VERSION = "1"
+VERSION = "2"
 SIGNATURE_BYTES = 9
 
 

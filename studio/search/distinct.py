@@ -24,6 +24,23 @@ WITH RECURSIVE seen(v, n) AS (
   FROM seen WHERE seen.v IS NOT NULL AND seen.n < %s
 ) SELECT v FROM seen WHERE v IS NOT NULL
 """
+# One seek for each name: the next one from it on is itself. A join or EXISTS might be planned as a
+# reading of all rows, which are as many as runs.
+_PRESENT = """
+WITH asked(v) AS (VALUES {rows})
+SELECT v FROM asked WHERE v =
+  (SELECT min({column}) FROM {table} WHERE workspace_id = %s AND {column} >= asked.v)
+"""
+
+
+def present(family: str, workspace_id: int, asked: list[str]) -> list[str]:
+    """Those of the tag keys, metric names … that some run of the workspace has (1 query)."""
+    model, column = MODELS[family]
+    rows = ", ".join(["(%s)"] * len(asked))
+    sql = _PRESENT.format(rows=rows, column=column, table=model._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, (*asked, workspace_id))
+        return [row[0] for row in cursor.fetchall()]
 
 
 def names(family: str, workspace_id: int, *, start: str = "", limit: int) -> list[str]:

@@ -1,31 +1,66 @@
 """Runs that hold a text in their name, description or tags: from the trigram index or a walk."""
 
+from typing import Any
+
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q
+from django.db.models.expressions import RawSQL
 
 from studio.runs.models import RunText
 from studio.runs.searchtext import folded
-from studio.search.scope import FEW, Scope
+from studio.search.scope import FEW, Scope, any_q
 
 # Trigrams know nothing of shorter texts.
 MIN_INDEXED = 3
-_MATCHES = "SELECT rowid FROM runs_runtext_fts WHERE runs_runtext_fts MATCH %s LIMIT %s"
+# Of so many matches all are read out of the trigram index; others are soon met on a walk.
+MANY = 10_000
+_MATCHES = "SELECT rowid FROM runs_runtext_fts WHERE runs_runtext_fts MATCH %s"
+_NEWEST = f"{_MATCHES} ORDER BY rowid DESC LIMIT {FEW + 1}"
+_COUNT = f"SELECT count(*) FROM ({_MATCHES} LIMIT {MANY + 1})"  # noqa: S608  (our own text)
 
 
-def body_q(scope: Scope, text: str) -> Q:
-    """Runs whose search text contains `text`, in any case (1 query to choose the plan).
+class _Matching(RawSQL):
+    """The runs that the trigram index of SQLite finds, as a subquery of which one may take the
+    first."""
+
+    def __init__(self, asked: str, most: int | None = None) -> None:
+        self.asked = asked
+        super().__init__(_MATCHES if most is None else f"{_MATCHES} LIMIT {most}", [asked])
+
+    def __getitem__(self, some: slice) -> "_Matching":
+        return _Matching(self.asked, some.stop)
+
+
+def body_q(scope: Scope, *texts: str) -> Q:
+    """Runs whose search text contains any of `texts`, in any case (up to 2 queries for each to
+    choose the plan).
 
     A rare text comes out of the trigram index, which is slow for a common one: that is soon found
     by reading the runs of the list one after the other.
     """
-    asked = folded(text)
+    found = any_q(_body_q(scope, folded(text)) for text in texts)
+    if len(texts) > 1:
+        # Each is then only a part of what is found.
+        scope.lists.clear()
+    return found
+
+
+def _body_q(scope: Scope, asked: str) -> Q:
     rows = RunText.objects.filter(body__contains=asked)
-    if len(asked) >= MIN_INDEXED and scope.may_ask():
-        on_sqlite = connection.vendor == "sqlite"
-        ids = _matches(asked) if on_sqlite else scope.few(rows.values_list("pk", flat=True))
-        if ids is not None:
-            return Q(pk__in=ids)
-    return Q(Exists(rows.filter(run=OuterRef("pk"))))
+    walk = Q(Exists(rows.filter(run=OuterRef("pk"))))
+    if len(asked) < MIN_INDEXED or not scope.may_ask():
+        return walk
+    if connection.vendor != "sqlite":
+        few = scope.few(rows.values_list("pk", flat=True))
+        return walk if few is None else Q(pk__in=few)
+    ids = [row[0] for row in _rows(_NEWEST, _phrase(asked))]
+    if len(ids) <= FEW:
+        return Q(pk__in=ids)
+    # As many of all runs as of those since the last one found, if they are spread evenly.
+    if scope.n_runs * FEW > 2 * MANY * (ids[0] - ids[-1]):
+        return walk
+    n = _rows(_COUNT, _phrase(asked))[0][0]
+    return walk if n > MANY else scope.listed(n, (_Matching(_phrase(asked)),)).test()
 
 
 def _phrase(asked: str) -> str:
@@ -33,8 +68,7 @@ def _phrase(asked: str) -> str:
     return '"' + asked.replace('"', '""') + '"'
 
 
-def _matches(asked: str) -> list[int] | None:
+def _rows(sql: str, *parameters: str) -> Any:
     with connection.cursor() as cursor:
-        cursor.execute(_MATCHES, [_phrase(asked), FEW + 1])
-        ids = [row[0] for row in cursor.fetchall()]
-    return ids if len(ids) <= FEW else None
+        cursor.execute(sql, parameters)
+        return cursor.fetchall()

@@ -13,15 +13,22 @@ from typing import Any
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from studio.runs.models import Run
-from studio.runs.querysets import RunQuerySet
+from studio.runs.querysets import RunQuerySet, Shortlist
+from studio.search.blocks import Block, Shared, blocks
 from studio.search.cursors import Place, read_cursor, write_cursor
-from studio.search.order import NEWEST, Order, Step, print_order
+from studio.search.lanes import SHARED
+from studio.search.order import NEWEST, SUBMITTED, Order, Step, print_order
 
 # Of so few runs all values are read and sorted; of more, an index is walked.
 FEW = 1_000
 # Of so many rows with one tag value, say, the next key's index is walked instead of sorting them.
 BIG = 10_000
 MAX_BLOCKS = 8
+# Of so many runs at most all are sorted by a column with few values.
+BLOCKS_FROM = 20_000
+A_PAGE = 51
+# Reading and sorting a run, to looking at one on the way.
+COST_OF_SORTING = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,16 @@ def is_cursor(text: str, order: Order) -> bool:
     return read_cursor(text, print_order(order.keys)) is not None
 
 
+def _is_better_sorted(runs: RunQuerySet, shortlist: Shortlist, order: Order) -> bool:
+    """Whether reading and sorting the whole shortlist is less than walking the index of the order
+    till a page is full (1 query, which looks at the first of the list)."""
+    if order.keys[0].column.family in SHARED:
+        return shortlist.n <= BLOCKS_FROM
+    n_seen = min(FEW, shortlist.n)
+    share = max(1, runs.filter(shortlist.first(n_seen)).count()) / n_seen
+    return A_PAGE * shortlist.of / (share * shortlist.n) > COST_OF_SORTING * shortlist.n
+
+
 @dataclass(frozen=True, slots=True)
 class _Walk:
     """The runs of a list, and how their places are found."""
@@ -79,7 +96,10 @@ class _Walk:
         runs = queryset.select_related(None).prefetch_related(None).order_by()
         if order.keys[:1] == NEWEST:
             return cls(queryset, runs, order)
-        ids = list(runs.values_list("pk", flat=True)[: FEW + 1])
+        if runs.shortlist is not None and runs.shortlist.n > FEW:
+            is_sorted = _is_better_sorted(runs, runs.shortlist, order)
+            return cls(queryset, runs.shortlisted() if is_sorted else runs, order, is_sorted)
+        ids = list(runs.shortlisted().values_list("pk", flat=True)[: FEW + 1])
         if len(ids) > FEW:
             return cls(queryset, runs, order)
         return cls(queryset, Run.objects.filter(pk__in=ids), order, True)
@@ -97,7 +117,8 @@ class _Walk:
     def take(self, place: Place | None, n: int, *, back: bool = False) -> list[Place]:
         """The `n` places next to `place`, nearest first; from the beginning without one."""
         last = next((i for i, s in enumerate(self.steps) if s.lane.never_empty), len(self.steps))
-        start = place.stage if place else 0
+        # Backwards the beginning is behind everything: runs without any value.
+        start = place.stage if place else last if back else 0
         stages = range(start, -1, -1) if back else range(start, last + 1)
         found: list[Place] = []
         for stage in stages:
@@ -109,23 +130,66 @@ class _Walk:
     def _stage(self, index: int, place: Place | None, n: int, *, back: bool) -> list[Place]:
         """The next `n` runs whose first value is in lane `index` (1 query, and 4 for each block of
         very many equal values)."""
+        shared = self.steps[index].lane.shared if index < len(self.steps) else None
+        if shared and not self.are_few:
+            return self._shared(shared, index, place, n, back=back)
         stage = self._prepared(index, back=back)
         found: list[Place] = []
         for value in self._big_blocks(stage, place):
-            block = self._inside(index, value)
-            tail = (
-                Place(place.values[len(self.steps) - len(block.steps) :], place.pk)
-                if place
-                else None
-            )
-            before = (None,) * index + (value,)
-            for held in block.take(tail, n - len(found), back=back):
-                values = before + (None,) * (len(self.steps) - len(held.values) - index - 1)
-                found.append(Place(values + held.values, held.pk))
+            found += self._block(index, value, place, n - len(found), back=back)
             if len(found) == n:
                 return found
             place, stage = None, stage.past(value)
         return found + self._sorted(stage, place, n - len(found))
+
+    def _shared(
+        self, shared: Shared, index: int, place: Place | None, n: int, *, back: bool
+    ) -> list[Place]:
+        """The next `n` runs with a value in lane `index`, which has few: one value after the
+        other (3 queries for each value met)."""
+        own, runs = self.steps[index], self._without(index)
+        start = place.values[index] if place else None
+        found: list[Place] = []
+        for one in blocks(shared, runs, start=start, descending=own.descending != back):
+            at = place if one.value == start else None
+            inside = self._below(index, self._walkable(runs, one, index))
+            found += self._placed(inside, index, one.value, at, n - len(found), back=back)
+            if len(found) == n:
+                break
+        return found
+
+    def _walkable(self, runs: RunQuerySet, block: Block, index: int) -> RunQuerySet:
+        """The runs of a block. Of many that are sorted by more than their time, the index of the
+        next key is walked."""
+        by_time = self.steps[index + 1].key.column == SUBMITTED
+        rows = Run.objects.filter(block.runs).order_by()
+        if by_time or rows[: BIG + 1].count() <= BIG:
+            return runs.filter(block.runs)
+        return runs.filter(block.tested)
+
+    def _without(self, index: int) -> RunQuerySet:
+        """The runs that have no value in the lanes before `index`."""
+        runs = self.runs
+        for earlier in self.steps[:index]:
+            runs = runs.filter(~earlier.lane.present)
+        return runs
+
+    def _block(
+        self, index: int, value: str, place: Place | None, n: int, *, back: bool
+    ) -> list[Place]:
+        return self._placed(self._inside(index, value), index, value, place, n, back=back)
+
+    def _placed(
+        self, inside: "_Walk", index: int, value: str, place: Place | None, n: int, *, back: bool
+    ) -> list[Place]:
+        """The next `n` runs of those with one value in lane `index`, with their whole places."""
+        tail = Place(place.values[-len(inside.steps) :], place.pk) if place else None
+        before = (None,) * index + (value,)
+        skipped = (None,) * (len(self.steps) - len(inside.steps) - index - 1)
+        return [
+            Place(before + skipped + held.values, held.pk)
+            for held in inside.take(tail, n, back=back)
+        ]
 
     def _big_blocks(self, stage: "_Stage", place: Place | None) -> Iterator[str]:
         """The first values in the way, as long as each is that of very many rows."""
@@ -149,15 +213,16 @@ class _Walk:
 
     def _inside(self, index: int, value: str) -> "_Walk":
         """The runs with one value in lane `index`, in the order of the keys behind."""
-        own = self.steps[index]
-        runs = self.runs
-        for earlier in self.steps[:index]:
-            runs = runs.filter(~earlier.lane.present)
-        rows = (
-            own.lane.rows.filter(**{own.lane.column: value}) if own.lane.rows is not None else None
-        )
-        runs = runs.filter(Exists(rows.filter(run=OuterRef("pk")))) if rows is not None else runs
-        keys = self.order.keys[self.order.keys.index(own.key) + 1 :]
+        lane, runs = self.steps[index].lane, self._without(index)
+        if lane.rows is not None:
+            rows = lane.rows.filter(**{lane.column: value})
+            runs = runs.filter(Exists(rows.filter(run=OuterRef("pk"))))
+        return self._below(index, runs)
+
+    def _below(self, index: int, runs: RunQuerySet) -> "_Walk":
+        """Some runs in the order of the keys behind that of lane `index`."""
+        keys = self.order.all_keys
+        keys = keys[keys.index(self.steps[index].key) + 1 :]
         return _Walk(self.queryset, runs, replace(self.order, keys=keys))
 
     def _sorted(self, stage: "_Stage", place: Place | None, n: int) -> list[Place]:
@@ -175,9 +240,7 @@ class _Walk:
     def _prepared(self, index: int, *, back: bool) -> "_Stage":
         """A stage reads the table whose index holds its values and asks of each row whether its
         run is in the list; without such a table, or for few runs, it reads the runs themselves."""
-        runs, newest_first = self.runs, self.order.newest_first != back
-        for earlier in self.steps[:index]:
-            runs = runs.filter(~earlier.lane.present)
+        runs, newest_first = self._without(index), self.order.newest_first != back
         if index == len(self.steps):
             return _Stage(runs, [], back, newest_first)
         own = self.steps[index]
@@ -186,6 +249,8 @@ class _Walk:
         driven = own.lane.rows is not None and not self.are_few
         if driven and own.lane.rows is not None:
             rows = own.lane.rows.filter(Exists(runs.filter(pk=OuterRef("run_id"))))
+            if runs.shortlist is not None:
+                rows = rows.filter(runs.shortlist.test("run_id"))
         else:
             rows = runs if own.lane.never_empty else runs.filter(own.lane.present)
         values = {name: step.lane.value("run__" if driven else "") for _, name, step in lanes}

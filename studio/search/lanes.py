@@ -5,12 +5,11 @@ number stands among the numbers, another one among the texts behind them.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.models import (
     Case,
-    Count,
     Exists,
     F,
     IntegerField,
@@ -19,19 +18,20 @@ from django.db.models import (
     Q,
     QuerySet,
     Subquery,
-    TextField,
     Value,
     When,
 )
-from django.db.models.functions import Coalesce, Concat, Substr
 from django.db.models.lookups import IsNull
 
 from studio.accounts.models import User, Workspace
+from studio.compute.models import Target
 from studio.metrics.models import Metric
-from studio.runs.models import Description, Parameter, Property, Run, Star, Tag
+from studio.runs.models import Experiment, Parameter, Property, Star, Tag
+from studio.search.blocks import Shared
 from studio.search.columns import Column
 
-LONGEST_SORTED = 200
+# Columns with few values, each of very many runs.
+SHARED = frozenset({"experiment", "submitter", "target", "status", "type"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,8 @@ class Lane:
 
     value: the expression, given the path from the queried table to the run ("" or "run__");
     present: the runs that have it; never_empty: whether all do. rows and column: the table whose
-    index holds the values in order, when it is not the runs' own.
+    index holds the values in order, when it is not the runs' own. shared: of a column with few
+    values, how they are walked.
     """
 
     value: Callable[[str], Any]
@@ -48,16 +49,16 @@ class Lane:
     never_empty: bool = False
     rows: "QuerySet[Any] | None" = None
     column: str = ""
+    shared: Shared | None = None
 
 
 def lanes_of(column: Column, workspace: Workspace, user: User | None) -> tuple[Lane, ...]:
     """The lanes of a column that can sort; `user`: whose stars."""
     if column.family in _FIELDS:
-        return (_field(_FIELDS[column.family], never_empty=column.family not in _EMPTY),)
+        lane = _field(_FIELDS[column.family], never_empty=column.family not in _EMPTY)
+        return (replace(lane, shared=_shared(column.family, workspace)),)
     if column.family == "star":
         return (_star(user),)
-    if column.family in _COMPUTED:
-        return (_COMPUTED[column.family](workspace),)
     rows = _MODELS[column.family]._default_manager.filter(workspace=workspace)
     if column.family == "metric":
         rows = rows.filter(name=column.name)
@@ -92,13 +93,28 @@ _FIELDS = {
     "type": "type",
     "number": "number",
     "uid": "uid",
+    "children": "n_children",
+    "tags": "first_tag",
+    "description": "description_start",
 }
 _EMPTY = frozenset({"started", "ended", "duration", "submitter", "target"})
+_EMPTY |= {"children", "tags", "description"}
 
 
 def _field(path: str, *, never_empty: bool) -> Lane:
     present = Q(**{f"{path.split('__')[0]}__isnull": False})
     return Lane(lambda to: F(to + path), present, never_empty)
+
+
+def _shared(family: str, workspace: Workspace) -> Shared | None:
+    """Where a column has few values, how they are walked."""
+    if family == "experiment":
+        return Shared("experiment", Experiment.objects.of(workspace), "name")
+    if family == "submitter":
+        return Shared("submitter", User.objects.all(), "username")
+    if family == "target":
+        return Shared("target", Target.objects.all(), "name")
+    return Shared(family) if family in SHARED else None
 
 
 def _named(rows: "QuerySet[Any]", column: str) -> Lane:
@@ -119,44 +135,3 @@ def _star(user: User | None) -> Lane:
         return Case(When(starred, then=Value(1)), output_field=IntegerField())
 
     return Lane(value, Q(pk__in=stars.values("run")))
-
-
-def _children(workspace: Workspace) -> Lane:
-    """The number of child runs; none is no value."""
-    children = Run.objects.filter(workspace=workspace, parent__isnull=False, deleted_at=None)
-
-    def value(to: str) -> Any:
-        of_run = children.filter(parent=OuterRef(f"{to}pk")).order_by().values("parent")
-        return Subquery(of_run.annotate(n=Count("pk")).values("n"), output_field=IntegerField())
-
-    return Lane(value, Q(pk__in=children.order_by().values("parent")))
-
-
-def _description(workspace: Workspace) -> Lane:
-    rows = Description.objects.exclude(text="")
-
-    def value(to: str) -> Any:
-        begins = Substr("text", 1, LONGEST_SORTED)
-        return Subquery(rows.filter(run=OuterRef(f"{to}pk")).values(begin=begins))
-
-    return Lane(value, Q(Exists(rows.filter(run=OuterRef("pk")))))
-
-
-def _tags(workspace: Workspace) -> Lane:
-    """The first tag by its key."""
-    rows = Tag.objects.order_by("key")
-
-    def value(to: str) -> Any:
-        held = Coalesce("value", Value(""), output_field=TextField())
-        whole = Concat("key", Value(": "), held, output_field=TextField())
-        text = Substr(whole, 1, LONGEST_SORTED)
-        return Subquery(rows.filter(run=OuterRef(f"{to}pk")).values(text=text)[:1])
-
-    return Lane(value, Q(Exists(Tag.objects.filter(run=OuterRef("pk")))))
-
-
-_COMPUTED: dict[str, Callable[[Workspace], Lane]] = {
-    "children": _children,
-    "description": _description,
-    "tags": _tags,
-}

@@ -7,6 +7,8 @@ from django.db.models import Q
 
 from studio.metrics.models import NUMERIC, Metric
 from studio.runs.models import Parameter, Property, Tag
+from studio.runs.searchtext import folded
+from studio.search import distinct
 from studio.search.matching import (
     LOOKUPS,
     compare,
@@ -20,6 +22,9 @@ from studio.search.scope import Scope, any_q
 from studio.search.tree import Op, Term
 from studio.search.values import parse_number
 
+# Beside an “=” no “IS NOT NULL” is asked: SQLite would take it for a range and begin there.
+# So many values of one key are looked through.
+MAX_VALUES = 500
 # How `Metric.last_text` writes a last value that is not finite.
 SPECIAL = {"Infinity": math.inf, "-Infinity": -math.inf}
 _HOLDS: dict[Op, Callable[[float, float], bool]] = {
@@ -34,17 +39,22 @@ def tag_q(term: Term, scope: Scope) -> Q:
     """A tag without a value counts as one with an empty value."""
 
     def match(op: Op) -> Q:
-        found = Q(value__isnull=False) & text_match("value", op, term.values)
-        return found | Q(value__isnull=True) if op is Op.EQ and "" in term.values else found
+        if op is not Op.EQ:
+            found = _contains(held, term, op)
+            return found if held is not None else Q(value__isnull=False) & found
+        found = text_match("value", op, term.values)
+        return found | Q(value__isnull=True) if "" in term.values else found
 
     named = Q(key=nfc(term.key.name).strip()) if term.key.name else Q()
-    return scope.runs_with(Tag, compare(term, named, match), probe=_probe(term, named))
+    held = _held("tag", term, scope)
+    return scope.runs_with(Tag, compare(term, named, match), probe=_probe(term, named, held))
 
 
 def property_q(term: Term, scope: Scope) -> Q:
     named = Q(key=nfc(term.key.name).strip()) if term.key.name else Q()
-    row = compare(term, named, lambda op: text_match("value", op, term.values))
-    return scope.runs_with(Property, row, probe=_probe(term, named))
+    held = _held("property", term, scope)
+    row = compare(term, named, lambda op: _contains(held, term, op))
+    return scope.runs_with(Property, row, probe=_probe(term, named, held))
 
 
 def parameter_q(term: Term, scope: Scope) -> Q:
@@ -52,21 +62,47 @@ def parameter_q(term: Term, scope: Scope) -> Q:
 
     def match(op: Op) -> Q:
         if op in (Op.CONTAINS, Op.STARTS):
-            return text_match("value", op, term.values)
+            return _contains(held, term, op)
         if op is not Op.EQ:
             return Q(number__isnull=False) & number_match(term, "number", op)
-        found = text_match("value", op, term.values)
-        read = [_number(text) for text in term.values]
-        numbers = [value for value in read if value is not None and not math.isnan(value)]
-        return found | Q(number__isnull=False, number__in=numbers) if numbers else found
+        return any_q(equal)
 
+    equal = [text_match("value", Op.EQ, term.values)]
+    read = [_number(text) for text in term.values]
+    if numbers := [value for value in read if value is not None and not math.isnan(value)]:
+        equal.append(Q(number__in=numbers))
     named = Q(key=nfc(term.key.name).strip()) if term.key.name else Q()
-    return scope.runs_with(Parameter, compare(term, named, match), probe=_probe(term, named))
+    held = _held("param", term, scope)
+    # A row for each index: of an OR inside one SQLite would read all values of the key.
+    is_equal = term.op is Op.EQ
+    rows = [named & one for one in equal] if is_equal else [compare(term, named, match)]
+    return scope.runs_with(Parameter, *rows, probe=_probe(term, named, held))
 
 
-def _probe(term: Term, named: Q) -> Q | None:
-    # Contains has no index: how many rows it would read counts, not how many it finds.
-    return named if term.op in (Op.CONTAINS, Op.STARTS) else None
+def _held(family: str, term: Term, scope: Scope) -> list[str] | None:
+    """All values of the key, where a term looks for a part of one and there are few (1 query, a
+    seek in the index for each)."""
+    if term.op not in (Op.CONTAINS, Op.STARTS) or not term.key.name:
+        return None
+    if len(scope.workspace_ids) != 1 or not scope.may_ask():
+        return None
+    name = nfc(term.key.name).strip()
+    found = distinct.values(family, name, scope.workspace_ids[0], limit=MAX_VALUES + 1)
+    return found if len(found) <= MAX_VALUES else None
+
+
+def _contains(held: list[str] | None, term: Term, op: Op) -> Q:
+    """The value as text. Contains has no index, but to be one of those that fit has."""
+    if held is None or op is Op.EQ:
+        return text_match("value", op, term.values)
+    asked = [folded(text) for text in term.values]
+    fits = str.startswith if op is Op.STARTS else str.__contains__
+    return Q(value__in=[text for text in held if any(fits(folded(text), part) for part in asked)])
+
+
+def _probe(term: Term, named: Q, held: list[str] | None = None) -> Q | None:
+    # Where contains has no index, how many rows it would read counts, not how many it finds.
+    return named if term.op in (Op.CONTAINS, Op.STARTS) and held is None else None
 
 
 def _number(text: str) -> float | None:
@@ -125,7 +161,7 @@ def _last_equals(texts: tuple[str, ...]) -> list[Q]:
     finite = [value for value in numbers if math.isfinite(value)]
     words = [_word(value) for value in numbers if not math.isfinite(value)]
     others = _special(words) | _text_last(Op.EQ, texts)
-    return [Q(last__isnull=False, last__in=finite), others] if finite else [others]
+    return [Q(last__in=finite), others] if finite else [others]
 
 
 def _word(value: float) -> str:

@@ -1,7 +1,8 @@
 """The order of a list of runs: several keys, each up or down, runs without a value always last.
 
 Runs of equal values are told apart by their id, newest first where the last key goes up and oldest
-first where it goes down: the way its index runs. `-submitted` is newest first throughout.
+first where it goes down: the way its index runs. `-submitted` is newest first throughout. Where the
+last key has few values, as a status, they are told apart by their submission before.
 """
 
 from collections.abc import Iterable
@@ -14,7 +15,7 @@ from django.db.models import F
 from studio.accounts.models import User, Workspace
 from studio.runs.querysets import RunQuerySet
 from studio.search.columns import Column, in_field, items_of, parse_item, print_column
-from studio.search.lanes import Lane, lanes_of
+from studio.search.lanes import SHARED, Lane, lanes_of
 
 MAX_KEYS = 5
 
@@ -35,7 +36,8 @@ class SortKey:
         return self.descending == (self.column.family == "submitted")
 
 
-NEWEST = (SortKey(Column("submitted"), descending=True),)
+SUBMITTED = Column("submitted")
+NEWEST = (SortKey(SUBMITTED, descending=True),)
 
 
 def parse_order(text: str) -> tuple[SortKey, ...]:
@@ -99,11 +101,24 @@ class Order:
         return self.keys[-1].newest_first
 
     @cached_property
+    def all_keys(self) -> tuple[SortKey, ...]:
+        """The keys, and the time of submission behind a last key with few values: runs that share
+        one of them have an index by time."""
+        last = self.keys[-1:]
+        if not last or last[0].column.family not in SHARED or SUBMITTED in self._columns:
+            return self.keys
+        return (*self.keys, SortKey(SUBMITTED, self.newest_first))
+
+    @property
+    def _columns(self) -> set[Column]:
+        return {key.column for key in self.keys}
+
+    @cached_property
     def steps(self) -> list[Step]:
         """The lanes of all keys, in their order."""
         return [
             Step(lane, key)
-            for key in self.keys
+            for key in self.all_keys
             for lane in lanes_of(key.column, self.workspace, self.user)
         ]
 

@@ -1,11 +1,11 @@
 """Keys that ask about the run itself: its columns and what they point at."""
 
+import operator
 import re
 from collections.abc import Callable
 from typing import Any
 
-from django.db.models import Count, Exists, IntegerField, OuterRef, Q, Subquery, Value
-from django.db.models.functions import Coalesce
+from django.db.models import Exists, OuterRef, Q
 
 from studio.accounts.models import User
 from studio.compute.models import Target
@@ -107,7 +107,12 @@ def _pointing(column: str, rows: Any, name: str, op: Op, term: Term) -> Q:
 
 
 def name_q(term: Term, scope: Scope) -> Q:
-    return compare(term, EVERYTHING, lambda op: text_match("display_name", op, term.values))
+    def match(op: Op) -> Q:
+        found = text_match("display_name", op, term.values)
+        # What a name holds, the search text holds too, and that has an index.
+        return found if op is Op.EQ else found & body_q(scope, *term.values)
+
+    return compare(term, EVERYTHING, match)
 
 
 def description_q(term: Term, scope: Scope) -> Q:
@@ -119,7 +124,7 @@ def description_q(term: Term, scope: Scope) -> Q:
             # No row and an empty text are the same to a reader.
             return found | ~present if "" in term.values else found
         # What a description holds, the search text holds too, and that has an index.
-        return found & any_q(body_q(scope, text) for text in term.values)
+        return found & body_q(scope, *term.values)
 
     if term.op is Op.EQ:
         return match(Op.EQ)
@@ -201,30 +206,28 @@ def duration_q(term: Term, scope: Scope) -> Q:
 
 
 def children_q(term: Term, scope: Scope) -> Q:
-    rows = Run.objects.filter(parent=OuterRef("pk"), deleted_at=None)
-    present = Q(Exists(rows))
+    present = Q(n_children__isnull=False)
     if term.op is Op.HAS:
-        return present
-    counted = rows.order_by().values("parent").annotate(n=Count("pk")).values("n")
-    n_children = Coalesce(Subquery(counted, output_field=IntegerField()), Value(0))
-    # Nearly always "more than none", which needs no counting.
-    wanted = number_match(term, "n", Op.EQ if term.op is Op.NE else term.op, whole=True)
-    if term.op is Op.GT and wanted == Q(n__gt=0):
-        return present
-    found = any_q([_over(wanted, n_children)])
+        return scope.runs_like(present)
+    wanted = number_match(term, "n_children", Op.EQ if term.op is Op.NE else term.op, whole=True)
+    # Of a run without child runs nothing is stored, and that is none.
+    bounds: list[Any] = wanted.children
+    if all(_FITS[name.rpartition("__")[2]](0, value) for name, value in bounds):
+        found = wanted | ~present
+    elif term.op is Op.NE:
+        found = present & wanted
+    else:
+        found = scope.runs_like(present & wanted)
     return ~found if term.op is Op.NE else found
 
 
-def _over(wanted: Q, expression: Any) -> Q:
-    """Put an expression in the place of the column `n` of a Q."""
-    total = Q()
-    for child in wanted.children:
-        lookup, value = child  # type: ignore[misc]
-        klass = IntegerField().get_lookup(str(lookup).removeprefix("n__"))
-        if klass is None:
-            raise LookupError(lookup)
-        total &= Q(klass(expression, value))
-    return total
+_FITS: dict[str, Callable[[int, Any], bool]] = {
+    "in": lambda a, b: a in b,
+    "lt": operator.lt,
+    "lte": operator.le,
+    "gt": operator.gt,
+    "gte": operator.ge,
+}
 
 
 def flag_q(term: Term, scope: Scope) -> Q:

@@ -7,15 +7,19 @@ from functools import cached_property, reduce
 from operator import and_, or_
 from typing import Any, NamedTuple
 
-from django.db.models import Exists, Model, OuterRef, Q, QuerySet
+from django.db import connection
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet, Sum
 
 from studio.accounts.models import User, Workspace
-from studio.runs.models import Experiment
+from studio.runs.models import Experiment, Run
+from studio.runs.querysets import Shortlist
 from studio.runs.searchtext import folded
 
 # Up to so many runs, looking them up first beats walking the list and asking of each run.
 FEW = 1_000
 MAX_PROBES = 24
+# Up to so many rows, counting them in their index takes a few milliseconds.
+MANY = 50_000
 
 NOTHING = Q(pk__in=[])
 EVERYTHING = ~NOTHING
@@ -36,6 +40,8 @@ class Scope:
     now: datetime
     workspace_ids: tuple[int, ...]
     n_probes_left: int = field(default=MAX_PROBES)
+    # Conditions met so far that an index could answer: more than a few rows, but not too many.
+    lists: list[Shortlist] = field(default_factory=list)
 
     @classmethod
     def of(cls, user: User | None, now: datetime, workspace: Workspace | None) -> "Scope":
@@ -44,6 +50,12 @@ class Scope:
             return cls(user, now, (workspace.pk,))
         rooms = Workspace.objects.visible_to(user) if user else Workspace.objects.all()
         return cls(user, now, tuple(rooms.values_list("pk", flat=True)))
+
+    @cached_property
+    def n_runs(self) -> int:
+        """About how many runs there are: those ever numbered (1 query)."""
+        inside = Experiment.objects.filter(workspace__in=self.workspace_ids)
+        return inside.aggregate(n=Sum("last_number"))["n"] or 1
 
     @cached_property
     def experiments(self) -> list[Named]:
@@ -78,9 +90,45 @@ class Scope:
         for row in rows:
             found = self._few_runs(inside, row, probe)
             if found is None:
-                return Q(Exists(manager.filter(any_q(rows), run=OuterRef("pk"))))
+                listed = self._list([inside.filter(row) for row in rows]) if probe is None else None
+                if listed is not None:
+                    return listed.test()
+                # SQLite would take the workspace for a reason to begin at it, for each run;
+                # PostgreSQL reads the whole table without.
+                asked = manager.all() if connection.vendor == "sqlite" else inside
+                return Q(Exists(asked.filter(any_q(rows), run=OuterRef("pk"))))
             ids.update(found)
         return Q(pk__in=ids)
+
+    def runs_like(self, own: Q) -> Q:
+        """Runs that meet a condition on an indexed column of theirs (2 queries)."""
+        rows = Run.objects.filter(own, workspace__in=self.workspace_ids)
+        few = self.few(rows.values_list("pk", flat=True)) if self.may_ask() else None
+        if few is not None:
+            return Q(pk__in=few)
+        self._list([rows], "pk")
+        return own
+
+    def _list(self, kinds: list[QuerySet[Any]], run: str = "run") -> Shortlist | None:
+        """Rows that are many, but not too many (1 query for each kind, as each has an index of its
+        own). PostgreSQL knows by itself."""
+        if connection.vendor != "sqlite" or not self.may_ask():
+            return None
+        n, held = 0, []
+        for rows in (kind.order_by() for kind in kinds):
+            n_rows = rows[: MANY + 1].count()
+            n += n_rows
+            if n > MANY:
+                return None
+            # Asking after rows that are not there costs as much as after others.
+            held += [rows.values(run)] if n_rows else []
+        return self.listed(n, tuple(held)) if held else None
+
+    def listed(self, n: int, rows: tuple[Any, ...]) -> Shortlist:
+        """Remember a condition at which a list may begin."""
+        found = Shortlist(n, rows, self.n_runs)
+        self.lists.append(found)
+        return found
 
     def _few_runs(self, inside: QuerySet[Any], row: Q, probe: Q | None) -> list[int] | None:
         for condition in (row,) if probe is None else (probe, row):

@@ -1,29 +1,20 @@
 """What the search bar offers at the cursor: keys, then operators, then values of the workspace."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from django.db.models import Exists, OuterRef, Q
-
-from studio.accounts.models import User, Workspace
-from studio.compute.models import Target
-from studio.runs.models import Experiment, Run
-from studio.runs.searchtext import folded
-from studio.runs.status import Status
+from studio.accounts.models import Workspace
 from studio.search import distinct
 from studio.search.errors import SearchSyntaxError
+from studio.search.facets import matching, values_of
 from studio.search.fields import FIELDS, Field
 from studio.search.printer import print_key, print_query
 from studio.search.syntax import parse_key
-from studio.search.tree import ALIASES, FLAGS, NAMED_KEYS, UNSTORABLE, Key, Op, Term
-from studio.wire import RUN_TYPES
+from studio.search.tree import ALIASES, NAMED_KEYS, UNSTORABLE, Key, Op, Term
 
 MAX_SUGGESTIONS = 12
 MAX_NAMES = 2_000
-MAX_VALUES = 300
-LONGEST_VALUE = 100
 
 Kind = Literal["key", "operator", "value"]
 _OPERATOR_WORDS = {
@@ -37,14 +28,8 @@ _OPERATOR_WORDS = {
     Op.STARTS: "starts with",
 }
 _TIME_WORDS = {Op.LT: "before", Op.LE: "until", Op.GT: "after", Op.GE: "since"}
-_FIXED: dict[str, tuple[str, ...]] = {
-    "status": tuple(status.value for status in Status),
-    "type": tuple(RUN_TYPES),
-    "is": FLAGS,
-    "duration": ("1m", "10m", "1h", "8h", "1d"),
-    "children": ("0",),
-}
-_MOMENTS = ("today", "yesterday", "-1h", "-24h", "-7d", "-30d")
+# What an empty box offers before all else: the keys that are asked for most.
+_FIRST_KEYS = ("status", "tag", "metric", "param", "experiment", "submitter", "submitted", "is")
 _TERM = re.compile(
     r'(?P<key>\w+(?:\.(?:"(?:[^"\\]|\\.)*"|[^\s:=<>~!^"|]+))?(?::(?:min|max)(?=[:=<>!]))?)'
     r"(?P<op>:<=|:>=|:<|:>|!=|<=|>=|\^=|[:=<>~])(?P<values>.*)",
@@ -117,7 +102,10 @@ def _keys(typed: str) -> list[tuple[str, str, Kind]]:
             found.append((field.family + ending, field.label, "key"))
     if "has".startswith(asked):
         found.append(("has:", "Has a tag, parameter, metric …", "key"))
-    return sorted(found, key=lambda item: not item[0].startswith(asked)) if asked else found
+    if asked:
+        return sorted(found, key=lambda item: not item[0].startswith(asked))
+    first = {key: place for place, key in enumerate(_FIRST_KEYS)}
+    return sorted(found, key=lambda item: first.get(item[0].rstrip(".:"), len(first)))
 
 
 def _names(workspace: Workspace, typed: str) -> list[tuple[str, str, Kind]]:
@@ -127,7 +115,7 @@ def _names(workspace: Workspace, typed: str) -> list[tuple[str, str, Kind]]:
     if family not in NAMED_KEYS:
         return []
     part = part.strip('"').replace('\\"', '"').replace("\\\\", "\\")
-    names = _matching(part, _all_names(workspace, family, part))
+    names = matching(part, _all_names(workspace, family, part))
     operators = _operators(typed) if part in names else []
     keys: list[tuple[str, str, Kind]] = [
         (print_key(Key(family, name)), name, "key") for name in names if name != part
@@ -172,14 +160,19 @@ def _after_operator(workspace: Workspace, found: re.Match[str]) -> list[tuple[st
     if found["key"].lower() == "has":
         names = _names(workspace, rest) if "." in rest else _keys(rest)
         keys = [(text.rstrip(":"), label) for text, label, kind in names if kind == "key"]
-        return [(f"has:{text}", label, "value") for text, label in keys if text != "has"]
+        return [
+            (f"has:{text}", label, "key" if text.endswith(".") else "value")
+            for text, label in keys
+            if text not in ("has", "is")
+        ]
     try:
         key = parse_key(found["key"])
     except SearchSyntaxError:
         return []
     before, bar, last = rest.rpartition("|")
     part = last.strip('"').replace('\\"', '"').replace("\\\\", "\\")
-    values = _matching(part, _values(workspace, key, part))
+    # One more: what is typed already is not offered.
+    values = values_of(workspace, key, part, MAX_SUGGESTIONS + 1)
     return [
         (f"{print_key(key)}{sign}{before}{bar}{_printed(key, value)}", value, "value")
         for value in values
@@ -194,41 +187,6 @@ def _printed(key: Key, value: str) -> str:
     return print_query(Term(key, Op.EQ, (value,)))[len(print_key(key)) + 1 :]
 
 
-def _values(workspace: Workspace, key: Key, part: str) -> Iterable[str]:
-    if key.family in _FIXED:
-        return _FIXED[key.family]
-    if FIELDS[key.family].type == "time":
-        return _MOMENTS
-    if key.family in ("tag", "property", "param"):
-        read, pk = distinct.values, workspace.pk
-        near = read(key.family, key.name, pk, start=part, limit=20) if part else []
-        return [*near, *read(key.family, key.name, pk, limit=MAX_VALUES)]
-    rows = _rows(workspace, key.family)
-    if rows is None:
-        return ()
-    queryset, column = rows
-    return _first(queryset, column, part)
-
-
-def _rows(workspace: Workspace, family: str) -> tuple[Any, str] | None:
-    """The few rows that a key names: experiments, people, targets."""
-    if family == "experiment":
-        return Experiment.objects.of(workspace), "name"
-    if family == "submitter":
-        has_run = Exists(Run.objects.filter(workspace=workspace, submitter=OuterRef("pk")))
-        member = Exists(workspace.memberships.filter(user=OuterRef("pk")))
-        return User.objects.filter(Q(has_run) | Q(member)), "username"
-    if family == "target":
-        return Target.objects.filter(Q(workspace=workspace) | Q(workspace=None)), "name"
-    return None
-
-
-def _first(queryset: Any, column: str, part: str) -> list[str]:
-    if part:
-        queryset = queryset.filter(**{f"{column}__folded__contains": folded(part)})
-    return list(queryset.order_by(column).values_list(column, flat=True)[:MAX_SUGGESTIONS])
-
-
 def _values_anywhere(workspace: Workspace, typed: str) -> list[tuple[str, str, Kind]]:
     """What a bare word may mean: a status, an experiment, a person."""
     if len(typed) < 2 or typed.startswith('"'):
@@ -236,15 +194,7 @@ def _values_anywhere(workspace: Workspace, typed: str) -> list[tuple[str, str, K
     found: list[tuple[str, str, Kind]] = []
     for family in ("status", "experiment", "submitter"):
         key = Key(family)
-        for value in _matching(typed, _values(workspace, key, typed))[:4]:
+        for value in values_of(workspace, key, typed, 4):
             text = print_query(Term(key, Op.EQ, (value,)))
             found.append((text, f"{FIELDS[family].label}: {value}", "value"))
     return found
-
-
-def _matching(part: str, texts: Iterable[str]) -> list[str]:
-    """Texts that contain what is typed, those that begin with it first, none too long to show."""
-    asked = folded(part)
-    short = dict.fromkeys(text for text in texts if text and len(text) <= LONGEST_VALUE)
-    found = [text for text in short if asked in folded(text)]
-    return sorted(found, key=lambda text: not folded(text).startswith(asked))

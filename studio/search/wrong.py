@@ -34,7 +34,8 @@ EXAMPLES = {
     "parent": "parent:3f2a",
     "children": "children>0",
     "is": "is:starred",
-    "log": 'log~"out of memory"',
+    # Logs are searched on a run's own page: an example with log~ would find nothing but an error.
+    "log": 'description~"out of memory"',
     "tag": "tag.quality:good",
     "property": "property.dataset:v3",
     "param": "param.lr>=1e-4",
@@ -323,7 +324,8 @@ def no_such_flag(span: Span) -> SearchSyntaxError:
 
 
 def log_form(span: Span) -> SearchSyntaxError:
-    return _over(span, "Log text is searched with ~ (contains).", EXAMPLES["log"])
+    message = "Log text is searched with ~ (contains), and only on a run's own page."
+    return _over(span, message, EXAMPLES["log"])
 
 
 def _over(span: Span, message: str, example: str) -> SearchSyntaxError:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from studio.search.columns import ATTRIBUTES, STATS, parse_columns
+from studio.search.grouping import FAMILIES, parse_group
 from studio.search.order import parse_order
 from studio.search.syntax import parse
 from studio.search.tree import FLAGS, NAMED_KEYS, PLAIN_KEYS, Op, Term, leaves
@@ -52,3 +53,8 @@ def test_every_column_has_an_example_on_the_page() -> None:
 @pytest.mark.parametrize("text", examples("order"))
 def test_an_order_of_the_page_parses(text: str) -> None:
     assert parse_order(text)
+
+
+def test_everything_that_groups_has_an_example_on_the_page() -> None:
+    keys = [key for text in examples("group") for key in parse_group(text)]
+    assert {key.family for key in keys} == set(FAMILIES)

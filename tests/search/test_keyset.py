@@ -27,6 +27,11 @@ COLUMNS = (
     Column("star"),
     Column("submitter"),
     Column("submitted"),
+    Column("experiment"),
+    Column("status"),
+    Column("children"),
+    Column("tags"),
+    Column("description"),
 )
 FACTS = st.fixed_dictionaries(
     {
@@ -40,6 +45,10 @@ FACTS = st.fixed_dictionaries(
         "name": st.sampled_from(["run", "runs"]),
         "star": st.booleans(),
         "submitter": st.sampled_from([None, "alice", "bob"]),
+        "experiment": st.sampled_from(["one", "two", "three"]),
+        "status": st.sampled_from(["Queued", "Running"]),
+        "children": st.sampled_from([None, 1, 2]),
+        "description": st.sampled_from(WORDS),
     }
 )
 KEYS = st.lists(
@@ -53,13 +62,18 @@ KEYS = st.lists(
 def store(experiment: Any, people: Any, fact: dict[str, Any]) -> Any:
     from studio.metrics.models import Metric
     from studio.runs.limits import as_number
-    from studio.runs.models import Parameter, Property, Run, Star, Tag
+    from studio.runs.models import Experiment, Parameter, Property, Run, Star, Tag
 
     room = experiment.workspace
     person = getattr(people, fact["submitter"]) if fact["submitter"] else None
+    named, _ = Experiment.objects.get_or_create(workspace=room, name=fact["experiment"])
     run = Run.objects.create(
         workspace=room,
-        experiment=experiment,
+        experiment=named,
+        status=fact["status"],
+        n_children=fact["children"],
+        first_tag=fact["quality"] and f"quality: {fact['quality']}",
+        description_start=fact["description"],
         number=1,
         display_name=fact["name"],
         duration_s=fact["duration"],
@@ -90,6 +104,7 @@ def value_of(column: Column, run: Any, fact: dict[str, Any]) -> Any:
         "loss": fact["loss"] if not column.stat else fact["low"],
         "star": 1 if fact["star"] else None,
         "submitted": run.created_at,
+        "tags": fact["quality"],
     }.get(column.name or column.family, fact.get(column.name or column.family))
     if column.family == "param" and found and found[0].isdigit():
         found = float(found)
@@ -171,6 +186,33 @@ def test_pages_are_a_plain_sort_while_runs_are_added(
         check_way_back(runs, order, page, whole, size)
 
     check()
+
+
+def test_the_way_back_meets_runs_that_came_into_a_big_block_without_the_next_value(
+    experiment: Any, people: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from studio.runs.models import Run
+    from studio.search import keyset
+
+    monkeypatch.setattr(keyset, "FEW", 0)
+    monkeypatch.setattr(keyset, "BIG", 1)
+    plain = [make.run(experiment) for _ in range(3)]
+    keys = (SortKey(Column("param", "lr")), SortKey(Column("metric", "loss")))
+    order, runs = (
+        Order(keys, experiment.workspace, people.bob),
+        Run.objects.of(experiment.workspace),
+    )
+    first = keyset.page(runs, order, size=1)
+    second = keyset.page(runs, order, size=1, after=first.older)
+    assert second.runs == [plain[1]]
+
+    # They belong above: they have a parameter, but no metric.
+    added = [make.run(experiment, parameters={"lr": "1e-3"}) for _ in range(2)]
+    met, cursor = [], second.newer
+    while cursor:
+        page = keyset.page(runs, order, size=1, before=cursor)
+        met, cursor = [*page.runs, *met], page.newer
+    assert met == [added[1], added[0], plain[2]]
 
 
 def test_a_made_up_cursor_gives_the_first_page(experiment: Any, people: Any) -> None:

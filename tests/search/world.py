@@ -25,6 +25,7 @@ TERMINAL = ("Completed", "Failed", "Canceled")
 def build(workspace: Any, people: Any, *, n: int = 60, seed: int = 7) -> list[Facts]:
     """Store `n` runs of the workspace; returns their facts."""
     from studio.compute.models import Target
+    from studio.runs import families
 
     pick = random.Random(seed)
     experiments = [make.experiment(workspace, name) for name in EXPERIMENTS]
@@ -34,9 +35,10 @@ def build(workspace: Any, people: Any, *, n: int = 60, seed: int = 7) -> list[Fa
     for i in range(n):
         parent = pick.choice(range(i)) if i > 10 and pick.random() < 0.2 else None
         fact = _facts(pick, i, parent=None if parent is None else facts[parent].uid)
+        runs.append(_store(fact, experiments, people, target, runs[parent] if parent else None))
         if parent is not None:
             facts[parent].n_children += 1
-        runs.append(_store(fact, experiments, people, target, runs[parent] if parent else None))
+            families.add_children(runs[parent], 1)
         facts.append(fact)
     return facts
 

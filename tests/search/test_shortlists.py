@@ -1,0 +1,62 @@
+"""Whatever the plan of a filtered list, its pages hold the same runs in the same order."""
+
+from typing import Any
+
+import pytest
+
+from studio.search import fulltext, keyset, scope
+from studio.search.apply import search
+from studio.search.order import Order, parse_order
+from tests.search import world
+
+pytestmark = [pytest.mark.django_db, pytest.mark.data]
+
+QUERIES = (
+    "has:tag.quality",
+    "has:metric.loss has:tag.note",
+    "vision",
+    "name~res|yes",
+    "children>0",
+)
+ORDERS = ("newest", "-metric.loss", "experiment,-duration", "-status", "name", "-children", "tags")
+
+
+def pages(queryset: Any, order: Order) -> list[int]:
+    seen: list[int] = []
+    after = ""
+    while True:
+        page = keyset.page(queryset, order, size=4, after=after)
+        seen += [run.pk for run in page.runs]
+        if not page.older:
+            return seen
+        after = page.older
+
+
+@pytest.mark.parametrize("cost", [0, 1_000_000])
+def test_a_walk_and_a_sort_give_the_same_pages(
+    workspace: Any, people: Any, cost: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from studio.runs.models import Run
+
+    world.build(workspace, people)
+    runs = Run.objects.of(workspace)
+
+    def met() -> dict[tuple[str, str], list[int]]:
+        return {
+            (query, text): pages(
+                search(runs, query, user=people.bob, workspace=workspace),
+                Order(parse_order(text), workspace, people.bob),
+            )
+            for query in QUERIES
+            for text in ORDERS
+        }
+
+    usual = met()
+    assert all(usual.values())
+    for part in (scope, keyset):
+        monkeypatch.setattr(part, "FEW", 1)
+    monkeypatch.setattr(fulltext, "FEW", 1)
+    monkeypatch.setattr(fulltext, "_NEWEST", f"{fulltext._MATCHES} ORDER BY rowid DESC LIMIT 2")
+    monkeypatch.setattr(keyset, "COST_OF_SORTING", cost)
+    monkeypatch.setattr(keyset, "BLOCKS_FROM", 0 if cost else 100)
+    assert met() == usual
