@@ -63,7 +63,8 @@ def dry_run(
     action: str = "",
     arguments: Arguments | None = None,
 ) -> dict[str, Any]:
-    """What each action (or only `action`) would do, with nothing changed.
+    """What each action (or only `action`) would do, with nothing changed. Without `arguments`
+    only what they can't change is told.
 
     {"n_selected", "actions": {name: {"allowed", "n_applies", "skipped": [{"reason", "n"}]}}}.
     Queries: one grouped count per action; for ids, one for each 500 of them.
@@ -77,7 +78,8 @@ def dry_run(
         choices = [one for one in CHOICES.values() if one.in_trash == selection.trash]
     told = {}
     for choice in choices:
-        given = clean_arguments(choice, arguments or {}) if action else {}
+        is_said = bool(action) and arguments is not None
+        given = clean_arguments(choice, arguments or {}) if is_said else {}
         told[choice.name] = _told(choice, given, selection, workspace, by=by)
     return {"n_selected": selecting.count(selection, workspace, user=by.user), "actions": told}
 

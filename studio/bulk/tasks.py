@@ -1,10 +1,12 @@
-"""Celery tasks: the trash's own clock."""
+"""Celery tasks: what empties itself with time."""
 
 from celery import shared_task
 
 from studio.artifacts.purging import sweep_orphans
 from studio.bulk.expiry import start_expiry
 from studio.compute.doorbell import EXPIRE_TRASH, SWEEP_ORPHANS
+from studio.metrics.forgetting import forget_batches
+from studio.work.forgetting import forget_work
 
 
 @shared_task(name=EXPIRE_TRASH)
@@ -15,5 +17,7 @@ def expire_trash() -> None:
 
 @shared_task(name=SWEEP_ORPHANS)
 def sweep() -> None:
-    """Every day: delete bytes that no row names."""
+    """Every day: delete bytes that no row names, and records that nobody asks for any more."""
     sweep_orphans()
+    forget_work()
+    forget_batches()

@@ -8,7 +8,7 @@ from studio.runs.actions import many
 from studio.runs.models import RunEvent
 from studio.work.actions import start_work
 from studio.work.kinds import Piece
-from studio.work.models import State, Work
+from studio.work.models import State, Work, WorkQuerySet
 
 UNDO = "undo"
 EVENTS_PER_PIECE = 500
@@ -22,6 +22,15 @@ class CannotUndo(Exception):
 def can_undo(work: Work) -> bool:
     """Whether there is something to take back: a change of tags that is over."""
     return not _why_not(work)
+
+
+def is_undone(work: Work) -> bool:
+    """Whether an undo of it went to its end (1 query)."""
+    return _undos_of(work).filter(state=State.DONE).exists()
+
+
+def _undos_of(work: Work) -> WorkQuerySet:
+    return Work.objects.of(work.workspace).filter(kind=UNDO, arguments__of=work.uid)
 
 
 def _why_not(work: Work) -> str:
@@ -45,8 +54,7 @@ def start_undo(work: Work, *, by: Actor) -> Work:
     require(by, Permission.EDIT_RUN, work.workspace)
     if reason := _why_not(work):
         raise CannotUndo(reason)
-    done = Work.objects.of(work.workspace).filter(kind=UNDO, arguments__of=work.uid)
-    if done.filter(state=State.DONE).exists():
+    if is_undone(work):
         raise CannotUndo("It was undone already. Undo that to have the tags again.")
     once = f"{UNDO}:{work.uid}"
     return start_work(work.workspace, UNDO, {"of": work.uid}, by=by, once=once)

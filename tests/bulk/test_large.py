@@ -30,19 +30,19 @@ N_FEWER = 3_000
 
 @pytest.fixture
 def room(people: Any, workspace: Any) -> Any:
-    Seeder(workspace, people.bob).write(N_RUNS)
+    Seeder(workspace, people.alice).write(N_RUNS)
     return workspace
 
 
 @pytest.fixture
 def smaller_room(people: Any, workspace: Any) -> Any:
-    Seeder(workspace, people.bob).write(N_FEWER)
+    Seeder(workspace, people.alice).write(N_FEWER)
     return workspace
 
 
 def tag_all(room: Any, by: Any, **tags: str) -> Work:
     arguments = {"set": tags or {"touched": "yes"}}
-    return start_bulk(room, "tags", Selection(query=""), arguments, by=make.actor(by))
+    return start_bulk(room, "tags", Selection(children=True), arguments, by=make.actor(by))
 
 
 def fresh(work: Work) -> Work:
