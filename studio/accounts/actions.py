@@ -1,10 +1,11 @@
 """Changes to people: members and tokens."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 from django.utils import timezone
 
+from studio.accounts.members import add_member, change_role, record
 from studio.accounts.models import (
     ApiToken,
     Membership,
@@ -15,7 +16,9 @@ from studio.accounts.models import (
     digest_of,
     new_token,
 )
-from studio.accounts.permissions import Actor, NotAllowed, Permission, require
+from studio.accounts.permissions import Actor, NotAllowed
+
+MAX_TOKEN_NAME = 100
 
 
 def add_workspace(name: str, *, owner: User) -> Workspace:
@@ -24,25 +27,47 @@ def add_workspace(name: str, *, owner: User) -> Workspace:
         workspace, created = Workspace.objects.get_or_create(name=name)
         if created:
             Membership.objects.create(user=owner, workspace=workspace, role=Role.OWNER)
+            by, after = Actor.of_user(owner), Role.OWNER
+            record(workspace, "made", owner.username, by=by, before=None, after=after)
     return workspace
 
 
 def set_member(workspace: Workspace, user: User, role: Role, *, by: Actor) -> Membership:
-    """Give `user` the role; it holds from the next request on."""
-    require(by, Permission.EDIT_MEMBERS, workspace)
-    membership, _ = Membership.objects.update_or_create(
-        user=user, workspace=workspace, defaults={"role": role}
-    )
-    return membership
+    """Give `user` the role, as a new member or one who is there; raises as `members` does."""
+    is_member = Membership.objects.filter(user=user, workspace=workspace).exists()
+    give = change_role if is_member else add_member
+    return give(workspace, user.username, role, by=by)
+
+
+class WrongToken(Exception):
+    """A token can't be made as it was asked for; the text says why."""
 
 
 def make_token(
-    user: User, *, name: str, scope: Scope, workspace: Workspace | None = None
+    user: User,
+    *,
+    name: str,
+    scope: Scope,
+    workspace: Workspace | None = None,
+    lifetime: timedelta | None = None,
 ) -> tuple[ApiToken, str]:
-    """A new token of `user` and its secret, which is shown this once."""
+    """A new token of `user` and its secret, which is shown this once.
+
+    Raises NotAllowed for a workspace the user can't see, WrongToken for a name that can't be.
+    """
+    if not name.strip() or len(name) > MAX_TOKEN_NAME:
+        raise WrongToken(f"Give the token a name of at most {MAX_TOKEN_NAME} characters.")
     if workspace and not Workspace.objects.visible_to(user).filter(pk=workspace.pk).exists():
         raise NotAllowed(f"{user} is not a member of “{workspace.name}”.")
-    return new_token(user, name=name, scope=scope, workspace=workspace)
+    return new_token(user, name=name, scope=scope, workspace=workspace, lifetime=lifetime)
+
+
+def revoke_token(token: ApiToken, *, by: Actor) -> None:
+    """End a token of one's own from the next request on; again changes nothing (1 query). When is
+    kept in `revoked_at`. Raises NotAllowed for a token of somebody else."""
+    if by.user is None or by.user.pk != token.user_id:
+        raise NotAllowed("This token belongs to somebody else.")
+    ApiToken.objects.not_revoked().filter(pk=token.pk).update(revoked_at=timezone.now())
 
 
 def find_token(secret: str, *, now: datetime | None = None) -> ApiToken | None:

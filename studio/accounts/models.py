@@ -7,6 +7,7 @@ from typing import Self
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.db.models.functions import Lower
 from django.utils import timezone
 
 TOKEN_PREFIX = "studio_"
@@ -15,10 +16,6 @@ NAME_RULE = r"^[a-z0-9][a-z0-9\-]{0,62}$"
 
 class User(AbstractUser):
     """A person who signs in; `is_superuser` is the instance admin."""
-
-    last_workspace = models.ForeignKey(
-        "accounts.Workspace", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
-    )
 
 
 class WorkspaceQuerySet(models.QuerySet["Workspace"]):
@@ -51,12 +48,28 @@ class Role(models.TextChoices):
     OWNER = "owner", "Owner"
 
 
+class MembershipQuerySet(models.QuerySet["Membership"]):
+    def of(self, workspace: Workspace) -> Self:
+        return self.filter(workspace=workspace)
+
+    def by_name(self) -> Self:
+        """Each with its user, in the order of user names."""
+        return self.select_related("user").order_by(Lower("user__username"), "pk")
+
+    def active_owners(self) -> Self:
+        """Owners who can sign in: one of them must always be left."""
+        return self.filter(role=Role.OWNER, user__is_active=True)
+
+
 class Membership(models.Model):
-    """A user's role in a workspace."""
+    """A user's role in a workspace. `since` None: from before it was kept."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=20, choices=Role.choices)
+    since = models.DateTimeField(null=True, blank=True, default=timezone.now)
+
+    objects = MembershipQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -70,9 +83,49 @@ class Membership(models.Model):
         return f"{self.user} is {self.role} of {self.workspace}"
 
 
+class MemberEventQuerySet(models.QuerySet["MemberEvent"]):
+    def newest(self, workspace: Workspace) -> Self:
+        return self.filter(workspace=workspace).order_by("-pk")
+
+
+class MemberEvent(models.Model):
+    """One change of who is in a workspace: who, when, before, after. Never edited. `subject`: the
+    user name of whom it is about; `before` and `after`: roles, None for no member."""
+
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.CASCADE, related_name="member_events", db_index=False
+    )
+    at = models.DateTimeField(default=timezone.now)
+    kind = models.CharField(max_length=30)
+    actor = models.CharField(max_length=200)
+    actor_user = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    subject = models.CharField(max_length=150)
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+
+    objects = MemberEventQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["workspace", "-id"], name="member_event_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.subject} by {self.actor}"
+
+
 class Scope(models.TextChoices):
     READ = "read", "Read"
     WRITE = "write", "Read and write"
+
+
+class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
+    def not_revoked(self) -> Self:
+        return self.filter(revoked_at=None)
+
+    def made_by_hand(self, user: User) -> Self:
+        """The tokens `user` made and did not revoke, newest first, each with its workspace; those
+        of submitted runs come and go with them."""
+        own = self.not_revoked().filter(user=user, run_uid="")
+        return own.select_related("workspace").order_by("-pk")
 
 
 class ApiToken(models.Model):
@@ -95,6 +148,8 @@ class ApiToken(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ApiTokenQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"{self.name} ({self.hint}…)"

@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
-from studio.accounts.models import Workspace
+from studio.accounts.models import User, Workspace
 from studio.web.access import Request, page, public, to_sign_in
 
 TRIES = 10
@@ -89,12 +89,17 @@ def home(request: HttpRequest) -> HttpResponseBase:
     """To the last-used workspace, else the first one; says so when there is none."""
     if not request.user.is_authenticated:
         return to_sign_in(request)
-    mine = Workspace.objects.visible_to(request.user)
-    last = request.COOKIES.get(LAST_WORKSPACE, "")
-    found = mine.filter(name=last).first() or mine.first()
+    found = last_workspace(request, request.user)
     if found is None:
         return render(request, "accounts/no_workspace.html", {"user": request.user})
     return redirect("run-list", workspace=found.name)
+
+
+def last_workspace(request: HttpRequest, user: User) -> Workspace | None:
+    """The last-used workspace, else the first one of the person, else None (2 queries at most)."""
+    mine = Workspace.objects.visible_to(user)
+    last = request.COOKIES.get(LAST_WORKSPACE, "")
+    return mine.filter(name=last).first() or mine.first()
 
 
 @page

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from studio.accounts.actions import make_token
+from studio.accounts.actions import WrongToken, make_token
 from studio.accounts.models import Scope, User, Workspace
 from studio.accounts.permissions import NotAllowed
 
@@ -32,6 +32,6 @@ class Command(BaseCommand):
             _, secret = make_token(
                 user, name=options["name"], scope=Scope(options["scope"]), workspace=workspace
             )
-        except NotAllowed as refused:
+        except (NotAllowed, WrongToken) as refused:
             raise CommandError(str(refused)) from refused
         return secret

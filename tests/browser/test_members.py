@@ -1,0 +1,127 @@
+"""A person is added, sets a password by the link elsewhere, signs in, and is removed."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from studio.accounts.members import create_member
+from studio.accounts.models import Membership
+from tests import make
+from tests.chromium import PATIENCE_MS
+
+pytestmark = pytest.mark.browser
+PAGE = "/w/lab/members"
+PASSWORD = "quite another long one"
+Open = Callable[..., Any]
+
+
+@pytest.fixture
+def stranger(browser: Browser, live_server: Any, transactional_db: None) -> Iterator[Page]:
+    """A browser in which nobody is signed in."""
+    context = browser.new_context()
+    context.set_default_timeout(PATIENCE_MS)
+    yield context.new_page()
+    context.close()
+
+
+def accessible(page: Page) -> None:
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+def test_a_person_comes_and_goes(
+    open_tab: Open, stranger: Page, people: Any, workspace: Any
+) -> None:
+    tab = open_tab(people.alice)
+    page = tab.open("/w/lab/runs")
+    page.get_by_role("button", name="Account of alice").click()
+    page.get_by_role("menuitem", name="Members").click()
+    form = page.locator("form", has=page.get_by_role("heading", name="Create an account"))
+    form.get_by_label("User name").fill("erin")
+    form.get_by_label("Full name").fill("Erin Hale")
+    form.get_by_role("button", name="Create and show the link").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Account erin created")
+    accessible(page)
+    link = page.locator("#members-link").inner_text()
+
+    stranger.goto(link)
+    accessible(stranger)
+    stranger.get_by_label("Password", exact=True).fill(PASSWORD)
+    stranger.get_by_label("The same again").fill(PASSWORD)
+    stranger.get_by_role("button", name="Set the password").click()
+    expect(stranger.locator("#toasts")).to_contain_text("The password of erin is set")
+    stranger.get_by_label("User name").fill("erin")
+    stranger.get_by_label("Password").fill(PASSWORD)
+    stranger.get_by_role("button", name="Sign in").click()
+    expect(stranger).to_have_url(f"{tab.site}/w/lab/runs")
+
+    page.get_by_role("link", name="Back to the members").click()
+    page.get_by_role("link", name="Remove erin").click()
+    dialog = page.get_by_role("dialog", name="Remove erin from lab")
+    expect(dialog).to_contain_text("nothing in lab opens for erin")
+    accessible(page)
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(page.get_by_role("link", name="Remove erin")).to_be_focused()
+    page.get_by_role("link", name="Remove erin").click()
+    dialog.get_by_role("button", name="Remove").click()
+    expect(page.locator("#toasts")).to_contain_text("Removed erin")
+    expect(page.locator("#members-history")).to_contain_text("removed erin")
+
+    answer = stranger.goto(f"{tab.site}/w/lab/runs")
+    assert answer is not None
+    assert answer.status == 404
+    stranger.goto(tab.site)
+    expect(stranger.get_by_role("heading", level=1)).to_have_text("No workspace yet")
+    assert tab.troubles == []
+
+
+def test_a_role_is_saved_in_its_row(open_tab: Open, people: Any, workspace: Any) -> None:
+    tab = open_tab(people.alice)
+    page = tab.open(PAGE)
+    page.get_by_label("Role of carol", exact=True).select_option("contributor")
+    page.get_by_role("button", name="Save the role of carol").click()
+    expect(page.locator("#toasts")).to_contain_text("carol is Contributor now")
+    assert Membership.objects.get(user=people.carol).role == "contributor"
+    page.get_by_label("Role of alice", exact=True).select_option("reader")
+    page.get_by_role("button", name="Save the role of alice").click()
+    expect(page.get_by_role("alert").first).to_contain_text("Make somebody else an owner first")
+
+
+def test_a_token_is_made_and_revoked(open_tab: Open, people: Any, workspace: Any) -> None:
+    tab = open_tab(people.bob)
+    page = tab.open("/account")
+    page.get_by_label("Name", exact=True).fill("laptop")
+    page.get_by_role("button", name="Create token").click()
+    expect(page.locator("#account-secret")).to_contain_text("studio_")
+    accessible(page)
+    page.get_by_role("button", name="Revoke laptop").click()
+    expect(page.locator("#toasts")).to_contain_text("Revoked “laptop”")
+    assert tab.troubles == []
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (1024, "dark"), (390, "dark")])
+def test_pages_fit_and_everybody_can_use_them(
+    open_tab: Open, people: Any, workspace: Any, width: int, theme: str
+) -> None:
+    create_member(workspace, "x" * 60, "reader", full_name="y" * 60, by=make.actor(people.alice))
+    make.token(people.alice, workspace=workspace)
+    tab = open_tab(people.alice, width=width, theme=theme)
+    for address in (PAGE, f"{PAGE}/confirm?user=bob", "/account"):
+        page = tab.open(address)
+        accessible(page)
+        assert page.evaluate("main.scrollWidth") <= page.evaluate("main.clientWidth")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert tab.troubles == []
+
+
+@pytest.mark.parametrize("user", ["carol", "dave"])
+def test_others_can_use_what_they_see(
+    open_tab: Open, people: Any, workspace: Any, user: str
+) -> None:
+    tab = open_tab(getattr(people, user), width=390)
+    accessible(tab.open("/account" if user == "dave" else PAGE))
+    assert tab.troubles == []

@@ -1,0 +1,199 @@
+"""One's own account: the password, and API tokens."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from studio.accounts.actions import find_token
+from studio.accounts.models import ApiToken, Scope, new_token
+from tests import make
+from tests.rows import all_rows, changed_tables
+from tests.web.forms import form_of
+from tests.web.pages import read
+
+OLD, NEW = "correct horse battery", "quite another long one"
+TOKEN = {"name": "laptop", "scope": "read", "workspace": "lab", "days": "30"}
+
+
+def secret_on(answer: Any) -> str:
+    found = re.search(r'id="account-secret">(studio_[\w-]+)<', answer.content.decode())
+    assert found
+    return found[1]
+
+
+@pytest.mark.parametrize("path", ["", "/password", "/tokens", "/tokens/revoke"])
+def test_nobody_else_gets_in(path: str, client: Client, workspace: Any) -> None:
+    for answer in (client.get(f"/account{path}"), client.post(f"/account{path}", {})):
+        assert answer.status_code == 302
+        assert answer["Location"].startswith("/sign-in?next=/account")
+
+
+@pytest.mark.parametrize("path", ["/password", "/tokens", "/tokens/revoke"])
+def test_a_change_needs_the_forms_own_token(path: str, people: Any, workspace: Any) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(people.bob)
+    before = all_rows()
+
+    assert client.post(f"/account{path}", TOKEN).status_code == 403
+    assert client.get(f"/account{path}").status_code == 405
+    assert not changed_tables(before)
+
+
+def test_a_person_in_no_workspace_has_an_account_too(dave_client: Client) -> None:
+    page = read(dave_client.get("/account"))
+
+    assert "Your account" in page.text
+    assert "You have no tokens" in page.text
+    assert page.one("form", action="/sign-out")
+    assert "lab" not in page.text.split()
+    assert read(dave_client.get("/")).href(href="/account")
+
+
+def test_the_frame_is_that_of_the_last_workspace(bob_client: Client, people: Any) -> None:
+    make.workspace("another", owner=people.bob)
+    bob_client.get("/w/lab")
+
+    assert read(bob_client.get("/account")).href(href="/w/lab/members")
+
+
+def test_the_password_changes_and_other_sessions_end(people: Any, workspace: Any) -> None:
+    here, elsewhere = make.client(people.bob), make.client(people.bob)
+    secret = make.token(people.bob)
+    form = form_of(here.get("/account"), "account-password")
+    typed = {"old_password": OLD, "new_password1": NEW, "new_password2": NEW}
+
+    answer = here.post(form.action, form.sent(**typed))
+
+    assert (answer.status_code, answer["Location"]) == (303, "/account")
+    assert "Your password is changed" in read(here.get("/account")).text
+    assert elsewhere.get("/account").status_code == 302
+    assert Client().login(username="bob", password=NEW)
+    assert not Client().login(username="bob", password=OLD)
+    assert find_token(secret)
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ({"old_password": "wrong"}, "old password was entered incorrectly"),
+        ({"new_password2": "other"}, "didn’t match"),
+        ({"new_password1": "short", "new_password2": "short"}, "at least 12 characters"),
+        ({"new_password1": ""}, "required"),
+    ],
+)
+def test_a_refused_password_says_why(typed: dict[str, str], said: str, bob_client: Client) -> None:
+    good = {"old_password": OLD, "new_password1": NEW, "new_password2": NEW}
+
+    answer = bob_client.post("/account/password", good | typed)
+
+    assert answer.status_code == 422
+    assert said in read(answer).text
+    assert NEW not in answer.content.decode()
+    assert Client().login(username="bob", password=OLD)
+
+
+def test_a_token_is_made_shown_once_and_revoked(bob_client: Client, workspace: Any) -> None:
+    form = form_of(bob_client.get("/account"), "account-token")
+    answer = bob_client.post(form.action, form.sent(**TOKEN))
+    secret = secret_on(answer)
+
+    token = find_token(secret)
+    assert token is not None
+    assert (token.name, token.scope, token.workspace) == ("laptop", Scope.READ, workspace)
+    assert token.expires_at is not None
+    assert timedelta(days=29) < token.expires_at - timezone.now() <= timedelta(days=30)
+    assert answer["Cache-Control"] == "private, no-store"
+    page = bob_client.get("/account")
+    assert secret not in page.content.decode()
+    assert f"studio_{token.hint}…" in read(page).text
+
+    revoked = bob_client.post("/account/tokens/revoke", {"token": str(token.pk)})
+    assert revoked.status_code == 303
+    assert find_token(secret) is None
+    assert ApiToken.objects.get(pk=token.pk).revoked_at
+    assert "Revoked “laptop”" in read(bob_client.get("/account")).text
+    assert "You have no tokens" in read(bob_client.get("/account")).text
+
+
+def test_a_token_of_all_workspaces_that_never_expires(bob_client: Client) -> None:
+    answer = bob_client.post("/account/tokens", TOKEN | {"workspace": "", "days": ""})
+
+    token = find_token(secret_on(answer))
+    assert token is not None
+    assert (token.workspace, token.expires_at) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ({"name": "  "}, "Give the token a name"),
+        ({"name": "x" * 101}, "Give the token a name"),
+        ({"scope": "all"}, "Choose what the token may do"),
+        ({"days": "7"}, "Choose when the token expires"),
+        ({"workspace": "secret-room"}, "not a member of “secret-room”"),
+        ({"workspace": "nowhere"}, "not a member of “nowhere”"),
+    ],
+)
+def test_a_refused_token_comes_back_as_it_was_typed(
+    typed: dict[str, str], said: str, bob_client: Client, people: Any
+) -> None:
+    make.workspace("secret-room", owner=people.alice)
+
+    answer = bob_client.post("/account/tokens", TOKEN | typed)
+
+    assert answer.status_code == 422
+    assert said in read(answer).text
+    name = typed.get("name", "laptop")
+    assert read(answer).one("input", id="token-name")["value"] == name
+    assert not ApiToken.objects.filter(user=people.bob).exists()
+
+
+@pytest.mark.parametrize("wanted", ["", "x", "0", "-1", "9" * 30, "²"])
+def test_a_token_that_is_not_there_is_said(wanted: str, bob_client: Client) -> None:
+    assert bob_client.post("/account/tokens/revoke", {"token": wanted}).status_code == 303
+    assert "There is no such token of yours" in read(bob_client.get("/account")).text
+
+
+def test_nobody_revokes_or_sees_a_token_of_another(
+    bob_client: Client, people: Any, workspace: Any
+) -> None:
+    secret = make.token(people.alice)
+    token = find_token(secret)
+    assert token is not None
+
+    bob_client.post("/account/tokens/revoke", {"token": str(token.pk)})
+
+    assert find_token(secret)
+    assert token.hint not in read(bob_client.get("/account")).text
+
+
+def test_tokens_of_runs_are_not_listed_and_expired_ones_say_so(
+    bob_client: Client, people: Any, workspace: Any
+) -> None:
+    of_run = {"scope": Scope.WRITE, "workspace": workspace, "run_uid": "abc"}
+    new_token(people.bob, name="of a run", **of_run)
+    new_token(people.bob, name="old", scope=Scope.READ, lifetime=timedelta(seconds=-1))
+
+    text = read(bob_client.get("/account")).text
+
+    assert "of a run" not in text
+    assert "Expired" in text
+
+
+def test_more_tokens_cost_no_more_queries(bob_client: Client, people: Any, workspace: Any) -> None:
+    def cost() -> int:
+        with CaptureQueriesContext(connection) as seen:
+            assert bob_client.get("/account").status_code == 200
+        return len(seen)
+
+    make.token(people.bob, workspace=workspace)
+    few = cost()
+    for _ in range(20):
+        make.token(people.bob, workspace=workspace)
+    assert cost() == few
