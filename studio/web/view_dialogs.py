@@ -1,0 +1,54 @@
+"""What the dialogs about a list share: each is one GET form that holds a draft of the list's URL.
+
+Its buttons lead back to the dialog with another draft, Apply leads to the list. Nothing is stored.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+from django.http import HttpResponse, HttpResponseRedirect
+from django_htmx.http import trigger_client_event
+
+from studio.search.tree import UNSTORABLE
+from studio.web.access import Request
+from studio.web.render import render_page, render_parts, wants_part
+from studio.web.run_rows import Listing
+
+T = TypeVar("T")
+MAX_FIND = 200
+
+
+def applied(request: Request, listing: Listing) -> HttpResponse:
+    """Go to the list; for HTMX static/js/columns.js closes the dialog and loads it."""
+    to = listing.url(listing.state)
+    if not request.htmx:
+        return HttpResponseRedirect(to)
+    return trigger_client_event(HttpResponse(status=204), "studio:view-applied", {"url": to})
+
+
+def shown(
+    request: Request, name: str, context: dict[str, Any], *, status: int, parts: Iterable[str] = ()
+) -> HttpResponse:
+    """The page `runs/<name>.html`; for HTMX its form, one of `parts`, or the dialog around it:
+    that whose id was asked for."""
+    asked = str(request.htmx.target or "") if wants_part(request) else ""
+    for part in (f"_{name}_form", *parts):
+        if asked == f"runs-{part.removeprefix('_')}":
+            return render_parts(request, [f"runs/{part}.html"], context, status=status)
+    part = f"runs/_{name}.html"
+    return render_page(request, f"runs/{name}.html", context, part=part, status=status)
+
+
+def found_text(request: Request) -> str:
+    """What is looked for among the columns."""
+    text = request.GET.get("find", "").strip()[:MAX_FIND]
+    return "" if UNSTORABLE.search(text) else text
+
+
+def moved(items: Sequence[T], item: T, by: int) -> tuple[T, ...]:
+    """The items with one of them moved up (-1) or down (1)."""
+    if item not in items:
+        return tuple(items)
+    others = [one for one in items if one != item]
+    place = min(max(0, list(items).index(item) + by), len(others))
+    return (*others[:place], item, *others[place:])
