@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.metrics.actions import record_batch
+from studio.runs import actions
 from studio.wire import Batch
 from tests import make
 
@@ -110,3 +111,21 @@ def log_every_kind(run: Any) -> None:
         others("errors", "residuals", [residuals_document()]),
         others("predicted", "predictions", [predictions_document()]),
     )
+
+
+def six_runs(experiment: Any) -> list[Any]:
+    """Five runs with two metrics, a parameter and a tag (the last lacks the tag), and one with
+    nothing; the first is still running."""
+    runs = []
+    for i in range(5):
+        tags = {"model": ("bert", "unet")[i % 2]} if i < 4 else {}
+        run = make.run(
+            experiment, display_name=f"net {i}", parameters={"lr": str(10.0**-i)}, tags=tags
+        )
+        loss = [2 * math.exp(-s / (20 + 10 * i)) + 0.05 * ((s * 7 + i) % 5) for s in range(120)]
+        log(run, scalars("loss", loss), scalars("accuracy", [1 - v / (3 + i) for v in loss]))
+        runs.append(run)
+    runs.append(make.run(experiment, display_name="bare <b>run</b>"))
+    for run in runs[1:]:
+        actions.complete_run(run, by=make.actor(run.submitter))
+    return runs
