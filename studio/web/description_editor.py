@@ -1,0 +1,50 @@
+"""What the editor of a description and its versions share, be it of a run or of an experiment."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+from django.urls import reverse
+
+from studio.runs.deeplinks import resolver
+from studio.runs.limits import MAX_DESCRIPTION_BYTES
+from studio.runs.markdown import render_markdown
+from studio.runs.models import Experiment, ExperimentDescription, Run
+from studio.web.access import Request
+from studio.web.typed import number_in
+
+TOO_LONG = f"Longer than {MAX_DESCRIPTION_BYTES:,} bytes"
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Where a description is shown, saved, tried out, and what of its versions is where."""
+
+    page: str
+    save: str
+    preview: str
+    versions: str
+    restore: str
+
+    @classmethod
+    def of(cls, described: Run | Experiment, workspace: str) -> Self:
+        if isinstance(described, Run):
+            kind, page, key = "run", "run-detail", described.uid
+        else:
+            kind, page, key = "experiment", "experiment-runs", described.name
+        names = [f"{kind}-description{end}" for end in ("", "-preview", "-versions", "-restore")]
+        return cls(*(reverse(name, args=[workspace, key]) for name in (page, *names)))
+
+
+def read_from(request: Request) -> int | None:
+    """The version the text was written upon; a form without one overwrites what there is."""
+    return number_in(request.POST.get("version", ""))
+
+
+def preview_of(described: Run | Experiment, text: str) -> dict[str, Any]:
+    """`text` as `runs/_preview.html` shows it; a query for each thing that it names."""
+    too_long = len(text.encode(errors="replace")) > MAX_DESCRIPTION_BYTES
+    html = "" if too_long else render_markdown(text, links=resolver(described))
+    return {
+        "preview": ExperimentDescription(html=html),
+        "preview_error": TOO_LONG if too_long else "",
+    }
