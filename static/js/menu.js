@@ -78,9 +78,16 @@
   });
 
   document.addEventListener("click", async (event) => {
-    const button = event.target.closest("[data-copy]");
+    const button = event.target.closest("[data-copy], [data-copy-of]");
     if (!button) return;
-    await navigator.clipboard.writeText(button.dataset.copy);
-    document.dispatchEvent(new CustomEvent("studio:toast", { detail: { text: "Copied", level: "success" } }));
+    // A long text stands on the page once: the button names the element.
+    const text = button.dataset.copy ?? document.getElementById(button.dataset.copyOf).textContent;
+    let told = { text: "Copied", level: "success" };
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      told = { text: "The browser lets only https pages copy. Select the text and copy it.", level: "error" };
+    }
+    document.dispatchEvent(new CustomEvent("studio:toast", { detail: told }));
   });
 })();

@@ -11,10 +11,17 @@
     return `${Math.floor(seconds)} s`;
   }
 
+  function rounded(seconds) {
+    for (const [size, smaller] of [[86400, 3600], [3600, 60], [60, 1]]) {
+      if (seconds >= size - smaller / 2) return Math.round(seconds / size) * size;
+    }
+    return Math.round(seconds);
+  }
+
   // The same words as studio/web/formats.py writes.
   function ago(at) {
     const past = (Date.now() - at) / 1000;
-    if (past < -5) return `in ${oneUnit(-past)}`;
+    if (past < -5) return `in ${oneUnit(rounded(-past))}`;
     if (past < 5) return "now";
     return past < 30 * 86400 ? `${oneUnit(past)} ago` : day.format(at);
   }

@@ -1,8 +1,9 @@
-// Messages: close by their cross, by themselves after six seconds (not while pointed at or focused,
+// Messages: close by their cross, by themselves after six seconds, twenty with an Undo (not while pointed at or focused,
 // and never errors). Other files show one with document.dispatchEvent(new CustomEvent(
 // "studio:toast", {detail: {text, level}})); the server with the header HX-Trigger: {"studio:toast": …}.
 (() => {
   const SHOWN_MS = 6000;
+  const UNDO_MS = 20000;
   const LEVELS = new Set(["success", "info", "warning", "error"]);
 
   function isHeld(toast) {
@@ -10,7 +11,8 @@
   }
 
   function endLater(toast) {
-    setTimeout(() => (isHeld(toast) ? endLater(toast) : toast.remove()), SHOWN_MS);
+    const shown = toast.querySelector("form") ? UNDO_MS : SHOWN_MS;
+    setTimeout(() => (isHeld(toast) ? endLater(toast) : toast.remove()), shown);
   }
 
   function attach(root) {
@@ -39,6 +41,10 @@
 
   document.addEventListener("click", (event) => {
     event.target.closest("[data-toast-close]")?.closest("[data-toast]").remove();
+  });
+  // What is being taken back offers it no more.
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (event.detail.successful) event.detail.elt.closest?.("[data-toast]")?.remove();
   });
   document.addEventListener("studio:toast", (event) => show(event.detail));
   document.addEventListener("htmx:load", () => attach(document));

@@ -2,7 +2,19 @@
 
 from ninja import NinjaAPI
 
-from studio.api import bulk, creating, experiments, files, keeping, labels, metrics, workspaces
+from studio.api import (
+    bulk,
+    creating,
+    custom_views,
+    experiments,
+    export,
+    files,
+    keeping,
+    labels,
+    metrics,
+    view_code,
+    workspaces,
+)
 from studio.api.access import TokenAuth
 from studio.api.errors import add_handlers
 
@@ -17,6 +29,17 @@ api = NinjaAPI(
 )
 add_handlers(api)
 api.add_router("", workspaces.router)
-for part in (experiments, creating, labels, metrics, files, keeping, bulk):
+for part in (
+    experiments,
+    creating,
+    labels,
+    metrics,
+    files,
+    keeping,
+    bulk,
+    export,
+    view_code,
+    custom_views,
+):
     api.add_router(IN_WORKSPACE, part.router)
 api.add_router(f"{IN_WORKSPACE}/work", bulk.works)

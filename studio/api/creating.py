@@ -4,7 +4,6 @@ router."""
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import transaction
 from django.http import HttpRequest, JsonResponse
 from ninja import Path
 
@@ -19,6 +18,7 @@ from studio.artifacts.models import Snapshot
 from studio.runs import actions
 from studio.runs.limits import Invalid, clean_labels
 from studio.runs.models import Run
+from studio.runs.turn import in_turn
 
 
 @router.post(
@@ -40,7 +40,7 @@ def create_run(request: HttpRequest, workspace: Path[str]) -> Any:
             field="submit.snapshot",
         )
     try:
-        with transaction.atomic():
+        with in_turn():
             experiment, _ = actions.ensure_experiment(room, new.experiment, by=actor)
             experiment.workspace = room
             run = actions.create_run(experiment, _new_run(new), by=actor, parent=parent)

@@ -18,6 +18,7 @@ from studio.artifacts.snapshots import MissingBlobs
 from studio.blobs import DigestMismatch, LogGap, StorageFull
 from studio.bulk.undoing import CannotUndo
 from studio.compute.actions import UnknownTarget
+from studio.custom_views.actions import ViewConflict
 from studio.runs.actions import EditConflict, PropertyConflict, UidTaken
 from studio.runs.actions.experiments import NameTaken
 from studio.runs.history import Refused
@@ -55,8 +56,9 @@ def _edit_conflict(request: HttpRequest, problem: EditConflict) -> HttpResponse:
 
 
 def _bad_search(request: HttpRequest, problem: SearchSyntaxError) -> HttpResponse:
+    """A query, order or columns that can't be read: what is wrong, where, and how else."""
     facts = {"position": problem.position, "length": problem.length, "example": problem.example}
-    return error(422, "invalid", problem.message, field="q", **facts)
+    return error(422, "invalid", problem.message, field=problem.field, **facts)
 
 
 def _log_gap(request: HttpRequest, gap: LogGap) -> HttpResponse:
@@ -133,6 +135,7 @@ def add_handlers(api: NinjaAPI) -> None:
         (Refused, 409, "conflict"),
         (CannotUndo, 409, "conflict"),
         (AlreadyUnderWay, 409, "conflict"),
+        (ViewConflict, 409, "conflict"),
         (RequestDataTooBig, 413, "too_large"),
         (TooLarge, 413, "too_large"),
         (UnsupportedMediaType, 415, "unsupported_media_type"),

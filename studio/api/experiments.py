@@ -1,11 +1,12 @@
 """Experiments: groups of runs."""
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 from django.db import transaction
-from django.db.models import F, Q
 from django.http import HttpRequest, JsonResponse
 from ninja import Path, Router
+from ninja.params.functions import Query
 
 from studio.api.access import actor_of, experiment_of, workspace_of
 from studio.api.body import documented, read_body, read_json
@@ -18,12 +19,19 @@ from studio.runs.actions.experiments import (
     describe_experiment,
     reactivate_experiment,
     rename_experiment,
+    star_experiment,
 )
 from studio.runs.limits import Invalid
 from studio.runs.models import Experiment, Run
-from studio.wire.changes import ExperimentEdit, NothingToSay
+from studio.runs.querysets import ExperimentQuerySet
+from studio.search.experiment_pages import experiment_page, is_cursor
+from studio.wire.changes import ExperimentEdit, NothingToSay, StarRequest
+from studio.wire.checks import MAX_NAME
 
 router = Router(tags=["experiments"])
+
+
+Sort = Literal["-latest", "latest", "name", "-name", "-runs", "runs", "starred"]
 
 
 @router.get("/experiments", response=answers(ExperimentPage))
@@ -31,35 +39,38 @@ def list_experiments(
     request: HttpRequest,
     workspace: Path[str],
     archived: Literal["active", "archived", "all"] = "active",
+    starred: bool = False,
+    q: str = Query("", max_length=MAX_NAME),
+    sort: Sort = "-latest",
     cursor: str = "",
     limit: int = Limit,
 ) -> Any:
-    """Experiments, the one with the newest run first."""
+    """Experiments, the one with the newest run first; `starred`: only the person's favourites;
+    `q`: part of the name."""
     room = workspace_of(request, workspace)
-    experiments = Experiment.objects.of(room).order_by(
-        F("latest_run_at").desc(nulls_last=True), "-id"
-    )
+    experiments = told_to(request, Experiment.objects.of(room)).named_like(q)
     if archived != "all":
-        experiments = experiments.filter(archived_at__isnull=archived == "active")
-    if cursor:
-        experiments = experiments.filter(_after(experiment_of(room, cursor)))
-    return page(
-        list(experiments[: limit + 1]),
-        limit=limit,
-        item=experiment_dict,
-        cursor=lambda one: one.name,
-    )
+        experiments = experiments.listed(archived=archived == "archived")
+    user = actor_of(request).user
+    if starred and user is not None:
+        experiments = experiments.only_starred_by(user)
+    if cursor and not is_cursor(cursor, sort):
+        raise Invalid("cursor", "This cursor is not one of this list.")
+    found = experiment_page(experiments, sort, size=limit, after=cursor)
+    items = [experiment_dict(experiment) for experiment in found.experiments]
+    return JsonResponse({"items": items, "next": found.next or None})
 
 
-def _after(seen: Experiment) -> Q:
-    """What follows `seen`: older latest runs, then those without any run."""
-    if seen.latest_run_at is None:
-        return Q(latest_run_at=None, id__lt=seen.pk)
-    return (
-        Q(latest_run_at__lt=seen.latest_run_at)
-        | Q(latest_run_at=seen.latest_run_at, id__lt=seen.pk)
-        | Q(latest_run_at=None)
-    )
+def told_to(request: HttpRequest, experiments: ExperimentQuerySet) -> ExperimentQuerySet:
+    """The experiments, each saying whether it is a favourite of the token's person."""
+    user = actor_of(request).user
+    return experiments.starred_by(user) if user is not None else experiments
+
+
+def experiment_answer(request: HttpRequest, experiment: Experiment) -> JsonResponse:
+    """The experiment as it is stored now (1 query)."""
+    found = told_to(request, Experiment.objects.all()).get(pk=experiment.pk)
+    return JsonResponse(experiment_dict(found))
 
 
 BODY: dict[str, Any] = {
@@ -99,13 +110,16 @@ def create_experiment(request: HttpRequest, workspace: Path[str]) -> Any:
         # The action speaks of "experiment"; here the field is called "name".
         field = "name" if refused.field == "experiment" else refused.field
         raise Invalid(field, str(refused)) from refused
-    return JsonResponse(experiment_dict(experiment), status=201 if created else 200)
+    answer = experiment_answer(request, experiment)
+    answer.status_code = 201 if created else 200
+    return answer
 
 
 @router.get("/experiments/{name}", response=answers(ExperimentItem))
 def get_experiment(request: HttpRequest, workspace: Path[str], name: str) -> Any:
     """One experiment with its number of runs."""
-    experiment = experiment_of(workspace_of(request, workspace), name)
+    found = _found(request, workspace, name)
+    experiment = told_to(request, Experiment.objects.all()).get(pk=found.pk)
     n_runs = Run.objects.filter(experiment=experiment, deleted_at=None).count()
     return JsonResponse(experiment_dict(experiment) | {"n_runs": n_runs})
 
@@ -123,15 +137,17 @@ def _found(request: HttpRequest, workspace: str, name: str) -> Experiment:
     openapi_extra=documented(ExperimentEdit),
 )
 def edit_experiment(request: HttpRequest, workspace: Path[str], name: str) -> Any:
-    """Rename or describe an experiment; its runs stay in it."""
+    """Rename or describe an experiment; its runs stay in it. `description_version` guards against
+    overwriting somebody's text."""
     experiment = _found(request, workspace, name)
     asked, by = read_body(request, ExperimentEdit), actor_of(request)
     with transaction.atomic():
         if asked.description is not None:
-            describe_experiment(experiment, asked.description, by=by)
+            version = asked.description_version
+            describe_experiment(experiment, asked.description, by=by, expected_version=version)
         if asked.name is not None:
             rename_experiment(experiment, asked.name, by=by)
-    return JsonResponse(experiment_dict(experiment))
+    return experiment_answer(request, experiment)
 
 
 @router.post(
@@ -141,9 +157,7 @@ def edit_experiment(request: HttpRequest, workspace: Path[str], name: str) -> An
 )
 def hide_experiment(request: HttpRequest, workspace: Path[str], name: str) -> Any:
     """Hide an experiment from lists; a run written to it brings it back."""
-    experiment = _found(request, workspace, name)
-    read_body(request, NothingToSay)
-    return JsonResponse(experiment_dict(archive_experiment(experiment, by=actor_of(request))))
+    return _changed(request, workspace, name, archive_experiment)
 
 
 @router.post(
@@ -153,9 +167,29 @@ def hide_experiment(request: HttpRequest, workspace: Path[str], name: str) -> An
 )
 def show_experiment(request: HttpRequest, workspace: Path[str], name: str) -> Any:
     """Show an archived experiment in lists again."""
+    return _changed(request, workspace, name, reactivate_experiment)
+
+
+def _changed(
+    request: HttpRequest, workspace: str, name: str, change: Callable[..., Experiment]
+) -> JsonResponse:
+    """The experiment after a change that needs no more told than its name."""
     experiment = _found(request, workspace, name)
     read_body(request, NothingToSay)
-    return JsonResponse(experiment_dict(reactivate_experiment(experiment, by=actor_of(request))))
+    return experiment_answer(request, change(experiment, by=actor_of(request)))
+
+
+@router.post(
+    "/experiments/{name}/star",
+    response=answers(ExperimentItem),
+    openapi_extra=documented(StarRequest),
+)
+def mark_experiment(request: HttpRequest, workspace: Path[str], name: str) -> Any:
+    """Make the experiment a favourite of the token's person, or no longer."""
+    experiment = _found(request, workspace, name)
+    asked = read_body(request, StarRequest)
+    star_experiment(experiment, by=actor_of(request), starred=asked.starred)
+    return experiment_answer(request, experiment)
 
 
 @router.get("/experiments/{name}/events", response=answers(EventPage))

@@ -9,27 +9,19 @@ from ninja import Path, Query, Router
 from studio import wire
 from studio.api.access import (
     actor_of,
-    experiment_of,
     no_such_run,
     run_of,
     visible_runs,
-    workspace_of,
 )
 from studio.api.body import documented, read_body
-from studio.api.listing import ListedRunPage, RunFilter, listed, wrong_list
+from studio.api.listing import ListedRunPage, RunFilter, chosen_runs, listed
 from studio.api.schemas import Beat, RunItem, answers
 from studio.api.serialize import beat_dict, run_dict, with_parts
 from studio.runs import actions
 from studio.runs.actions.beats import note_heartbeat
 from studio.runs.limits import Invalid
 from studio.runs.models import Run
-from studio.runs.querysets import RunQuerySet
-from studio.search.apply import apply, asks_for_archived
-from studio.search.columns import parse_columns
-from studio.search.errors import SearchSyntaxError
 from studio.search.keyset import is_cursor, page
-from studio.search.order import Order, parse_order
-from studio.search.syntax import parse
 
 router = Router(tags=["runs"])
 
@@ -47,39 +39,16 @@ def _fresh(request: HttpRequest, run: Run) -> Run:
 def list_runs(request: HttpRequest, workspace: Path[str], wanted: Query[RunFilter]) -> Any:
     """Root runs, or with `children=1` all; of a parent or an ancestor; the newest first, or in the
     `order` asked for, with the values of the `columns` asked for."""
-    room, user = workspace_of(request, workspace), actor_of(request).user
-    try:
-        node = parse(wanted.q)
-        order = Order(parse_order(wanted.order), room, user)
-        columns = parse_columns(wanted.columns)
-    except SearchSyntaxError as problem:
-        return wrong_list(problem)
-    if wanted.cursor and not is_cursor(wanted.cursor, order):
+    user = actor_of(request).user
+    chosen = chosen_runs(request, workspace, wanted)
+    if wanted.cursor and not is_cursor(wanted.cursor, chosen.order):
         message = "This is no cursor of a list in this order. Start again without one."
         raise Invalid("cursor", message)
-    runs = Run.objects.of(room)
-    if not asks_for_archived(node):
-        runs = runs.listed()
-    if wanted.experiment:
-        runs = runs.filter(experiment=experiment_of(room, wanted.experiment))
-    if wanted.type:
-        runs = runs.filter(type=wanted.type)
-    runs = apply(_placed(request, runs, workspace, wanted), node, user=user, workspace=room)
-    found = page(with_parts(runs, user=user), order, size=wanted.limit, after=wanted.cursor)
+    runs = with_parts(chosen.runs, user=user)
+    found = page(runs, chosen.order, size=wanted.limit, after=wanted.cursor)
     return JsonResponse(
-        {"items": listed(found.runs, columns, user=user), "next": found.older or None}
+        {"items": listed(found.runs, chosen.columns, user=user), "next": found.older or None}
     )
-
-
-def _placed(
-    request: HttpRequest, runs: RunQuerySet, workspace: str, wanted: RunFilter
-) -> RunQuerySet:
-    """The runs at the wanted place of the tree."""
-    if wanted.parent:
-        return runs.filter(parent=run_of(request, workspace, wanted.parent))
-    if wanted.ancestor:
-        return runs & Run.objects.descendants_of(run_of(request, workspace, wanted.ancestor))
-    return runs if wanted.children else runs.roots()
 
 
 @router.get("/runs/{uid}", response=answers(RunItem))

@@ -83,6 +83,8 @@ class RunPage(Closed):
 class ExperimentItem(Closed):
     name: str
     description: str
+    description_version: int
+    starred: bool
     created_at: str
     archived_at: str | None
     latest_run_at: str | None

@@ -1,4 +1,5 @@
-"""Who may open a page: every page function carries `@page`, `@action` or `@public`.
+"""Who may open a page: every page function carries `@page`, `@action`, `@personal` or
+`@public`.
 
 A test walks the URL map and fails on a function without one of them.
 """
@@ -21,6 +22,7 @@ from studio.runs.models import Experiment, Run
 from studio.web.run_signs import signed
 
 View = Callable[..., HttpResponseBase]
+PERSONAL = "for whoever is signed in"
 
 
 class Request(HttpRequest):
@@ -41,6 +43,28 @@ def page(function: View) -> View:
 def action(function: View) -> View:
     """A change made on a page (POST only). The right itself is checked in the action it calls."""
     return _member_only(function, methods=("POST",))
+
+
+def personal(*methods: str) -> Callable[[View], View]:
+    """A page of the person who is signed in, in no workspace; `request.actor` is that person."""
+
+    def decorate(function: View) -> View:
+        @wraps(function)
+        def wrapper(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if not request.user.is_authenticated:
+                return to_sign_in(request)
+            if request.method not in methods:
+                return HttpResponseNotAllowed(methods)
+            request.actor = Actor.of_user(request.user)
+            try:
+                return function(request, *args, **kwargs)
+            except NotAllowed as refused:
+                raise PermissionDenied(str(refused)) from refused
+
+        wrapper.studio_policy = PERSONAL  # type: ignore[attr-defined]
+        return wrapper
+
+    return decorate
 
 
 def public(*, reason: str) -> Callable[[View], View]:

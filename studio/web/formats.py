@@ -4,6 +4,8 @@ import math
 from datetime import UTC, datetime
 
 EMPTY = "–"
+# strftime takes far longer, and a list writes hundreds of moments.
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 N_SHOWN_DIGITS = 6
 MINUTE, HOUR, DAY = 60, 3600, 86400
 SIZES = ("B", "kB", "MB", "GB", "TB", "PB")
@@ -80,21 +82,32 @@ def iso(at: datetime | None) -> str:
 
 def absolute(at: datetime | None) -> str:
     """The moment in words for a title; the browser rewrites it in the reader's time zone."""
-    return at.astimezone(UTC).strftime("%-d %b %Y, %H:%M:%S UTC") if at else ""
+    if not at:
+        return ""
+    at = at.astimezone(UTC)
+    return f"{_date(at)}, {at.hour:02}:{at.minute:02}:{at.second:02} UTC"
+
+
+def _date(at: datetime) -> str:
+    return f"{at.day} {MONTHS[at.month - 1]} {at.year}"
 
 
 def ago(at: datetime | None, now: datetime | None = None) -> str:
-    """How long ago, in one unit ("now", "12 s ago", "5 h ago"); the date after 30 days."""
+    """How long ago, in one unit ("now", "12 s ago", "5 h ago"); the date after 30 days.
+
+    What is gone is counted in whole units, what is to come is rounded: thirty days that have just
+    begun to run out are thirty days.
+    """
     if at is None:
         return EMPTY
     past_s = ((now or datetime.now(UTC)) - at).total_seconds()
     if past_s < -5:
-        return f"in {one_unit(-past_s)}"
+        return f"in {one_unit(_rounded(-past_s))}"
     if past_s < 5:
         return "now"
     if past_s < 30 * DAY:
         return f"{one_unit(past_s)} ago"
-    return at.astimezone(UTC).strftime("%-d %b %Y")
+    return _date(at.astimezone(UTC))
 
 
 def left(at: datetime | None, now: datetime | None = None) -> str:
@@ -110,6 +123,14 @@ def one_unit(seconds: float) -> str:
         if seconds >= unit:
             return f"{int(seconds // unit)} {letter}"
     return f"{int(seconds)} s"
+
+
+def _rounded(seconds: float) -> float:
+    """To whole units of the largest there is after rounding: 29 d 23 h is 30 d, 59 m 40 s 1 h."""
+    for unit, smaller in ((DAY, HOUR), (HOUR, MINUTE), (MINUTE, 1)):
+        if seconds >= unit - smaller / 2:
+            return math.floor(seconds / unit + 0.5) * unit
+    return math.floor(seconds + 0.5)
 
 
 def iso_duration(seconds: float | None) -> str:

@@ -3,14 +3,21 @@
 from dataclasses import dataclass
 from typing import Any
 
+from studio.runs.description_versions import KINDS as DESCRIBED
 from studio.runs.models import RunEvent
 from studio.runs.status import Status
 
-LONGEST = 300
+# What is longer is folded, and cut at the second: a page holds many.
+LONGEST, LONGEST_FOLDED = 300, 4_000
 KINDS = {
     "status": "Status",
+    "kill": "Kill now",
     "name": "Display name",
     "description": "Description",
+    "description_restored": "Description",
+    "experiment": "Experiment",
+    "archived": "Archived",
+    "deleted": "In the trash",
     "tags": "Tags",
     "properties": "Properties",
     "parameters": "Parameters",
@@ -29,19 +36,24 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
+    """`has_versions`: whether the whole texts are among the versions of the description."""
+
     event: RunEvent
     kind: str
     changes: list[Change]
+    has_versions: bool
 
 
 def entry_of(event: RunEvent) -> Entry:
     kind = KINDS.get(event.kind, event.kind.replace("_", " ").capitalize())
-    return Entry(event, kind, changes_of(event))
+    return Entry(event, kind, changes_of(event), event.kind in DESCRIBED)
 
 
 def changes_of(event: RunEvent) -> list[Change]:
     """One change of a plain value, or one per key that differs."""
     before, after = event.before, event.after
+    if event.kind == "artifact":
+        return _file(before, after)
     if isinstance(before, dict) or isinstance(after, dict):
         old, new = _mapping(before), _mapping(after)
         if event.kind != "tags":
@@ -53,9 +65,16 @@ def changes_of(event: RunEvent) -> list[Change]:
             for key in keys
             if key not in old or key not in new or old[key] != new[key]
         ]
-    if before is None and after is None:
-        return []
-    return [Change("", _text(before, event.kind), _text(after, event.kind))]
+    change = Change("", _text(before, event.kind), _text(after, event.kind))
+    return [] if change.before is None and change.after is None else [change]
+
+
+def _file(before: Any, after: Any) -> list[Change]:
+    """A file that was added to a finished run, or replaced."""
+    new = _mapping(after)
+    path, size = str(new.get("path", "")), new.get("size")
+    words = "stored" if size is None else f"{size:,} bytes"
+    return [Change(path, None if before is None else "an earlier file", words)]
 
 
 def _mapping(value: Any) -> dict[str, Any]:
@@ -73,8 +92,12 @@ def _text(value: Any, kind: str) -> str | None:
         return None
     if kind == "status" and value in Status.values:
         return str(Status(value).label)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return _cut(str(value))
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text):,} characters)"
+    if len(text) <= LONGEST_FOLDED:
+        return text
+    return f"{text[:LONGEST_FOLDED]}… ({len(text):,} characters)"

@@ -1,6 +1,6 @@
 """The Jinja2 environment of every page: addresses, icons, and values written for people."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -8,11 +8,13 @@ import jinja2
 import lucide
 from django.http import HttpRequest
 from django.template.backends.utils import csrf_input
+from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 from markupsafe import Markup
 
+from studio.runs.coloured_lines import visible_name
 from studio.runs.models import Description
 from studio.web import formats
 
@@ -23,7 +25,7 @@ def environment(**options: Any) -> jinja2.Environment:
     options.setdefault("trim_blocks", True)
     options.setdefault("lstrip_blocks", True)
     env = jinja2.Environment(autoescape=True, **options)
-    env.globals.update(url=url, static=static, icon=icon)
+    env.globals.update(url=url, static=static_url, icon=icon, glyph=glyph, sprite=sprite)
     env.filters.update(FILTERS)
     return env
 
@@ -41,6 +43,18 @@ def url(name: str, /, *args: Any, **kwargs: Any) -> str:
     return reverse(name, args=args, kwargs=kwargs)
 
 
+def part(template: str, context: Mapping[str, Any]) -> Markup:
+    """A piece of a page, drawn on its own; the template has escaped what it was given."""
+    return Markup(render_to_string(template, dict(context)))  # noqa: S704
+
+
+@lru_cache(maxsize=256)
+def static_url(path: str) -> str:
+    """The address of a file under static/; a page names forty of them, which stay the same while
+    the server runs. Raises ValueError for a file that was not collected."""
+    return static(path)
+
+
 @lru_cache(maxsize=512)
 def icon(name: str, size: int = 16) -> Markup:
     """A lucide icon as inline SVG, hidden from screen readers: words beside it carry the meaning.
@@ -49,6 +63,28 @@ def icon(name: str, size: int = 16) -> Markup:
     """
     drawing = lucide._render_icon(name, size, aria_hidden="true", focusable="false")
     # The text comes from the installed icon package, never from a person.
+    return Markup(drawing)  # noqa: S704
+
+
+@lru_cache(maxsize=512)
+def glyph(name: str, size: int = 16) -> Markup:
+    """An icon that `sprite` drew on the page: a table repeats some of them in each row."""
+    drawing = (
+        f'<svg class="glyph" width="{size}" height="{size}" aria-hidden="true">'
+        f'<use href="#i-{name}"/></svg>'
+    )
+    # The name is the template's own.
+    return Markup(drawing)  # noqa: S704
+
+
+@lru_cache(maxsize=16)
+def sprite(*names: str) -> Markup:
+    """The icons that `glyph` refers to, drawn once and not shown. Raises as `icon`."""
+    drawn = []
+    for name in names:
+        inner = icon(name).partition(">")[2].rpartition("</svg>")[0]
+        drawn.append(f'<symbol id="i-{name}" viewBox="0 0 24 24">{inner.strip()}</symbol>')
+    drawing = f'<svg class="sprite" aria-hidden="true">{"".join(drawn)}</svg>'
     return Markup(drawing)  # noqa: S704
 
 
@@ -69,4 +105,5 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "left": formats.left,
     "iso_duration": formats.iso_duration,
     "cleaned_html": cleaned_html,
+    "visible": visible_name,
 }

@@ -1,28 +1,28 @@
 """The figures of one metric of one run: reads its points, thins them, says what was left out."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
-
+from studio.metrics.curves import Curve, Line, Wish, curves
 from studio.metrics.models import NUMERIC, Kind, Metric
+from studio.metrics.outlines import Count
 from studio.metrics.packing import Floats, Points
-from studio.metrics.series import MAX_POINTS, downsample, points_of
-from studio.metrics.smoothing import ema
+from studio.metrics.series import points_of
 from studio.runs.models import Run
 from studio.web import document_figures, figures
 from studio.web.chart_state import AXES, ChartState
-from studio.web.figures import Figure, Trace
+from studio.web.figures import Figure, Trace, Xs
 from studio.web.formats import number
 
 # Kind -> (key, title) of its charts.
 VARIANTS: dict[str, tuple[tuple[str, str], ...]] = {
     Kind.ACCURACY_TABLE: (("roc", "ROC"), ("pr", "Precision-recall")),
 }
-# A zoom reads a little more on either side, so that lines run to the edges of the chart.
-ZOOM_MARGIN = 0.05
+# Of a line.
+MAX_POINTS = 2_000
 FIRST_MOMENT = datetime(1, 1, 2, tzinfo=UTC).timestamp()
 LAST_MOMENT = datetime(9999, 12, 30, tzinfo=UTC).timestamp()
 Bounds = tuple[float | None, float | None]
@@ -45,10 +45,11 @@ def chart_of(
     variant: str = "",
     bounds: Bounds = (None, None),
 ) -> Chart:
-    """The chart of a metric as `state` wants it, `bounds` in units of the x axis (1 query)."""
-    points = points_of(metric)
+    """The chart of a metric as `state` wants it, `bounds` in units of the x axis (1 query, and 1
+    more for a part of many points)."""
     if metric.kind in NUMERIC:
-        return _line_chart(run, metric, points, state, bounds)
+        return _line_chart(run, metric, state, bounds)
+    points = points_of(metric)
     if not len(points):
         return Chart(None)
     values = list(points.values)
@@ -77,64 +78,44 @@ def _document(
     return document_figures.predictions(data, slot=slot)
 
 
-def _line_chart(
-    run: Run, metric: Metric, points: Points, state: ChartState, bounds: Bounds
-) -> Chart:
-    x, y = _columns(run, points, state.x)
-    smooth = ema(x, y, state.smooth)
-    inside = _inside(x, bounds)
-    x, y, smooth = x[inside], y[inside], smooth[inside]
-    kept = downsample(x, y, MAX_POINTS)
-    traces = [_trace(metric.name, x, y, kept, state, run.colour)]
-    if state.smooth:
-        faint = _trace(metric.name, x, y, kept, state, run.colour, role="faint")
-        smooth_kept = downsample(x, smooth, MAX_POINTS)
-        traces = [faint, _trace(metric.name, x, smooth, smooth_kept, state, run.colour)]
+def _line_chart(run: Run, metric: Metric, state: ChartState, bounds: Bounds) -> Chart:
+    (curve,) = curves([metric], _wish(run, state, bounds))
+    traces = [_trace(metric.name, curve, state, run.colour)]
+    if curve.smooth is not None:
+        faint = replace(traces[0], role="faint")
+        traces = [faint, _trace(metric.name, curve.smooth, state, run.colour)]
     label = (
         "Time (UTC)"
         if state.x == "time"
         else AXES[state.x] + (" (s)" if state.x == "relative" else "")
     )
     figure = figures.lines(traces, x_label=label, log_y=state.log)
-    is_thinned = len(kept) < len(y)
-    return Chart(figure, badge_of(y, n_shown=len(kept), log=state.log), is_thinned)
+    return Chart(figure, badge_of(curve, log=state.log), curve.is_thinned)
 
 
-def _columns(run: Run, points: Points, axis: str) -> tuple[Floats, Floats]:
-    """x ascending, and y. Times are seconds: since the epoch, or since the run's start."""
-    y = np.asarray(points.values, np.float64)
-    if axis == "step":
-        return points.steps.astype(np.float64), y
-    order = np.argsort(points.times, kind="stable")
-    x, y = points.times[order], y[order]
-    if axis == "relative":
-        started_at = run.started_at or run.created_at
-        x = x - started_at.timestamp()
-    return x, y
-
-
-def _inside(x: Floats, bounds: Bounds) -> slice:
+def _wish(run: Run, state: ChartState, bounds: Bounds) -> Wish:
     low, high = bounds
-    width = high - low if low is not None and high is not None else 0.0
-    first = 0 if low is None else int(np.searchsorted(x, low - ZOOM_MARGIN * width, "left"))
-    last = len(x) if high is None else int(np.searchsorted(x, high + ZOOM_MARGIN * width, "right"))
-    return slice(first, max(first, last))
-
-
-def _trace(
-    name: str,
-    x: Floats,
-    y: Floats,
-    kept: Any,
-    state: ChartState,
-    slot: int,
-    *,
-    role: str = "line",
-) -> Trace:
-    shown = x[kept].tolist()
-    return Trace(
-        name, iso_times(shown) if state.x == "time" else shown, y[kept].tolist(), slot, role
+    return Wish(
+        axis=state.x,  # type: ignore[arg-type]
+        zoom=None
+        if low is None and high is None
+        else (-math.inf if low is None else low, math.inf if high is None else high),
+        smooth=state.smooth,
+        is_timed=True,
+        is_whole=bool(state.smooth),
+        starts={run.pk: (run.started_at or run.created_at).timestamp()},
+        max_points=MAX_POINTS,
     )
+
+
+def _trace(name: str, line: Curve | Line, state: ChartState, slot: int) -> Trace:
+    return Trace(name, xs_of(line.x, state.x), line.y.tolist(), slot)
+
+
+def xs_of(x: Floats, axis: str) -> Xs:
+    """x as a figure wants them: numbers, or moments on an axis of time."""
+    shown = x.tolist()
+    return iso_times(shown) if axis == "time" else shown
 
 
 def iso_times(times: Sequence[float]) -> list[str]:
@@ -143,18 +124,24 @@ def iso_times(times: Sequence[float]) -> list[str]:
     return [f"{datetime.fromtimestamp(t, UTC):%Y-%m-%d %H:%M:%S.%f}" for t in bounded]
 
 
-def badge_of(y: Floats, *, n_shown: int, log: bool) -> str:
-    """What the line does not show: thinned points, gaps, values a log axis has no place for."""
-    said = []
-    if n_shown < len(y):
-        said.append(f"{n_shown:,} of {len(y):,} points, min/max kept")
-    elif len(y):
-        said.append(f"{len(y):,} point{'' if len(y) == 1 else 's'}")
-    if n_gaps := int((~np.isfinite(y)).sum()):
-        said.append(f"{n_gaps:,} NaN or infinite")
-    if log and (n_low := int((y <= 0).sum())):
-        said.append(f"{n_low:,} not above 0 left out")
+def badge_of(curve: Curve, *, log: bool) -> str:
+    """How many points a line has, and what it does not show of them."""
+    n, said = curve.count.n_points, left_out(curve.count, n_shown=len(curve.x), log=log)
+    if n and not curve.is_thinned:
+        said = [f"{n:,} point{'' if n == 1 else 's'}", *said]
     return " · ".join(said)
+
+
+def left_out(count: Count, *, n_shown: int, log: bool) -> list[str]:
+    """What lines do not show: thinned points, gaps, values a log axis has no place for."""
+    said = []
+    if n_shown < count.n_points:
+        said.append(f"{n_shown:,} of {count.n_points:,} points, min/max kept")
+    if count.n_gaps:
+        said.append(f"{count.n_gaps:,} NaN or infinite")
+    if log and count.n_low:
+        said.append(f"{count.n_low:,} not above 0 left out")
+    return said
 
 
 def label_of(metric: Metric) -> str:

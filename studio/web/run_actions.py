@@ -111,15 +111,21 @@ def rename(request: Request, uid: str) -> HttpResponse:
 def tags(request: Request, uid: str) -> HttpResponse:
     """`add` ("key" or "key: value"); `key`, `value` and `was` of each tag there is; `remove`."""
     run = find_run(request, uid)
+    removed = request.POST.getlist("remove")
+    try:
+        actions.change_tags(run, by=request.actor, put=asked_tags(request), remove=removed)
+    except Invalid as wrong:
+        return refused(request, run, "tags-panel", str(wrong))
+    return changed(request, run)
+
+
+def asked_tags(request: Request) -> dict[str, str | None]:
+    """The tags that were edited, and the one that was added."""
     put = changed_tags(request)
     if text := request.POST.get("add", "").strip():
         key, colon, value = text.partition(":")
         put[key.strip()] = value.strip() if colon else None
-    try:
-        actions.change_tags(run, by=request.actor, put=put, remove=request.POST.getlist("remove"))
-    except Invalid as wrong:
-        return refused(request, run, "tags-panel", str(wrong))
-    return changed(request, run)
+    return put
 
 
 def changed_tags(request: Request) -> dict[str, str | None]:

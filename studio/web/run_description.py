@@ -5,14 +5,14 @@ from django.urls import reverse
 
 from studio.accounts.permissions import NotAllowed, Permission
 from studio.runs import actions
-from studio.runs.deeplinks import resolver
-from studio.runs.limits import MAX_DESCRIPTION_BYTES, Invalid
-from studio.runs.markdown import render_markdown
-from studio.runs.models import Description, Run
+from studio.runs.limits import Invalid
+from studio.runs.models import Description, ExperimentDescription, Run
 from studio.web.access import Request, action, find_run, page
+from studio.web.description_editor import Links, preview_of, read_from
 from studio.web.render import done, render_page, wants_part
 from studio.web.run_detail import description_of, run_context
 from studio.web.run_header import NO_EDIT
+from studio.web.typed import typed_text
 
 
 @page
@@ -50,15 +50,8 @@ def preview(request: Request, uid: str) -> HttpResponse:
 
 
 def typed(request: Request, run: Run) -> Description:
-    """What the form holds, not stored; browsers send line ends as CR LF."""
-    text = request.POST.get("text", "").replace("\r\n", "\n")
-    return Description(run=run, text=text, version=read_from(request) or 0)
-
-
-def read_from(request: Request) -> int | None:
-    """The version the text was written upon; a form without one overwrites what there is."""
-    version = request.POST.get("version", "")
-    return int(version) if version.isdecimal() and len(version) < 10 else None
+    """What the form holds, not stored."""
+    return Description(run=run, text=typed_text(request), version=read_from(request) or 0)
 
 
 def form(
@@ -67,20 +60,20 @@ def form(
     draft: Description,
     *,
     error: str = "",
-    conflict: Description | None = None,
+    conflict: Description | ExperimentDescription | None = None,
     status: int = 200,
-    part: str = "runs/_description_form.html",
+    part: str = "descriptions/_form.html",
 ) -> HttpResponse:
     """The editor with `draft` in it."""
-    too_long = len(draft.text.encode(errors="replace")) > MAX_DESCRIPTION_BYTES
-    draft.html = "" if too_long else render_markdown(draft.text, links=resolver(run))
+    can_edit = Permission.EDIT_RUN in request.permissions
     context = {
         "text": draft.text,
         "version": draft.version,
-        "preview": draft,
-        "preview_error": f"Longer than {MAX_DESCRIPTION_BYTES:,} bytes" if too_long else "",
+        **preview_of(run, draft.text),
         "error": error,
         "conflict": conflict,
+        "edit_refused": "" if can_edit else NO_EDIT,
+        "links": Links.of(run, request.workspace.name),
     }
     if part != "runs/_preview.html" or not wants_part(request):
         context |= run_context(request, run, tab="details")

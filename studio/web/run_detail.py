@@ -1,5 +1,6 @@
 """Run Details: one page a tab, one frame around them."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.http import HttpResponse
@@ -11,18 +12,22 @@ from studio.metrics.models import Kind, Metric
 from studio.metrics.series import points_of
 from studio.runs.models import Description, Run, RunEvent
 from studio.runs.status import TERMINAL
+from studio.search import keyset
 from studio.web.access import Request, find_run, page
 from studio.web.frame import frame
-from studio.web.history import entry_of
-from studio.web.paging import page_of
+from studio.web.history import LONGEST, entry_of
 from studio.web.render import render_page, render_parts
 from studio.web.run_header import header_context
+from studio.web.run_list_links import page_links, paging_links, table_context
+from studio.web.run_list_reading import order_of, reading_of
 from studio.web.run_rows import Listing, live_url, rows_of
 from studio.web.run_signs import signed, version_of
 
 MAX_METRICS_SHOWN = 500
 MAX_IMAGES_SHOWN = 200
-MAX_EVENTS_SHOWN = 500
+EVENTS_PAGE = 100
+# More digits than an id of the database has.
+MAX_DIGITS = 19
 CHILDREN_PAGE = 100
 
 TABS = [
@@ -31,7 +36,9 @@ TABS = [
     ("images", "Images", "run-images"),
     ("children", "Child runs", "run-children"),
     ("logs", "Outputs + logs", "run-logs"),
+    ("snapshot", "Snapshot", "run-snapshot"),
     ("history", "History", "run-history"),
+    ("json", "Raw JSON", "run-json"),
 ]
 
 
@@ -148,25 +155,27 @@ def images(request: Request, uid: str) -> HttpResponse:
 @page
 def children(request: Request, uid: str) -> HttpResponse:
     run = find_run(request, uid)
-    below = Run.objects.of(request.workspace).filter(parent=run).for_list()
-    shown = page_of(
-        below,
-        size=CHILDREN_PAGE,
-        after=request.GET.get("after", ""),
-        before=request.GET.get("before", ""),
-    )
     base = reverse("run-children", args=[request.workspace.name, run.uid])
-    # A tag's link leaves the run: it filters all runs, child runs too.
-    everywhere = reverse("run-list", args=[request.workspace.name])
-    listing = Listing(everywhere, ViewState(children=True), run.experiment)
-    rows = rows_of(request, listing, shown.runs)
+    state = replace(ViewState.from_query(request.GET), children="", size=CHILDREN_PAGE)
+    listing = Listing(base, state, run.experiment)
+    reading = reading_of(listing)
+    below = Run.objects.of(request.workspace).filter(parent=run).for_list()
+    shown = keyset.page(
+        below,
+        order_of(request, reading),
+        size=CHILDREN_PAGE,
+        after=state.after,
+        before=state.before,
+    )
+    rows = rows_of(request, listing, shown.runs, reading.columns)
     context = {
         **run_context(request, run, tab="children"),
+        **page_links(listing),
+        **paging_links(listing, older=shown.older, newer=shown.newer),
+        "listing": listing,
+        "state": state,
+        **table_context(listing, reading),
         "rows": rows,
-        "experiment": run.experiment,
-        "older_url": f"{base}?after={shown.older}" if shown.older else "",
-        "newer_url": f"{base}?before={shown.newer}" if shown.newer else "",
-        "page_size": CHILDREN_PAGE,
         "live_url": live_url(request, listing, rows),
     }
     return render_page(request, "runs/children.html", context, part="runs/_children.html")
@@ -174,12 +183,21 @@ def children(request: Request, uid: str) -> HttpResponse:
 
 @page
 def history(request: Request, uid: str) -> HttpResponse:
-    """Every change of the run, newest first."""
+    """Every change of the run, newest first, EVENTS_PAGE a page. `below`: only those before the
+    event of this id."""
     run = find_run(request, uid)
-    events = list(RunEvent.objects.filter(run=run).order_by("-id")[: MAX_EVENTS_SHOWN + 1])
+    found = RunEvent.objects.filter(run=run).order_by("-id")
+    below = request.GET.get("below", "")
+    if below.isascii() and below.isdecimal() and len(below) < MAX_DIGITS:
+        found = found.filter(id__lt=int(below))
+    else:
+        below = ""
+    events = list(found[: EVENTS_PAGE + 1])
     context = {
         **run_context(request, run, tab="history"),
-        "entries": [entry_of(event) for event in events[:MAX_EVENTS_SHOWN]],
-        "has_more": len(events) > MAX_EVENTS_SHOWN,
+        "entries": [entry_of(event) for event in events[:EVENTS_PAGE]],
+        "longest": LONGEST,
+        "below": below,
+        "older_than": events[EVENTS_PAGE - 1].pk if len(events) > EVENTS_PAGE else None,
     }
     return render_page(request, "runs/history.html", context, part="runs/_history.html")

@@ -13,12 +13,23 @@ from studio.custom_views.state import ViewState
 from studio.runs.models import Run
 from studio.runs.rollup import rollups
 from studio.runs.status import CANCELLABLE, TERMINAL, Status
+from studio.search.tree import Key
 from studio.web.access import Request
-from studio.web.run_rows import Chip, Listing
+from studio.web.compare_state import Comparison
+from studio.web.run_cells import Conditions
 from studio.web.run_signs import version_of, waits_for_worker
 
 NO_CANCEL = "Your role does not allow cancelling runs"
 NO_EDIT = "Your role does not allow changing runs"
+
+
+@dataclass(frozen=True, slots=True)
+class TagLink:
+    """A tag; its link lists the runs that carry it."""
+
+    key: str
+    value: str | None
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +60,8 @@ def header_context(request: Request, run: Run) -> dict[str, Any]:
         "cancel_step": cancel_step(run),
         "exit_words": exit_words(run),
         "time_used": (run.elapsed_s() or 0.0) / run.max_duration_s if run.max_duration_s else 0.0,
+        "compare_url": reverse("run-compare-add", args=[request.workspace.name])
+        + Comparison(chosen=(run.uid,)).to_query(),
         "waits_for_worker": waits_for_worker(run),
         "is_live": run.status not in TERMINAL,
         "header_version": version,
@@ -56,10 +69,17 @@ def header_context(request: Request, run: Run) -> dict[str, Any]:
     }
 
 
-def chips_of(request: Request, tags: list[Any]) -> list[Chip]:
+def chips_of(request: Request, tags: list[Any]) -> list[TagLink]:
     """The tags as links to all runs that carry them."""
-    runs = Listing(reverse("run-list", args=[request.workspace.name]), ViewState())
-    return [Chip(tag.key, tag.value, runs.tag_url(tag.key, tag.value)) for tag in tags]
+    runs, conditions = reverse("run-list", args=[request.workspace.name]), Conditions()
+    return [
+        TagLink(
+            tag.key,
+            tag.value,
+            runs + ViewState(q=conditions.of(Key("tag", tag.key), tag.value)).to_query(),
+        )
+        for tag in tags
+    ]
 
 
 def why_not_cancel(request: Request, run: Run) -> str:

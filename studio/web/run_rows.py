@@ -4,42 +4,46 @@ import base64
 import binascii
 import struct
 import zlib
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 from django.http import HttpResponse, QueryDict
 from django.urls import reverse
+from markupsafe import Markup
 
-from studio.custom_views.state import ViewState
+from studio.accounts.permissions import Permission
+from studio.custom_views.models import CustomView
+from studio.custom_views.state import TREE, ViewState
 from studio.runs.models import Experiment, Run
 from studio.runs.rollup import Rollup, rollups
 from studio.web.access import Request
+from studio.web.run_cells import Cell, Shown, cells_of
+from studio.web.run_row_drawing import drawn
 
 MAX_LIVE = 200
-MAX_CHIPS = 2
-# A tag with a longer value filters by its key alone.
-MAX_IN_URL = 200
-ITEM = struct.Struct(">QI")
+MAX_DEPTH = 5
+ITEM = struct.Struct(">QIB")
 
 
-@dataclass(frozen=True, slots=True)
-class Chip:
-    """A tag in a row; its link filters the list to it."""
-
-    key: str
-    value: str | None
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Row:
-    """One line of the table: `chips` are the first tags, `more_tags` the others as text."""
+    """One line of the table. depth: 0 for a root run, more below an opened parent; toggle_url:
+    opens or closes its child runs in place, "" where there are none or the list is no tree;
+    can_edit: whether name and tags have pencils."""
 
     run: Run
+    cells: list[Cell]
     rollup: Rollup | None
-    is_starred: bool
-    chips: list[Chip]
-    more_tags: list[str]
+    depth: int = 0
+    is_chosen: bool = False
+    is_open: bool = False
+    toggle_url: str = ""
+    can_edit: bool = False
+
+    @property
+    def html(self) -> Markup:
+        return drawn(self)
 
     @property
     def can_change(self) -> bool:
@@ -47,94 +51,125 @@ class Row:
 
     @property
     def version(self) -> int:
-        """Changes with everything in the row that changes by itself."""
-        shown = f"{self.run.status_at.timestamp()}{self.rollup}{self.run.display_name}"
-        return zlib.crc32(shown.encode())
+        """Changes with everything in the row that changes by itself; a duration ticks in the
+        browser."""
+        values = [cell.value for cell in self.cells if cell.shown.kind != "duration"]
+        shown = f"{self.run.status_at.timestamp()}{self.rollup}{self.run.display_name}{values}"
+        return zlib.crc32(shown.encode("utf-8", "replace"))
 
 
 @dataclass(frozen=True)
 class Listing:
-    """A list of runs: its page without a query, what its URL says, and its experiment if it has
-    one. `has_counters` is whether the page shows the counters of the list."""
+    """A list of runs: its page without a query, what its URL says, and what it is limited to: an
+    experiment, a type of run. `has_counters` is whether the page shows the counters of the list;
+    `view`: the custom view that is open, which says where and of what the list is."""
 
     base_url: str
     state: ViewState
     experiment: Experiment | None = None
+    type: str = ""
     has_counters: bool = False
-    _tag_urls: dict[tuple[str, str | None], str] = field(default_factory=dict)
+    view: CustomView | None = None
+    # What the page is called, and one of its chosen runs.
+    page_name: ClassVar[str] = "Runs"
+    chosen_word: ClassVar[str] = "ticked run"
 
     def url(self, state: ViewState) -> str:
         return self.base_url + state.to_query()
 
-    def tag_url(self, key: str, value: str | None) -> str:
-        """The list filtered to a tag; each is made once, however many rows carry it."""
-        found = self._tag_urls.get((key, value))
-        if found is None:
-            values = () if value is None or len(value) > MAX_IN_URL else (value,)
-            found = self.url(self.state.with_term("tag", *values, name=key))
-            self._tag_urls[key, value] = found
-        return found
+    @property
+    def limits(self) -> dict[str, str]:
+        """The limits as parameters, for addresses that serve every list."""
+        if self.view is not None:
+            return {"view": self.view.uid}
+        found = {"type": self.type} if self.type else {}
+        return found | ({"experiment": self.experiment.name} if self.experiment else {})
+
+    def aside(self, address: str, **parameters: str) -> str:
+        """An address that answers about this list: its state, its limits, and `parameters`."""
+        query = QueryDict(mutable=True)
+        query.update(self.state.first_page().parameters() | self.limits | parameters)
+        return f"{address}?{query.urlencode(safe=':,')}"
+
+    def alone(self, state: ViewState) -> "Listing":
+        """The same list in another state, for what shows nothing of the page around it."""
+        return replace(self, state=state)
+
+    def without_ticks(self) -> "Listing":
+        """For addresses whose answer does not depend on the ticked runs: a hundred fill one."""
+        if self.state.only:
+            return self
+        return replace(self, state=replace(self.state, chosen=()))
 
 
-def rows_of(request: Request, listing: Listing, runs: list[Run]) -> list[Row]:
-    """Rows with roll-ups and stars (2 queries)."""
+def rows_of(
+    request: Request,
+    listing: Listing,
+    runs: Sequence[Run],
+    columns: Sequence[Shown],
+    *,
+    depths: Mapping[int, int] | None = None,
+) -> list[Row]:
+    """Rows with roll-ups and stars (2 queries and those of `cells_of`)."""
     for run in runs:
         run.workspace = request.workspace
     ids = [run.pk for run in runs]
     children = rollups(ids)
     starred = set(request.user.stars.filter(run__in=ids).values_list("run", flat=True))
-    return [_row(listing, run, children.get(run.pk), run.pk in starred) for run in runs]
-
-
-def _row(listing: Listing, run: Run, rollup: Rollup | None, is_starred: bool) -> Row:
-    tags = sorted(run.tags.all(), key=lambda tag: tag.key)
-    return Row(
-        run,
-        rollup,
-        is_starred,
-        [Chip(tag.key, tag.value, listing.tag_url(tag.key, tag.value)) for tag in tags[:MAX_CHIPS]],
-        [str(tag) for tag in tags[MAX_CHIPS:]],
-    )
+    cells = cells_of(runs, columns, user=request.user, children=children, starred=starred)
+    state, chosen = listing.state, set(listing.state.chosen)
+    opened = set(state.open)
+    can_edit = Permission.EDIT_RUN in request.permissions
+    found = []
+    for run in runs:
+        is_chosen = run.uid in chosen
+        row = Row(run, cells[run.pk], children.get(run.pk), is_chosen=is_chosen, can_edit=can_edit)
+        row.depth = min(depths.get(run.pk, 0), MAX_DEPTH) if depths else 0
+        if state.children == TREE and row.rollup:
+            row.is_open = run.uid in opened
+            row.toggle_url = listing.url(state.with_open(run.uid, is_open=not row.is_open))
+        found.append(row)
+    return found
 
 
 def live_url(request: Request, listing: Listing, rows: list[Row]) -> str:
     """Where the page asks for news of these rows; "" when none of them can change."""
-    known = {row.run.pk: row.version for row in rows if row.can_change}
+    known = {row.run.pk: (row.version, row.depth) for row in rows if row.can_change}
     if not known:
         return ""
-    query = QueryDict(listing.state.first_page().to_query().removeprefix("?"), mutable=True)
-    query["rows"] = pack(known)
-    if listing.experiment is not None:
-        query["experiment"] = listing.experiment.name
-    if listing.has_counters:
-        query["counters"] = "1"
-    return reverse("run-list-live", args=[request.workspace.name]) + "?" + query.urlencode()
+    address = reverse("run-list-live", args=[request.workspace.name])
+    counters = {"counters": "1"} if listing.has_counters else {}
+    return listing.without_ticks().aside(address, rows=pack(known), **counters)
 
 
-def pack(known: dict[int, int]) -> str:
-    """What a page shows, short enough for an address: run id -> version of its row."""
-    items = b"".join(ITEM.pack(pk, version) for pk, version in list(known.items())[:MAX_LIVE])
+def pack(known: Mapping[int, tuple[int, int]]) -> str:
+    """What a page shows, short enough for an address: run id -> version and depth of its row."""
+    items = b"".join(ITEM.pack(pk, *of) for pk, of in list(known.items())[:MAX_LIVE])
     return base64.urlsafe_b64encode(zlib.compress(items)).decode().rstrip("=")
 
 
-def unpack(text: str) -> dict[int, int]:
+def unpack(text: str) -> dict[int, tuple[int, int]]:
     """The inverse of `pack`; nothing for what somebody made up."""
     try:
         packed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
         items = zlib.decompressobj().decompress(packed, ITEM.size * MAX_LIVE)
-        known = dict(ITEM.iter_unpack(items))
+        known = {pk: (version, depth) for pk, version, depth in ITEM.iter_unpack(items)}
     except (ValueError, binascii.Error, zlib.error, struct.error):
         return {}
     # A larger id fits no column.
-    return {pk: version for pk, version in known.items() if pk < 2**63}
+    return {pk: of for pk, of in known.items() if pk < 2**63}
 
 
-def news(request: Request, listing: Listing) -> dict[str, Any] | HttpResponse:
-    """Context of the rows that changed since the page was drawn (5 queries); 204 for none."""
+def news(
+    request: Request, listing: Listing, columns: Sequence[Shown]
+) -> dict[str, Any] | HttpResponse:
+    """Context of the rows that changed since the page was drawn (5 queries and those of
+    `cells_of`); 204 for none."""
     known = unpack(request.GET.get("rows", ""))
     runs = Run.objects.of(request.workspace).filter(pk__in=known).for_list().newest()
-    rows = rows_of(request, listing, list(runs))
-    changed = [row for row in rows if row.version != known[row.run.pk]]
+    depths = {pk: depth for pk, (_, depth) in known.items()}
+    rows = rows_of(request, listing, list(runs), columns, depths=depths)
+    changed = [row for row in rows if row.version != known[row.run.pk][0]]
     if not changed:
         return HttpResponse(status=204)
     return {

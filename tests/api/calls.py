@@ -42,6 +42,7 @@ READS = (
     Call("GET", "/experiments/{name}"),
     Call("GET", "/experiments/{name}/events"),
     Call("GET", "/runs"),
+    Call("GET", "/runs-export?format=jsonl"),
     Call("GET", "/runs/{uid}"),
     Call("GET", "/runs/{uid}/events"),
     Call("GET", "/runs/{uid}/metrics"),
@@ -73,5 +74,8 @@ WRITES = (
     ),
 )
 # A reader may do this, for it changes nothing but their own favourites.
-OWN = (Call("POST", "/runs/{uid}/star", {"starred": True}),)
+OWN = (
+    Call("POST", "/runs/{uid}/star", {"starred": True}),
+    Call("POST", "/experiments/{name}/star", {"starred": True}),
+)
 CALLS = READS + WRITES + OWN

@@ -44,11 +44,26 @@ BODIES: dict[str, Any] = {
         "selection": {"query": ""},
         "arguments": {"set": {"quality": "great"}},
     },
+    "POST /views": {"name": "another view"},
+    "PATCH /views/{view}": {"name": "renamed", "version": 1},
+    "/views/{view}/share": {"everyone": ""},
+    "/views/{view}/restore": {"version": 1},
+    "/views/{view}/pin": {"pinned": True},
+    "/views/{view}/default": {"on": True},
 }
+YAML = b"version: 1\nviews:\n- name: as code\n"
 FILE, LOG = "outputs/model.bin", "logs/output.txt"
 QUERIES = {"/metrics/points": "?name=loss", "POST /logs/{path}": "?offset=0"}
 # Writes that a reader with a full token may do, and why.
-OWN_TO_A_READER = {"/star": "a star is the reader's own bookmark"}
+OWN_TO_A_READER = {
+    "/star": "a star is the reader's own bookmark",
+    "/views/{view}/pin": "a pin is in the reader's own sidebar",
+    "/views/{view}/default": "a default is the reader's own way to open a list",
+}
+THEIR_TABLES = {
+    *("runs.star", "runs.experimentstar"),
+    *("custom_views.viewpin", "custom_views.defaultview"),
+}
 
 
 def of(table: dict[str, Any], name: str, default: Any) -> Any:
@@ -69,6 +84,8 @@ def send(name: str, values: dict[str, str], secret: str | None) -> Any:
         return Client().get(address, headers=headers)
     if "{path}" in path or "/blobs/" in path:
         body, kind = BYTES, "application/octet-stream"
+    elif path.endswith("/views/import"):
+        body, kind = YAML, "application/yaml"
     else:
         body, kind = json.dumps(of(BODIES, name, {})).encode(), "application/json"
     return Client().generic(method, address, body, content_type=kind, headers=headers)
@@ -95,6 +112,8 @@ def values(run: Any, experiment: Any) -> dict[str, str]:
     assert all(answer.status_code in {200, 201} for answer in made), made
     work = api.post("/bulk", BODIES["/bulk"]).json()["id"]
     run_work(Work.objects.get(uid=work).pk)
+    view = api.post("/views", {"name": "mine"}).json()["uid"]
+    assert api.post(f"/views/{view}/share", {"everyone": "see"}).status_code == 200
     return {
         "workspace": run.workspace.name,
         "uid": run.uid,
@@ -102,6 +121,7 @@ def values(run: Any, experiment: Any) -> dict[str, str]:
         "path": FILE,
         "digest": made[-1].json()["id"],
         "work": work,
+        "view": view,
     }
 
 
@@ -140,7 +160,7 @@ def test_a_token_of_another_workspace_gets_404(
     before = all_rows()
 
     assert send(name, values, secret).status_code == 404
-    if "{uid}" in name:
+    if "{uid}" in name or "{view}" in name:
         through = {**values, "workspace": "elsewhere"}
         assert send(name, through, secret).status_code == 404
     assert not changed_tables(before)
@@ -161,7 +181,7 @@ def test_a_reader_and_a_reading_token_read_and_change_nothing(
         assert answer.status_code == 403, answer.content
     else:
         assert answer.status_code == 200, answer.content
-    assert set(changed_tables(before)) <= ({"runs.star"} if is_own else set())
+    assert set(changed_tables(before)) <= (THEIR_TABLES if is_own else set())
 
 
 @pytest.mark.parametrize("name", IN_WORKSPACE)

@@ -69,6 +69,66 @@ class TestExperiments:
         assert names("archived") == {"old"}
         assert names("all") == {"vision", "old"}
 
+    @pytest.mark.parametrize(
+        ("sort", "names"),
+        [
+            ("-latest", ["new", "old", "never"]),
+            ("latest", ["old", "new", "never"]),
+            ("name", ["never", "new", "old"]),
+            ("-name", ["old", "new", "never"]),
+            ("-runs", ["old", "new", "never"]),
+            ("runs", ["never", "new", "old"]),
+            ("starred", ["never", "new", "old"]),
+        ],
+    )
+    def test_they_come_in_the_order_asked_for_and_pages_join(self, sort, names, api, workspace):
+        for name, n_runs in (("never", 0), ("old", 2), ("new", 1)):
+            made = make.experiment(workspace, name)
+            for _ in range(n_runs):
+                make.run(made)
+        api.post("/experiments/never/star", {"starred": True})
+        found, cursor = [], ""
+        while cursor is not None:
+            page = api.get("/experiments", limit=1, cursor=cursor, sort=sort).json()
+            found += [item["name"] for item in page["items"]]
+            cursor = page["next"]
+        assert found == names
+
+    def test_favourites_and_parts_of_names_are_asked_for(self, api, workspace, people):
+        for name in ("vision", "speech"):
+            make.experiment(workspace, name)
+        assert api.post("/experiments/speech/star", {"starred": True}).json()["starred"]
+        carol = make.Api(people.carol, workspace)
+        assert not carol.get("/experiments/speech").json()["starred"]
+
+        def names(**query):
+            return [item["name"] for item in api.get("/experiments", **query).json()["items"]]
+
+        assert names(starred="true") == ["speech"]
+        assert names(q="VIS") == ["vision"]
+        assert carol.get("/experiments", starred="true").json()["items"] == []
+        assert not api.post("/experiments/speech/star", {"starred": False}).json()["starred"]
+        assert names(starred="true") == []
+
+    @pytest.mark.parametrize(
+        ("query", "field"),
+        [({"cursor": "x"}, "cursor"), ({"sort": "size"}, "sort"), ({"q": "x" * 300}, "q")],
+    )
+    def test_what_can_not_be_asked_is_refused(self, query, field, api):
+        answer = api.get("/experiments", **query)
+        assert (answer.status_code, answer.json()["error"]["field"]) == (422, field)
+
+    @pytest.mark.parametrize("body", [{}, {"starred": 1}, {"starred": "yes"}, {"star": True}, []])
+    def test_a_bad_star_is_refused(self, body, api, experiment):
+        assert api.post("/experiments/vision/star", body).status_code == 422
+
+    def test_a_description_is_not_overwritten_unseen(self, api, experiment):
+        first = api.patch("/experiments/vision", {"description": "a", "description_version": 0})
+        assert first.json()["description_version"] == 1
+        late = api.patch("/experiments/vision", {"description": "b", "description_version": 0})
+        assert late.status_code == 409
+        assert late.json()["error"]["current"] == {"version": 1, "text": "a"}
+
     def test_one_experiment_counts_its_runs(self, api, run):
         assert api.get("/experiments/vision").json()["n_runs"] == 1
         assert api.get("/experiments/nothing").status_code == 404

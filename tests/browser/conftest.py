@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from tests.chromium import PATIENCE_MS, is_trouble
+
 REPORT_REFUSALS = """addEventListener("securitypolicyviolation", (event) =>
   console.error(`refused by the content policy: ${event.violatedDirective} ${event.sourceFile}`))"""
 
@@ -41,10 +43,11 @@ def open_tab(
             timezone_id="UTC",
         )
         contexts.append(context)
+        context.set_default_timeout(PATIENCE_MS)
         context.add_init_script(REPORT_REFUSALS)
         sign_in(context, user, live_server.url)
         tab = Tab(context.new_page(), live_server.url)
-        tab.page.on("console", lambda said: said.type == "error" and tab.troubles.append(said.text))
+        tab.page.on("console", lambda said: is_trouble(said) and tab.troubles.append(said.text))
         tab.page.on("pageerror", lambda error: tab.troubles.append(str(error)))
         return tab
 

@@ -13,8 +13,15 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from studio.custom_views.actions import Draft, create_view, save_view
+from studio.custom_views.sharing import pin_view
+from studio.runs import actions
 from studio.runs.actions import Submission
+from studio.runs.actions.experiments import describe_experiment
+from studio.runs.models import Experiment, Run
 from tests import make
+from tests.artifacts.test_differences import snapshot
+from tests.browser import charting
 from tests.web.pages import HTMX, read
 
 FILE = Path(__file__).parent.parent / "query_counts.json"
@@ -23,23 +30,64 @@ PAGES = {
     "run-list": "/w/lab/runs",
     "run-list filtered": "/w/lab/runs?q=tag.quality:great+status:Running|Completed",
     "run-list free text": "/w/lab/runs?q=vision",
-    "run-list with child runs": "/w/lab/runs?children=1&size=200",
+    "run-list with child runs": "/w/lab/runs?children=flat&size=200",
+    "run-list as a tree": "/w/lab/runs?children=tree&size=200&open={uid}",
+    "run-list sorted, with columns": "/w/lab/runs?order=-metric.loss:min,param.lr&columns=name,"
+    "status,metric.loss:min,metric.loss:max,param.lr,tag.quality,property.a,description,target",
+    "run-list-columns": "/w/lab/runs-columns?find=qu",
+    "run-list-sorting": "/w/lab/runs-sorting?find=qu",
+    "run-list-counts": "/w/lab/runs-counts?q=vision",
+    "run-list-filter": "/w/lab/runs-filter",
+    "run-list-filter names": "/w/lab/runs-filter?field=tag&find=qual",
+    "run-list-filter values": "/w/lab/runs-filter?field=tag&name=quality&find=gr",
+    "run-list-pill": "/w/lab/runs-pill?q=submitter:bob&pill=0",
+    "run-list-explain": "/w/lab/runs-explain?q=status:Failed+tag.quality:great+submitter:bob",
+    "run-suggest": "/w/lab/runs-suggest?text=tag.quality:g",
     "experiment-runs": "/w/lab/experiments/vision",
     "experiment-list": "/w/lab/experiments",
+    "experiment-list by runs": "/w/lab/experiments?sort=-runs",
+    "experiment-description-edit": "/w/lab/experiments/vision/description/edit",
+    "experiment-description-versions": "/w/lab/experiments/vision1/description/versions",
+    "experiment-description-version": "/w/lab/experiments/vision1/description/versions/2",
+    "view-list": "/w/lab/views",
+    "view-list found": "/w/lab/views?q=sweep&tab=mine",
+    "view": "/w/lab/views/{view}",
+    "view changed": "/w/lab/views/{view}?q=status:failed&rev=1",
+    "view in an older version": "/w/lab/views/{view}?rev=1",
+    "view-share": "/w/lab/views/{view}/share",
+    "view-history": "/w/lab/views/{view}/versions",
+    "view-new": "/w/lab/views/new?view={view}&q=x&rev=1",
+    "view-lost": "/w/lab/views/lost?q=tag.quality:great+metric.none<1&columns=param.lr",
     "compute": "/w/lab/compute",
+    "trash": "/w/lab/trash",
+    "work-list": "/w/lab/work",
+    "member-list": "/w/lab/members",
+    "member-confirm": "/w/lab/members/confirm",
+    "account": "/account",
     "run-detail": RUN,
+    "run-edit-name": RUN + "/edit-name",
+    "run-edit-tags": RUN + "/edit-tags",
     "run-header": RUN + "/header",
     "run-values": RUN + "/values",
     "run-children": RUN + "/children",
     "run-logs": RUN + "/logs",
     "run-tree": RUN + "/tree",
     "run-history": RUN + "/history",
+    "run-metrics": RUN + "/metrics",
+    "run-figure": RUN + "/metrics/figure?m=loss",
+    "run-figure zoomed": RUN + "/metrics/figure?m=loss&from=10&to=20",
+    "run-compare": "/w/lab/compare?chosen={chosen}",
+    "run-compare-add": "/w/lab/compare/add?chosen={chosen}&add_find=vision",
+    "run-snapshot": RUN + "/snapshot",
+    "run-json": RUN + "/json",
     "run-description-edit": RUN + "/description/edit",
+    "run-description-versions": RUN + "/description/versions",
+    "run-description-version": RUN + "/description/versions/2",
 }
 
 
 def many(workspace: Any, n: int) -> Any:
-    """`n` runs in two experiments, each with tags and a child run; the newest."""
+    """`n` runs in two experiments, each with tags, a metric and a child run; the newest."""
     run = None
     for i in range(n):
         experiment = make.experiment(workspace, f"vision{i % 2 or ''}")
@@ -50,8 +98,37 @@ def many(workspace: Any, n: int) -> Any:
             start=False,
             submit=Submission(target="local", snapshot="", script="train.py"),
         )
+        source = snapshot(workspace, {"train.py": str(i).encode()})
+        Run.objects.filter(pk=run.pk).update(snapshot=source.digest)
         make.run(experiment, parent=run)
+        charting.log(run, charting.scalars("loss", [1.0] * 40))
     return run
+
+
+def views(workspace: Any, user: Any, n: int) -> Any:
+    """`n` views, each in its second version, a third of them pinned; the last."""
+    by = make.actor(user)
+    for i in range(n):
+        view = create_view(workspace, Draft(f"Sweep {n} {i}", {"q": "vision"}), by=by)
+        save_view(view, by=by, expected_version=1, state={"q": "tag.quality:great"})
+        pin_view(view, by=by, pinned=i % 3 == 0)
+    return view
+
+
+def costs(client: Client, run: Any, view: Any) -> dict[str, int]:
+    """What each page costs; a comparison is one of all parents, as far as there is room."""
+    parents = run.workspace.runs.filter(parent=None).exclude(pk=run.pk).order_by("-id")[:19]
+    chosen = ",".join(one.uid for one in (run, *parents))
+    named = {"uid": run.uid, "view": view.address, "chosen": chosen}
+    return {name: cost(client, path.format(**named)) for name, path in PAGES.items()}
+
+
+def describe(run: Any, user: Any, n: int) -> None:
+    """`n` more versions of the description of `run`, and of the experiment vision1."""
+    by, experiment = make.actor(user), Experiment.objects.get(name="vision1")
+    for i in range(n):
+        actions.describe_run(run, f"text {n} {i}", by=by)
+        describe_experiment(experiment, f"text {n} {i}", by=by)
 
 
 def cost(client: Client, address: str) -> int:
@@ -62,12 +139,15 @@ def cost(client: Client, address: str) -> int:
 
 
 def test_pages_cost_what_they_did_and_not_more_with_more_runs(
-    bob_client: Client, workspace: Any
+    bob_client: Client, workspace: Any, people: Any
 ) -> None:
-    run = many(workspace, 3)
-    few = {name: cost(bob_client, path.format(uid=run.uid)) for name, path in PAGES.items()}
+    run, view = many(workspace, 3), views(workspace, people.bob, 3)
+    describe(run, people.bob, 3)
+    few = costs(bob_client, run, view)
     many(workspace, 30)
-    lots = {name: cost(bob_client, path.format(uid=run.uid)) for name, path in PAGES.items()}
+    views(workspace, people.bob, 60)
+    describe(run, people.bob, 35)
+    lots = costs(bob_client, run, view)
 
     assert lots == few
     if os.environ.get("STUDIO_RECORD_QUERIES") == "1":

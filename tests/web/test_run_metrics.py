@@ -3,9 +3,11 @@
 import csv
 import io
 
+import numpy as np
 import pytest
 from django.urls import reverse
 
+from studio.metrics import curves
 from studio.runs import actions
 from tests import make
 from tests.browser import charting
@@ -153,6 +155,28 @@ def test_a_long_line_is_thinned_without_losing_its_spike_and_a_zoom_is_finer(run
     assert {float(step) for step in range(31_000, 32_000)} <= set(part["data"][0]["x"])
 
 
+@pytest.mark.parametrize("x", ["step", "relative", "time"])
+def test_a_line_too_long_to_read_whole_says_what_all_of_it_holds(x, run, bob_client, monkeypatch):
+    monkeypatch.setattr(curves, "READ_WHOLE", 20_000)
+    values = np.sin(np.arange(60_000) / 500) + 2
+    values[[31_234, 45_001]] = 1000.0, -5.0
+    values[31_000:31_010] = np.nan
+    charting.log(run, charting.scalars("loss", values.tolist()))
+
+    whole = get(bob_client, run, "run-figure", m="loss", x=x, log="1").json()
+    shown = whole["data"][0]["y"]
+    assert {1000.0, -5.0, values[0], values[-1]} <= set(shown)
+    assert None in shown
+    thinned, *more = whole["badge"].split(" · ")
+    assert thinned == f"{len(shown):,} of 60,000 points, min/max kept"
+    assert more == ["10 NaN or infinite", "1 not above 0 left out"]
+    first = charting.T0 - (run.started_at.timestamp() if x == "relative" else 0)
+    ends = {"from": "30000"} if x == "step" else {"from": str(first + 30_000)}
+    part = get(bob_client, run, "run-figure", m="loss", x=x, **ends).json()
+    assert " of 30,000 points, min/max kept · 10 NaN" in part["badge"]
+    assert part["data"][0]["y"][0] == values[30_000]
+
+
 @pytest.mark.parametrize("x", ["relative", "time"])
 def test_a_zoom_on_a_time_axis_is_in_seconds(x, full, bob_client) -> None:
     start = charting.T0 - (full.started_at.timestamp() if x == "relative" else 0)
@@ -233,7 +257,7 @@ def test_the_page_asks_the_same_number_of_queries_for_any_number_of_metrics(
 ) -> None:
     charting.log(run, *[charting.scalars(f"m{i}", [1.0]) for i in range(300)])
 
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(17):
         bob_client.get(address(run), {"m": [f"m{i}" for i in range(20)]})
     with django_assert_max_num_queries(7):
         get(bob_client, run, "run-figure", m="m7")

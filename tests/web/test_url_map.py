@@ -8,38 +8,109 @@ import pytest
 from django.test import Client
 from django.urls import get_resolver, reverse
 
+from studio.accounts.members import add_member, create_member
+from studio.accounts.models import Role
+from studio.accounts.welcome import link_parts
+from studio.bulk.acting import start_bulk
+from studio.bulk.selection import Selection
+from studio.custom_views.actions import Draft, create_view, delete_view, save_view
+from studio.custom_views.models import Access, CustomView
+from studio.custom_views.sharing import pin_view, share_view
 from studio.runs import actions
+from studio.runs.actions.experiments import describe_experiment
+from studio.runs.models import Run
+from studio.web.access import PERSONAL
+from studio.work.running import run_work
 from tests import make
 from tests.architecture.test_policies import policy_of, web_patterns
+from tests.artifacts.test_differences import snapshot
 from tests.rows import all_rows, changed_tables
 
 PATTERNS = {str(found.name): found for _, found in web_patterns()}
 MEMBER_PAGES = [name for name, found in PATTERNS.items() if policy_of(found) == "member"]
-PUBLIC_PAGES = [name for name in PATTERNS if name not in MEMBER_PAGES]
+PERSONAL_PAGES = [name for name, found in PATTERNS.items() if policy_of(found) == PERSONAL]
+PUBLIC_PAGES = [name for name in PATTERNS if name not in MEMBER_PAGES + PERSONAL_PAGES]
 
+VIEWS = """version: 1
+views:
+- name: Taken in
+  list: runs
+  state: {q: "status:failed"}
+"""
 # What a form of the page would send, for the changes that need something.
 FORMS: dict[str, dict[str, str]] = {
     "run-tags": {"add": "quality: great"},
     "run-rename": {"display_name": "another name"},
+    "run-row-name": {"display_name": "another name"},
+    "run-row-tags": {"add": "quality: great"},
     "run-description": {"text": "another text", "version": ""},
     "run-description-preview": {"text": "# Title"},
+    "run-description-restore": {"version": "1", "expected": "2"},
     "run-star": {"starred": "1"},
     "run-fail": {"reason": "wrong data"},
     "run-cancel": {"reason": "enough"},
+    "experiment-star": {"starred": "1"},
+    "experiment-archive": {"archived": "1"},
+    "experiment-rename": {"name": "another-name"},
+    "experiment-description": {"text": "another text", "version": ""},
+    "experiment-description-preview": {"text": "# Title"},
+    "experiment-description-restore": {"version": "1", "expected": "2"},
+    "run-bulk": {"all": "1"},
+    "run-compare-chosen": {"all": "1"},
+    "run-bulk-start": {"all": "1", "add": "seen twice"},
+    "member-add": {"name": "dave", "role": "reader"},
+    "member-create": {"name": "gus", "role": "reader"},
+    "member-role": {"user": "erin", "role": "contributor"},
+    "member-link": {"user": "fay"},
+    "member-remove": {"user": "erin"},
+    "view-create": {"name": "Best", "state": "?q=status:failed", "place": "runs"},
+    "view-save": {"version": "2", "state": "?q=status:running"},
+    "view-rename": {"version": "2", "name": "A", "description": "All of them"},
+    "view-sharing": {"everyone": "see"},
+    "view-restore": {"version": "1"},
+    "view-pin": {"pinned": "0"},
+    "view-default": {"on": "1"},
+    "view-order": {"view": "b" * 10},
+    "view-import-take": {"text": VIEWS, "really": "1"},
 }
 # What a page needs in its query.
+CHART = {"charts": "kind=line&y=metric.loss", "chart": "0"}
 QUERIES: dict[str, dict[str, str]] = {
+    "run-list-figure": CHART,
+    "run-list-chart-table": CHART,
+    "run-list-chart-csv": CHART,
+    "run-list-pill": {"q": "status:failed", "pill": "0"},
     "run-figure": {"m": "loss"},
     "run-metric-table": {"m": "loss"},
     "run-metric-csv": {"m": "loss"},
     "run-log-piece": {"path": "logs/output.txt", "after": "0"},
+    "run-snapshot-file": {"path": "train.py"},
 }
 # A reader may do this: it is his own and shows to nobody else.
-OWN_TO_A_READER = {"run-star": "a star is the reader's own bookmark"}
+OWN_TO_A_READER = {
+    "run-star": "a star is the reader's own bookmark",
+    "experiment-star": "so is this one",
+    "run-compare-chosen": "nothing is stored: it leads to a page",
+    "member-leave": "nobody is kept",
+    "view-pin": "pins are the reader's own",
+    "view-order": "and so is their order",
+    "view-default": "what opens a list, for the reader alone",
+    "view-used": "when the reader last opened the view",
+}
+OWN_TABLES = {
+    *("runs.star", "runs.experimentstar", "accounts.membership", "accounts.memberevent"),
+    *("custom_views.viewpin", "custom_views.viewuse", "custom_views.defaultview"),
+}
+# A contributor may not do this either.
+OWNERS_ONLY = {"member-add", "member-create", "member-role", "member-link", "member-remove"}
 # Posted, because what is typed may be long; nothing is stored.
-STORES_NOTHING = {"run-description-preview"}
-# What a page answers, where it is not 200: it sends on to another one, or has no news.
-ANSWERS = {"workspace": 302, "run-list-live": 204}
+STORES_NOTHING = {
+    *("run-bulk", "run-compare-chosen"),
+    *("run-description-preview", "experiment-description-preview"),
+}
+# What a page answers, where it is not 200: it sends on to another one, has no news, or names runs.
+ANSWERS = {"workspace": 302, "run-list-live": 204, "run-row": 302, "run-compare-file": 404}
+ANSWERS |= {"view-used": 204}
 IMAGE, PNG = "outputs/plot.png", b"\x89PNG\r\n\x1a\n" + b"\0" * 60
 BATCH = "11111111-ab55-4a33-9d2b-1c1f0a4a4c11"
 
@@ -50,21 +121,26 @@ class World:
 
     run: Any
     values: dict[str, str]
+    own_values: dict[str, dict[str, str]]
 
     def address(self, name: str, **instead: str) -> str:
         """The address of the page; fails for a parameter nobody gave a value to."""
         (known,) = {tuple(params) for _, params in get_resolver().reverse_dict.getlist(name)[0][0]}
-        unknown = [param for param in known if param not in self.values]
+        values = {**self.values, **self.own_values.get(name, {}), **instead}
+        unknown = [param for param in known if param not in values]
         assert not unknown, f"{name}: give {unknown} a value in the fixture `world`"
-        return reverse(name, kwargs={param: {**self.values, **instead}[param] for param in known})
+        return reverse(name, kwargs={param: values[param] for param in known})
 
 
 @pytest.fixture
 def world(run: Any, experiment: Any, people: Any) -> World:
     by = make.actor(people.bob)
     actions.change_tags(run, by=by, put={"quality": "fantastic"})
-    actions.describe_run(run, "The *first* run", by=by)
+    for text in ("A run", "The *first* run"):
+        actions.describe_run(run, text, by=by)
+        describe_experiment(experiment, text, by=by)
     make.run(experiment, parent=run)
+    fay = more_people(run.workspace, by=make.actor(people.alice))
     api = make.Api(people.bob, run.workspace)
     raw = "application/octet-stream"
     points = {"kind": "scalar", "steps": [0, 1], "times": [1e9, 1e9 + 1], "values": [0.3, 0.2]}
@@ -80,8 +156,60 @@ def world(run: Any, experiment: Any, people: Any) -> World:
         "uid": run.uid,
         "name": experiment.name,
         "path": IMAGE,
+        "offer": "tags",
+        "version": "1",
+        **dict(zip(("uidb64", "token"), link_parts(fay), strict=True)),
     }
-    return World(run, values)
+    return World(run, values, own_values(experiment, by) | view_values(run.workspace, people))
+
+
+def more_people(workspace: Any, *, by: Any) -> Any:
+    """A second owner, so that the first may leave, another reader, and one without a password."""
+    for name, role in (("olga", Role.OWNER), ("erin", Role.READER)):
+        add_member(workspace, make.user(name).username, role, by=by)
+    return create_member(workspace, "fay", Role.READER, by=by)
+
+
+def view_values(workspace: Any, people: Any) -> dict[str, dict[str, str]]:
+    """A view of bob's that everyone may edit, in its second version; it and another one pinned by
+    all; and a deleted one."""
+    by = make.actor(people.bob)
+    made = [
+        create_view(workspace, Draft(name, {"q": "vision"}), by=by) for name in ("A", "B", "Gone")
+    ]
+    for view, letter in zip(made, "abc", strict=True):
+        CustomView.objects.filter(pk=view.pk).update(uid=letter * 10)
+        view.refresh_from_db()
+        share_view(view, everyone=Access.EDIT, people={}, by=by)
+    save_view(made[0], by=by, expected_version=1, state={"q": "status:completed"})
+    delete_view(made[2], by=by)
+    for view in made[:2]:
+        for person in (people.alice, people.bob, people.carol):
+            pin_view(view, by=make.actor(person), pinned=True)
+    found = {name: {"address": made[0].address} for name in PATTERNS if name.startswith("view")}
+    return found | {"view-undelete": {"address": made[2].address}}
+
+
+def own_values(experiment: Any, by: Any) -> dict[str, dict[str, str]]:
+    """What only some addresses name: background work, open and over, a deleted run, and one with
+    a source."""
+    arguments = {"set": {"seen": None}}
+    works = [
+        start_bulk(experiment.workspace, "tags", Selection(query=""), arguments, by=by)
+        for _ in range(2)
+    ]
+    run_work(works[0].pk)
+    deleted = make.run(experiment)
+    actions.complete_run(deleted, by=by)
+    actions.keeping.delete_run(deleted, by=by)
+    ended, waits = ({"work": work.uid} for work in works)
+    found = dict.fromkeys(("work-detail", "work-progress", "work-undo"), ended)
+    submitted = make.run(experiment)
+    source = snapshot(experiment.workspace, {"train.py": b"lr = 1\n"})
+    Run.objects.filter(pk=submitted.pk).update(snapshot=source.digest)
+    snapshots = ("run-snapshot", "run-snapshot-file", "run-snapshot-zip")
+    found |= {name: {"uid": submitted.uid} for name in snapshots}
+    return found | {"work-cancel": waits, "trash-restore": {"uid": deleted.uid}}
 
 
 def methods_of(client: Client, address: str) -> set[str]:
@@ -103,7 +231,7 @@ def changes(world: World, name: str) -> bool:
     return "POST" in methods_of(make.client(world.run.submitter), world.address(name))
 
 
-@pytest.mark.parametrize("name", MEMBER_PAGES)
+@pytest.mark.parametrize("name", MEMBER_PAGES + PERSONAL_PAGES)
 def test_anonymous_is_sent_to_sign_in(name: str, world: World, client: Client) -> None:
     before = all_rows()
     address = world.address(name)
@@ -144,9 +272,10 @@ def plain(answer: Any, world: World) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in MEMBER_PAGES if "uid" in str(PATTERNS[name].pattern)]
+    "name",
+    [name for name in MEMBER_PAGES if re.search("str:(uid|address)", str(PATTERNS[name].pattern))],
 )
-def test_a_run_is_not_found_through_another_workspace(
+def test_a_run_or_view_is_not_found_through_another_workspace(
     name: str, world: World, people: Any, dave_client: Client
 ) -> None:
     make.workspace("elsewhere", owner=people.dave)
@@ -160,15 +289,15 @@ def test_a_run_is_not_found_through_another_workspace(
 def test_a_reader_sees_pages_and_changes_nothing(
     name: str, world: World, carol_client: Client
 ) -> None:
-    before = all_rows()
+    before, is_change = all_rows(), changes(world, name)
 
     answer = ask(carol_client, world, name)
 
-    if not changes(world, name):
+    if not is_change:
         assert answer.status_code == ANSWERS.get(name, 200)
     elif name not in OWN_TO_A_READER:
         assert answer.status_code == 403
-    own = {"runs.star"} if name in OWN_TO_A_READER else set()
+    own = OWN_TABLES if name in OWN_TO_A_READER else set()
     assert set(changed_tables(before)) <= own
 
 
@@ -178,12 +307,16 @@ def test_owners_and_contributors_see_pages_and_change(
     who: str, name: str, world: World, people: Any
 ) -> None:
     """The other side of the coin: what a reader was refused would have changed something."""
-    before = all_rows()
+    before, is_change = all_rows(), changes(world, name)
 
     answer = ask(make.client(getattr(people, who)), world, name)
 
+    if who == "bob" and name in OWNERS_ONLY:
+        assert answer.status_code == 403
+        assert not changed_tables(before)
+        return
     assert answer.status_code in {ANSWERS.get(name, 200), 303}
-    assert bool(changed_tables(before)) == (changes(world, name) and name not in STORES_NOTHING)
+    assert bool(changed_tables(before)) == (is_change and name not in STORES_NOTHING)
 
 
 @pytest.mark.parametrize("name", MEMBER_PAGES)
@@ -204,7 +337,7 @@ def test_a_public_page_tells_nothing_of_a_workspace(
 ) -> None:
     before = all_rows()
 
-    answer = client.get(reverse(name))
+    answer = client.get(world.address(name))
 
     assert answer.status_code in {200, 302, 405}
     told = answer.content + answer.get("Location", "").encode()

@@ -20,6 +20,7 @@ from studio.compute.models import Worker
 from studio.execution.upkeep import refresh_statistics
 from studio.web import first_start
 from studio.web.children import Child
+from studio.web.collecting import collect_static
 from studio.web.management.commands import seed_demo
 
 READY_WITHIN_S = 60.0
@@ -28,6 +29,8 @@ STOP_WITHIN_S = 25.0
 
 class Command(BaseCommand):
     help = "Start everything and keep it running until Ctrl-C."
+    # The web process checks the same settings: once is enough to be told, and quicker.
+    requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--concurrency", type=int, default=2, help="runs at a time")
@@ -69,7 +72,8 @@ class Command(BaseCommand):
         self.stdout.write(f"\nThe studio is at {settings.STUDIO_BASE_URL}")
         if start.password:
             self.stdout.write(f"Sign in as {start.user} with the password {start.password}")
-            self.stdout.write("(shown this once; change it with: manage.py changepassword admin)")
+            change = f"{sys.executable} manage.py changepassword {start.user}"
+            self.stdout.write(f"(shown this once; change it with: {change})")
         self.stdout.write(f"The SDK is set up by {start.config_path}. Ctrl-C stops it.\n")
         sys.stdout.flush()
 
@@ -104,10 +108,6 @@ def check_port_is_free() -> None:
 def prepare_database() -> None:
     call_command("migrate", verbosity=0, interactive=False)
     refresh_statistics()
-
-
-def collect_static() -> None:
-    call_command("collectstatic", verbosity=0, interactive=False)
 
 
 def wait_until_ready(children: list[Child], stopped: Callable[[], bool]) -> None:

@@ -30,6 +30,8 @@ class Command(BaseCommand):
             "--timeout=120",
             "--graceful-timeout=5",
             "--keep-alive=30",
+            # The state of a list is its address: many columns and a hundred ticked runs.
+            "--limit-request-line=8190",
             "--log-level=warning",
             # gunicorn 27 would make a folder in the home directory for its control socket.
             "--no-control-socket",

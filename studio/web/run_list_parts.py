@@ -1,0 +1,98 @@
+"""What a run list loads after its rows: total and counters, and whether something changed."""
+
+from typing import Any
+
+from django.http import HttpResponse
+from django.urls import reverse
+
+from studio.runs.models import Run
+from studio.search.errors import SearchSyntaxError
+from studio.search.syntax import parse
+from studio.web.access import Request, page
+from studio.web.frame import frame
+from studio.web.paging import EXACT_UP_TO, count_of, cursor_of, newer_than, read_cursor
+from studio.web.render import render_parts
+from studio.web.run_list_links import counter_links
+from studio.web.run_list_reading import listing_aside, matching, reading_of
+from studio.web.run_rows import Listing, news
+
+MAX_NEWER = 100
+COUNTED = ["runs/_total.html", "runs/_counters.html"]
+
+
+def count_context(request: Request, listing: Listing) -> dict[str, Any]:
+    """How many runs match, and the six counters over the filter without its status terms. A query
+    that can't be read counts nothing."""
+    others = listing.state.without_key("status")
+    try:
+        found = matching(request, listing, parse(others.q)).bounded_status_counts(EXACT_UP_TO + 1)
+        counts = {status: min(n, EXACT_UP_TO) for status, n in found.items()}
+        if others.q == listing.state.q:
+            n = sum(found.values())
+            n, is_exact = min(n, EXACT_UP_TO), n <= EXACT_UP_TO
+        else:
+            n, is_exact = count_of(matching(request, listing, listing.state.node))
+    except SearchSyntaxError:
+        return {"n": None, "is_exact": True, "counters": counter_links(listing, None)}
+    return {"n": n, "is_exact": is_exact, "counters": counter_links(listing, counts)}
+
+
+@page
+def run_list_counts(request: Request) -> HttpResponse:
+    """The total and the counters of a list, swapped in their places."""
+    listing = listing_aside(request)
+    context = {**frame(request, active="runs"), **count_context(request, listing)}
+    return render_parts(request, ["runs/_counts.html", *COUNTED], context)
+
+
+def newer_news_url(request: Request, listing: Listing, shown: list[Run], *, told: int = 0) -> str:
+    """Where the first page asks whether newer runs came. `told`: how many the reader knows of."""
+    since = cursor_of(shown[0]) if shown else request.GET.get("since", "")
+    return _news_address(request, listing, since=since, told=told)
+
+
+def _news_address(request: Request, listing: Listing, *, since: str, told: int) -> str:
+    address = reverse("run-list-newer", args=[request.workspace.name])
+    return listing.without_ticks().aside(address, since=since, told=str(told))
+
+
+@page
+def run_list_newer(request: Request) -> HttpResponse:
+    """How many runs of the list are newer than its first row; 204 while that is what was told.
+    Loads none of them: nothing moves under the reader."""
+    listing = listing_aside(request)
+    since = request.GET.get("since", "")
+    try:
+        runs = matching(request, listing, listing.state.node)
+    except SearchSyntaxError:
+        return HttpResponse(status=204)
+    if place := read_cursor(since):
+        runs = runs.filter(newer_than(place))
+    n = runs.order_by()[:MAX_NEWER].count()
+    if str(n) == request.GET.get("told", "0"):
+        return HttpResponse(status=204)
+    context = {
+        **frame(request, active="runs"),
+        "n_newer": n,
+        "max_newer": MAX_NEWER,
+        "first_page_url": listing.url(listing.state.first_page()),
+        "newer_news_url": _news_address(request, listing, since=since, told=n),
+    }
+    return render_parts(request, ["runs/_newer.html"], context)
+
+
+@page
+def run_list_live(request: Request) -> HttpResponse:
+    """The rows that changed since the page was drawn, each swapped in its place, and the counters;
+    204 when none did. The last answer asks no more."""
+    listing = listing_aside(request)
+    reading = reading_of(listing)
+    answer = news(request, listing, reading.columns)
+    if isinstance(answer, HttpResponse):
+        return answer
+    context = {**frame(request, active="runs"), **answer, "state": listing.state}
+    parts = ["runs/_live.html"]
+    if request.GET.get("counters") == "1":
+        context |= count_context(request, listing)
+        parts += COUNTED
+    return render_parts(request, parts, context)
