@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import caller, cancelling, charts, footprint, ingest, machine, run_list
+from benchmarks import caller, cancelling, charts, footprint, ingest, list_charts, machine, run_list
 from benchmarks.options import Options
 from benchmarks.report import Group, document, section
 
@@ -16,6 +16,7 @@ GROUPS: dict[str, Callable[[Options], Group]] = {
     "list": run_list.measure,
     "ingest": ingest.measure,
     "charts": charts.measure,
+    "list-charts": list_charts.measure,
     "cancel": cancelling.measure,
     "caller": caller.measure,
     "footprint": footprint.measure,

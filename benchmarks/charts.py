@@ -22,35 +22,39 @@ ORDER BY m.n_points DESC LIMIT 1
 
 def measure(options: Options) -> Group:
     """Timed over HTTP: the figure of the whole series. In a process of its own, without HTTP:
-    `studio.metrics.series.series`."""
+    `studio.metrics.curves.curves`."""
     small, _ = timed(options, options.n_points // 10)
     large, note = timed(options, options.n_points, Target(22))
     rows = [*small, *large]
-    growth = rows[2].value / rows[0].value
+    growth = large[0].value / small[0].value
     notes = [note, f"10 × the points take {growth:.1f} × the time (goal: at most 2 ×)"]
     return Group(
         "Chart of a long series",
         "The figure of the whole series at about 2,000 points as the page asks for it, signed in. "
-        "`series()` alone is the reading and thinning without HTTP and figure. Limit: chunks read "
-        "by bare SQLite, least and greatest of 500 buckets by NumPy, JSON.",
+        "`curves()` alone is the reading and thinning without HTTP and figure; zoomed is the tenth "
+        "in the middle. Limit: chunks read by bare SQLite, least and greatest of 500 buckets by "
+        "NumPy, JSON.",
         rows,
         notes,
     )
 
 
 def timed(options: Options, n_points: int, target: Target | None = None) -> tuple[list[Row], str]:
-    """The figure and `series()` of a series of `n_points`, and what the figure weighs."""
+    """The figure, whole and zoomed, and `curves()` of a series of `n_points`, and what the figure
+    weighs."""
     studio = Studio(options.folder / f"charts-{n_points}").prepare()
     studio.manage("seed_load", "--runs", "20", "--points", str(n_points))
     with studio, closing(sqlite3.connect(studio.database)) as base:
         uid, metric_id, _ = base.execute(LONGEST).fetchone()
         limit = repeat(lambda: bare(base, metric_id), n=options.n_calls).p50
         figure, n_bytes = figure_of(studio, uid, options)
-    inside = series_of(studio, metric_id, options)
+        zoomed, _ = figure_of(studio, uid, options, (0.45 * n_points, 0.55 * n_points))
+    inside = curve_of(studio, metric_id, options)
     size = f"{n_points:,} points"
     rows = [
         Row.of_sample(f"figure over HTTP, {size}", figure, limit=limit, target=target),
-        Row.of_sample(f"series() alone, {size}", inside, limit=limit),
+        Row.of_sample(f"zoomed figure over HTTP, {size}", zoomed),
+        Row.of_sample(f"curves() alone, {size}", inside, limit=limit),
     ]
     return rows, f"{size}: {n_bytes / 1024:.0f} KB of JSON"
 
@@ -67,10 +71,13 @@ def bare(base: sqlite3.Connection, metric_id: int) -> str:
     return json.dumps({"min": part.min(axis=1).tolist(), "max": part.max(axis=1).tolist()})
 
 
-def figure_of(studio: Studio, uid: str, options: Options) -> tuple[Sample, int]:
+def figure_of(
+    studio: Studio, uid: str, options: Options, zoom: tuple[float, float] | None = None
+) -> tuple[Sample, int]:
     """The figure over HTTP, and its size; fails when a spike of the series is missing."""
     browser = studio.browser()
     path = f"/w/load/runs/{uid}/metrics/figure?m=loss"
+    path += f"&from={zoom[0]:.0f}&to={zoom[1]:.0f}" if zoom else ""
     text = browser.page(path)
     found = json.loads(text)
     y = [value for value in found["data"][-1]["y"] if value is not None]
@@ -81,17 +88,17 @@ def figure_of(studio: Studio, uid: str, options: Options) -> tuple[Sample, int]:
 
 
 # Prints times in ms and the CPU a call; runs where Django is set up.
-SERIES = """
+CURVES = """
 import json
 from benchmarks.measure import repeat
+from studio.metrics.curves import Wish, curves
 from studio.metrics.models import Metric
-from studio.metrics.series import series
 metric = Metric.objects.get(pk={metric_id})
-taken = repeat(lambda: series([metric]), n={n})
+taken = repeat(lambda: curves([metric], Wish(max_points=2_000)), n={n})
 print(json.dumps([taken.times_ms, taken.cpu_ms]))
 """
 
 
-def series_of(studio: Studio, metric_id: int, options: Options) -> Sample:
-    times, cpu_ms = json.loads(studio.shell(SERIES.format(metric_id=metric_id, n=options.n_calls)))
+def curve_of(studio: Studio, metric_id: int, options: Options) -> Sample:
+    times, cpu_ms = json.loads(studio.shell(CURVES.format(metric_id=metric_id, n=options.n_calls)))
     return Sample(times, cpu_ms)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`n_runs` of the list, calls a figure, seconds of each load; `folder` is thrown away."""
+    """Sizes of the run list, calls a figure, seconds of each load; `folder` is thrown away."""
 
     folder: Path
-    n_runs: int = 100_000
+    list_sizes: tuple[int, ...] = (10_000, 100_000, 1_000_000)
     n_points: int = 1_000_000
     n_calls: int = 60
     load_s: float = 6.0
@@ -18,4 +18,4 @@ class Options:
     @classmethod
     def quick(cls, folder: Path) -> "Options":
         """A run of about a minute: it shows that all works, its figures are rough."""
-        return cls(folder, n_runs=10_000, n_calls=15, load_s=1.0, n_cancels=3)
+        return cls(folder, list_sizes=(10_000,), n_calls=15, load_s=1.0, n_cancels=3)

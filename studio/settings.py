@@ -141,7 +141,13 @@ def database() -> dict[str, Any]:
     url = env("DATABASE_URL")
     if url and not url.startswith("sqlite"):
         config: dict[str, Any] = dict(dj_database_url.parse(url))
-        config["OPTIONS"] = {**config.get("OPTIONS", {}), "pool": {"min_size": 1, "max_size": 40}}
+        # Pages ask many short questions: compiling one takes longer than answering it, and the
+        # indexes lie in memory or on disks that do not seek. `?options=` in the URL replaces it.
+        config["OPTIONS"] = {
+            "options": "-c jit=off -c random_page_cost=1.1",
+            **config.get("OPTIONS", {}),
+            "pool": {"min_size": 1, "max_size": 40},
+        }
         return config
     path = url.removeprefix("sqlite:///") if url else str(STUDIO_HOME / "studio.sqlite3")
     return {
@@ -197,13 +203,13 @@ CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TIMEZONE = "UTC"
 
 # ---------------------------------------------------------------- runs and workers
-HEARTBEAT_S = env_float("STUDIO_HEARTBEAT_S", 20)
 NOT_RESPONDING_AFTER_S = env_float("STUDIO_NOT_RESPONDING_AFTER_S", 120)
 LOST_AFTER_S = env_float("STUDIO_LOST_AFTER_S", 600)
 WORKER_BEAT_S = env_float("STUDIO_WORKER_BEAT_S", 5)
 WORKER_LOST_AFTER_S = env_float("STUDIO_WORKER_LOST_AFTER_S", 60)
 DEFAULT_GRACE_S = env_float("STUDIO_GRACE_S", 30)
 TRASH_DAYS = env_float("STUDIO_TRASH_DAYS", 30)
+RECORD_DAYS = env_float("STUDIO_RECORD_DAYS", 30)
 
 # ---------------------------------------------------------------- people
 AUTH_PASSWORD_VALIDATORS = [
@@ -214,6 +220,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
 ]
+# For how long the link is good with which a new person sets a password.
+PASSWORD_RESET_TIMEOUT = 7 * 24 * 3600
 SESSION_COOKIE_AGE = 14 * 24 * 3600
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS

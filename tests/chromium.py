@@ -5,7 +5,13 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, expect, sync_playwright
+
+# On a machine that does other work too, what a person waits a moment for may take many.
+expect.set_options(timeout=20_000)
+PATIENCE_MS = 60_000
+# What HTMX says of a request that it gave up for a newer one; of one that failed it says more.
+GIVEN_UP = ("htmx:afterRequest", "htmx:sendAbort")
 
 # Without these a browser on a closed network spends its time on refused connections.
 QUIET = (
@@ -27,3 +33,8 @@ def browser() -> Iterator[Browser]:
         found = play.chromium.launch(executable_path=path, args=args)
         yield found
         found.close()
+
+
+def is_trouble(said: ConsoleMessage) -> bool:
+    """Whether the console tells of something that went wrong."""
+    return said.type == "error" and not said.text.startswith(GIVEN_UP)

@@ -47,6 +47,9 @@ for what in "${missing[@]:-}"; do
 done
 
 step() { printf '\n== %s\n' "$1"; }
+# The files that name a marker: to load all the others, for a step that takes none of their tests,
+# would cost most of a minute each time.
+marked() { grep -rlE "mark\.($1)\b" tests --include='test_*.py'; }
 
 step "style and types"
 "$BIN/ruff" check .
@@ -56,15 +59,20 @@ step "style and types"
 
 step "all tests, SQLite and the embedded broker"
 "$BIN/pytest" -n 2 --dist loadgroup -m "not live and not browser and not faults$without"
-# These start real servers, workers and browsers beside whatever else the machine does: what fails
-# gets one second try, and the last lines say how many did.
-"$BIN/pytest" -m "(live or browser or faults)$without" --reruns 1
+# What follows waits for browsers, servers and workers beside whatever else the machine does: what
+# fails gets one second try, and the last lines say how many did.
+if have_chromium; then
+    step "journeys in a browser"
+    "$BIN/pytest" -n 2 --dist load -m "browser and not live and not faults" --reruns 1 $(marked browser)
+fi
+step "real servers, workers and faults"
+"$BIN/pytest" -n 2 --dist loadfile -m "(live or faults)$without" --reruns 1 $(marked "live|faults")
 
 if have_postgres; then
     step "data layer on PostgreSQL"
-    DATABASE_URL=$TEST_POSTGRES_URL "$BIN/pytest" -m "data and not live and not browser"
+    DATABASE_URL=$TEST_POSTGRES_URL "$BIN/pytest" -n 2 --dist loadgroup -m "data and not live and not browser" $(marked data)
 fi
 if have_redis; then
     step "task layer on Redis"
-    CELERY_BROKER_URL=$TEST_REDIS_URL "$BIN/pytest" -m tasks --reruns 1
+    CELERY_BROKER_URL=$TEST_REDIS_URL "$BIN/pytest" -m tasks --reruns 1 $(marked tasks)
 fi

@@ -31,6 +31,7 @@ RANKS = {
     "search": 5,
     "execution": 5,
     "custom_views": 6,
+    "exports": 6,
     "bulk": 6,
     "alerts": 6,
     "web": 7,

@@ -15,7 +15,7 @@ WRITER = STUDIO / "runs" / "lifecycle.py"
 BIRTHS = {
     STUDIO / "runs" / "actions" / "create.py": "birth_status",
     # Made-up runs for load tests, inserted by the thousand as if they had long ended.
-    STUDIO / "metrics" / "seeding.py": "_run",
+    STUDIO / "metrics" / "made_rows.py": "runs",
 }
 # The client side holds copies of what the server told it, not the status itself.
 CLIENT_SIDE = (STUDIO / "sdk", STUDIO / "cli")

@@ -1,12 +1,16 @@
 """A real studio for tests: `manage.py up` in a folder of its own, on a port of its own."""
 
+import atexit
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +29,46 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-class Studio:
-    """Started by `start`, used through the SDK (`workspace`), stopped by `stop`."""
+# Makes a database and static files, as the first start in a new folder does.
+PREPARE = """
+import django; django.setup()
+from studio.web.management.commands.up import collect_static, prepare_database
+prepare_database(); collect_static()
+"""
 
-    def __init__(self, folder: Path, **environment: str) -> None:
+
+@cache
+def prepared() -> Path:
+    """A home with an empty database and static files, made once: what a studio copies that is not
+    started to see its first start."""
+    folder = Path(tempfile.mkdtemp(prefix="studio-prepared-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    env = {**clean_environment(), "STUDIO_HOME": str(folder)}
+    env["DJANGO_SETTINGS_MODULE"] = "studio.settings"
+    subprocess.run([sys.executable, "-c", PREPARE], cwd=ROOT, env=env, timeout=240, check=True)
+    return folder
+
+
+def clean_environment() -> dict[str, str]:
+    """The tests' own settings must not leak into a studio that stands for a user's machine."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("STUDIO_")}
+    for name in ("DATABASE_URL", "DJANGO_SETTINGS_MODULE"):
+        inherited.pop(name, None)
+    return inherited
+
+
+class Studio:
+    """Started by `start`, used through the SDK (`workspace`), stopped by `stop`. `is_first`: in a
+    folder where nothing is prepared."""
+
+    def __init__(self, folder: Path, *, is_first: bool = False, **environment: str) -> None:
         self.folder = folder
+        self.is_first = is_first
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.marker = secrets.token_hex(8)
-        # The tests' own settings must not leak into a studio that stands for a user's machine.
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("STUDIO_")}
-        for name in ("DATABASE_URL", "DJANGO_SETTINGS_MODULE"):
-            inherited.pop(name, None)
         self.env = {
-            **inherited,
+            **clean_environment(),
             "STUDIO_HOME": str(folder / "home"),
             "STUDIO_ADMIN_PASSWORD": PASSWORD,
             "STUDIO_GRACE_S": "3",
@@ -52,6 +82,8 @@ class Studio:
 
     def start(self) -> "Studio":
         self.folder.mkdir(parents=True, exist_ok=True)
+        if not self.is_first:
+            self._take_prepared()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, str(ROOT / "manage.py"), "up", "--concurrency", "2"],
@@ -61,8 +93,20 @@ class Studio:
                 stderr=log,
                 start_new_session=True,
             )
-        wait_until(self.is_greeting, 90, "the studio to greet")
+        try:
+            wait_until(self.is_greeting, 240, "the studio to greet")
+        except AssertionError:
+            self.stop()
+            raise
         return self
+
+    def _take_prepared(self) -> None:
+        """Begin with the prepared database, at the first start, and use the prepared files."""
+        home = self.folder / "home"
+        if not home.exists():
+            home.mkdir(mode=0o700)
+            shutil.copy(prepared() / "studio.sqlite3", home)
+        self.env["STUDIO_STATIC_ROOT"] = str(prepared() / "static")
 
     def is_greeting(self) -> bool:
         assert self.process is not None

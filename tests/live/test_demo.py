@@ -22,7 +22,7 @@ RENEW = os.environ.get("STUDIO_RENEW_PICTURES") == "1"
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    studio = Studio(tmp_path_factory.mktemp("demo"), STUDIO_DEMO="1").start()
+    studio = Studio(tmp_path_factory.mktemp("demo"), is_first=True, STUDIO_DEMO="1").start()
     yield studio
     studio.stop()
     print(studio.log.read_text()[-4000:])

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.chromium import is_trouble
 from tests.live.studio import PASSWORD, Studio, write_script
 from tests.live.test_main_job import STUBBORN, submit
 from tests.waiting import wait_until
@@ -30,10 +31,7 @@ def page(browser: Browser, shared_studio: Studio) -> Iterator[Page]:
         page = context.new_page()
         troubles: list[str] = []
         page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on(
-            "console",
-            lambda message: troubles.append(message.text) if message.type == "error" else None,
-        )
+        page.on("console", lambda said: is_trouble(said) and troubles.append(said.text))
         page.goto(f"{shared_studio.url}/w/default/runs")
         expect(page).to_have_url(re.compile("/sign-in"))
         page.get_by_label("User name").fill("admin")
@@ -123,11 +121,11 @@ def test_a_query_narrows_the_list_and_a_wrong_one_says_where(
     run.tag("needle", "in-a-haystack")
     run.complete()
     page.goto(f"{shared_studio.url}/w/default/runs")
-    page.locator("main input[type=search]").first.fill("tag.needle:in-a-haystack")
+    page.locator("#runs-q").fill("tag.needle:in-a-haystack")
     page.keyboard.press("Enter")
     expect(page.get_by_text("1 run", exact=True)).to_be_visible()
     expect(page).to_have_url(re.compile("q="))
-    page.locator("main input[type=search]").first.fill("status:(")
+    page.locator("#runs-q").fill("status:(")
     page.keyboard.press("Enter")
     expect(page.locator("#runs-query_error")).to_contain_text("For example")
-    expect(page.locator("main input[type=search]").first).to_have_value("status:(")
+    expect(page.locator("#runs-q")).to_have_value("status:(")
