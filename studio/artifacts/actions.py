@@ -14,6 +14,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from studio.accounts.permissions import Actor, Permission
+from studio.artifacts.line_index import index_key
+from studio.artifacts.log_times import times_key
 from studio.artifacts.models import Artifact, hash_of_path
 from studio.artifacts.paths import clean_path, storable_path
 from studio.artifacts.store import new_key, store
@@ -71,6 +73,12 @@ def put_artifact(
     return artifact
 
 
+def delete_bytes(key: str) -> None:
+    """Delete what is stored under `key`, and what was noted beside it."""
+    for each in (key, index_key(key), times_key(key)):
+        store().delete(each)
+
+
 def put_artifact_file(run: Run, path: str, local_path: Path, *, by: Actor) -> Artifact:
     """Store a file of a finished process; characters its name may not have become U+FFFD.
 
@@ -115,7 +123,7 @@ def _write_row(run: Run, label: str, blob: Blob, *, kind: str | None) -> tuple[A
         setattr(artifact, name, value)
     artifact.save(update_fields=list(facts))
     # Only after the commit: until then readers are sent to the old bytes.
-    transaction.on_commit(lambda: store().delete(old_key))
+    transaction.on_commit(lambda: delete_bytes(old_key))
     return artifact, False
 
 

@@ -1,19 +1,24 @@
 """Logs: artifacts that grow. Appended by byte offset, read by windows."""
 
+import logging
+import time
 from dataclasses import dataclass
 
 from django.conf import settings
 from django.utils import timezone
 
 from studio.accounts.permissions import Actor, Permission
+from studio.artifacts import line_index, log_times
 from studio.artifacts.actions import TooLarge, open_artifact, size_of
 from studio.artifacts.models import Artifact, hash_of_path
 from studio.artifacts.paths import clean_path
 from studio.artifacts.store import new_key, store
-from studio.blobs import BlobNotFound
+from studio.blobs import BlobNotFound, StorageFull
 from studio.runs.actions.rights import require_on
 from studio.runs.limits import Invalid
 from studio.runs.models import Run
+
+logger = logging.getLogger(__name__)
 
 
 def append_log(run: Run, path: str, offset: int, data: bytes, *, by: Actor) -> int:
@@ -34,11 +39,22 @@ def append_log(run: Run, path: str, offset: int, data: bytes, *, by: Actor) -> i
     if log.digest:
         raise Invalid("path", f"“{label[:200]}” was stored as a whole file; it is not a log.")
     size = store().append(log.blob_key, offset, data)
+    note_lines(log, size)
     # Of two appenders the larger size stays, in whatever order they get here.
     Artifact.objects.filter(pk=log.pk, n_bytes__lt=size).update(
         n_bytes=size, updated_at=timezone.now()
     )
     return size
+
+
+def note_lines(log: Artifact, size: int) -> None:
+    """Keep the index of lines and the times up to what was just written. They can be made good
+    later, so that a full disk is no reason to refuse the log itself."""
+    try:
+        line_index.extend(store(), log.blob_key)
+        log_times.note(store(), log.blob_key, size=size, at_ms=time.time_ns() // 1_000_000)
+    except StorageFull:
+        logger.warning("no room for the line index of key=%s", log.blob_key)
 
 
 def find_or_begin(run: Run, path: str) -> Artifact:

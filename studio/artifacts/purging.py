@@ -15,6 +15,7 @@ from django.db.models import Sum
 from studio.accounts.actions import revoke_run_tokens
 from studio.accounts.models import Workspace
 from studio.accounts.permissions import Actor, Permission, require
+from studio.artifacts.line_index import owner_key
 from studio.artifacts.models import Artifact, Removal
 from studio.artifacts.store import folder_of, store
 from studio.blobs import BlobNotFound
@@ -86,13 +87,15 @@ def _remove_rows(runs: Sequence[Run]) -> int:
 
 
 def finish_removals(workspace: Workspace | None = None) -> int:
-    """Delete the bytes that purged rows left named; how many files. Two at once are harmless."""
+    """Delete the bytes that purged rows left named, with what was noted beside them; how many
+    files. Two at once are harmless."""
     waiting = Removal.objects.order_by("pk")
     if workspace is not None:
         waiting = waiting.filter(workspace=workspace)
     n_files = 0
     for removal in waiting.iterator(chunk_size=100):
-        n_files += sum(store().delete(key) for key in list(store().list(removal.prefix)))
+        for key in list(store().list(removal.prefix)):
+            n_files += store().delete(key) and key == owner_key(key)
         removal.delete()
     return n_files
 
@@ -116,8 +119,9 @@ def _sweep(keys: Sequence[str], older_than_s: float) -> int:
     owners = {key: int(key.split("/")[2]) for key in keys if _is_ours(key)}
     ids = set(owners.values())
     living = set(Run.objects.filter(pk__in=ids).values_list("pk", flat=True))
+    wanted = {owner_key(key) for key in owners}
     named = set(
-        Artifact.objects.filter(run__in=living, blob_key__in=list(owners)).values_list(
+        Artifact.objects.filter(run__in=living, blob_key__in=wanted).values_list(
             "blob_key", flat=True
         )
     )
@@ -125,7 +129,7 @@ def _sweep(keys: Sequence[str], older_than_s: float) -> int:
     for key, run_id in owners.items():
         # Another sweep may be quicker.
         with contextlib.suppress(BlobNotFound):
-            if key in named or (run_id in living and store().age_s(key) < older_than_s):
+            if owner_key(key) in named or (run_id in living and store().age_s(key) < older_than_s):
                 continue
             size = store().size(key)
             if store().delete(key):

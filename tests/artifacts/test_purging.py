@@ -13,6 +13,7 @@ from django.apps import apps
 from django.conf import settings
 from django.utils import timezone
 
+from studio.artifacts.line_index import owner_key
 from studio.artifacts.logs import append_log
 from studio.artifacts.models import Artifact, Removal
 from studio.artifacts.purging import finish_removals, purge_runs, sweep_orphans
@@ -48,7 +49,8 @@ def filled(api: Any, experiment: Any, *, parent: Any = None) -> Any:
 
 
 def files_on_disk() -> set[str]:
-    return set(store().list("runs/"))
+    """The keys of files; what was noted beside one counts as the file itself."""
+    return {owner_key(key) for key in store().list("runs/")}
 
 
 def rows_of_runs() -> dict[str, int]:
