@@ -12,15 +12,15 @@ $(VENV)/.server: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check uv
-	$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements.txt
+	$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.txt
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.server
-	$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements-dev.txt
+	$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python --require-hashes -r requirements-dev.txt
 	@touch $@
 
 $(VENV)/.demo: requirements-demo.txt $(VENV)/.server
-	$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements-demo.txt
+	$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python --require-hashes -r requirements-demo.txt
 	@touch $@
 
 run: $(VENV)/.server $(if $(filter 1,$(STUDIO_DEMO)),$(VENV)/.demo)  ## start the studio on http://127.0.0.1:8000 (PORT, STUDIO_HOME, STUDIO_DEMO=1)

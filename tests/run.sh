@@ -5,6 +5,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 BIN=${BIN:-.venv/bin}
 missing=()
+# Tests start hundreds of processes: each would compile everything that it imports once more.
+unset PYTHONDONTWRITEBYTECODE
 
 apt_install() {
     [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
