@@ -172,6 +172,10 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
 STUDIO_STORAGE_URL = env("STUDIO_STORAGE_URL", f"file://{STUDIO_HOME / 'blobs'}")
 STUDIO_RUNS_DIR = Path(env("STUDIO_RUNS_DIR", str(STUDIO_HOME / "runs")))
 DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
+# Files of forms are images and small texts: what does not fit in memory is not written to a disk
+# first to be refused there (programs send files as bodies, which are streamed).
+FILE_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 MAX_ARTIFACT_BYTES = int(env_float("STUDIO_MAX_ARTIFACT_BYTES", 50 * 1024**3))
 SNAPSHOT_MAX_FILES = int(env_float("STUDIO_SNAPSHOT_MAX_FILES", 2_000))
 SNAPSHOT_MAX_BYTES = int(env_float("STUDIO_SNAPSHOT_MAX_BYTES", 300_000_000))

@@ -15,6 +15,7 @@ from django.db.models import Sum
 from studio.accounts.actions import revoke_run_tokens
 from studio.accounts.models import Workspace
 from studio.accounts.permissions import Actor, Permission, require
+from studio.artifacts.attachments import forget_unused, sweep_attachments
 from studio.artifacts.line_index import owner_key
 from studio.artifacts.models import Artifact, Removal
 from studio.artifacts.store import folder_of, store
@@ -87,8 +88,9 @@ def _remove_rows(runs: Sequence[Run]) -> int:
 
 
 def finish_removals(workspace: Workspace | None = None) -> int:
-    """Delete the bytes that purged rows left named, with what was noted beside them; how many
-    files. Two at once are harmless."""
+    """Delete the bytes that purged rows left named, with what was noted beside them and those of
+    images that no description names any more; how many files. Two at once are harmless."""
+    forget_unused(workspace)
     waiting = Removal.objects.order_by("pk")
     if workspace is not None:
         waiting = waiting.filter(workspace=workspace)
@@ -101,11 +103,12 @@ def finish_removals(workspace: Workspace | None = None) -> int:
 
 
 def sweep_orphans(*, older_than_s: float = UPLOAD_TAKES_S) -> int:
-    """Delete bytes of runs that no row names: left by writers of purged runs and by uploads that
-    were killed before their row. Returns the number of bytes freed.
+    """Delete bytes of runs and images that no row names: left by writers of purged runs and by
+    uploads that were killed before their row. Returns the number of bytes freed.
     """
     finish_removals()
-    n_bytes, keys = 0, []
+    n_bytes = sweep_attachments(older_than_s=older_than_s)
+    keys: list[str] = []
     for key in store().list("runs/"):
         keys.append(key)
         if len(keys) == KEYS_PER_QUERY:

@@ -10,6 +10,8 @@ from studio.artifacts.models import Artifact
 
 PIECE_BYTES = 64 * 1024
 PIECE_LINES = 2_000
+# What is shown below a line that a link leads to.
+LINES_AFTER = 100
 # More news than this at once is skipped over: a page can't show 10 MB a second.
 CATCH_UP_BYTES = 4 * PIECE_BYTES
 # Counting the lines before a piece means reading them; past this the gutter stays empty.
@@ -27,7 +29,11 @@ IMAGE_STARTS = {
 
 def image_type(artifact: Artifact) -> str:
     """The type of an image by its first bytes, "" for anything else (SVG is a program, not one)."""
-    head = logs.read_window(artifact, 0, 16).data
+    return type_of_image(logs.read_window(artifact, 0, 16).data)
+
+
+def type_of_image(head: bytes) -> str:
+    """The type of an image that begins with these 16 bytes, "" for anything else."""
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "image/webp"
     return next((kind for start, kind in IMAGE_STARTS.items() if head.startswith(start)), "")
@@ -74,6 +80,29 @@ def window_to_show(artifact: Artifact, *, before: int | None = None) -> Window:
     else:
         return logs.read_window(artifact, 0, PIECE_BYTES)
     return logs.last_lines(window, PIECE_LINES)
+
+
+def end_around(artifact: Artifact, line: int) -> int | None:
+    """Where a piece ends that holds line `line` and some after it, as a byte; None when there is no
+    such line within COUNT_UP_TO_BYTES."""
+    start, left = 0, line - 1
+    while left > 0:
+        window = logs.read_window(artifact, start, start + CATCH_UP_BYTES)
+        n_lines = window.data.count(b"\n")
+        if not window.data or window.end > COUNT_UP_TO_BYTES:
+            return None
+        if n_lines < left:
+            start, left = window.end, left - n_lines
+            continue
+        at = -1
+        for _ in range(left):
+            at = window.data.index(b"\n", at + 1)
+        start, left = window.start + at + 1, 0
+    after = logs.read_window(artifact, start, start + PIECE_BYTES // 2).data
+    end = 0
+    for _ in range(LINES_AFTER):
+        end = after.find(b"\n", end) + 1 or len(after)
+    return start + end if after else None
 
 
 def later(artifact: Artifact, after: int, *, follows: bool, number: int | None = None) -> Shown:

@@ -1,8 +1,15 @@
-"""The description of an experiment, ready to be shown."""
+"""The descriptions of a run and of an experiment as HTML, their references still marks."""
 
-from studio.runs.deeplinks import resolver
 from studio.runs.markdown import RENDERER_VERSION, render_markdown
-from studio.runs.models import Experiment, ExperimentDescription
+from studio.runs.models import Description, Experiment, ExperimentDescription, Run
+
+
+def description_of_run(run: Run) -> Description | None:
+    """What is stored, rendered now, and not stored, where an older renderer made the HTML."""
+    found: Description | None = getattr(run, "description_row", None)
+    if found is not None and found.text and found.renderer_version != RENDERER_VERSION:
+        found.html = render_markdown(found.text)
+    return found
 
 
 def description_of(experiment: Experiment) -> ExperimentDescription:
@@ -12,5 +19,5 @@ def description_of(experiment: Experiment) -> ExperimentDescription:
     found = found or ExperimentDescription(experiment=experiment)
     found.experiment = experiment
     if experiment.description and found.renderer_version != RENDERER_VERSION:
-        found.html = render_markdown(experiment.description, links=resolver(experiment))
+        found.html = render_markdown(experiment.description)
     return found

@@ -16,6 +16,8 @@ import nh3
 from bleach import html5lib_shim  # type: ignore[import-untyped, unused-ignore]
 from bleach.sanitizer import Cleaner  # type: ignore[import-untyped, unused-ignore]
 
+from studio.runs.markdown_references import ATTACHMENT, MARK
+
 SCHEMES = frozenset({"http", "https", "mailto"})
 TAGS = frozenset(
     [
@@ -80,12 +82,12 @@ _VALUES = {
     "type": re.compile(r"checkbox"),
 }
 _CLASSES = {
-    "a": re.compile(r"md-ref|footnote-ref|footnote-backref"),
+    "a": re.compile(r"footnote-ref|footnote-backref"),
     "code": re.compile(r"language-[a-z0-9+#.-]{1,30}"),
     "div": re.compile(r"hl|footnote"),
     "li": re.compile(r"md-task"),
     "pre": re.compile(r"hl|md-plain"),
-    "span": re.compile(r"[a-z][a-z0-9]{0,2}"),  # the short names of Pygments
+    "span": re.compile(rf"[a-z][a-z0-9]{{0,2}}|{MARK}"),  # the short names of Pygments
     "ul": re.compile(r"md-tasks"),
 }
 # Browsers drop these inside an address, so `java\tscript:` is one word to them.
@@ -119,14 +121,21 @@ def address_kind(address: str) -> str | None:
     )
 
 
+def is_image_source(address: str) -> bool:
+    """Whether an image may come from there: a place on this site, or an uploaded image."""
+    return bool(re.fullmatch(ATTACHMENT, address)) or address_kind(address) == "own"
+
+
 def keeps_attribute(tag: str, name: str, value: str) -> bool:
     """Whether `value` may stay as attribute `name` of `tag`."""
     if name not in _ATTRIBUTES.get(tag, ()):
         return False
     if name in ("href", "src"):
         # Bleach hands over `&#47;` as written, nh3 what it means: both readings have to be fine.
-        kinds = {address_kind(value), address_kind(unescape(value))}
-        return None not in kinds if name == "href" else kinds == {"own"}
+        readings = {value, unescape(value)}
+        if name == "src":
+            return all(map(is_image_source, readings))
+        return None not in {address_kind(reading) for reading in readings}
     if name == "class":
         return bool(_CLASSES[tag].fullmatch(value))
     pattern = _VALUES.get(name)
@@ -151,7 +160,7 @@ class _DisabledBoxes(html5lib_shim.Filter):  # type: ignore[misc, unused-ignore]
 _BLEACH = Cleaner(
     tags=TAGS,
     attributes=keeps_attribute,
-    protocols=SCHEMES,
+    protocols=SCHEMES | {"attachment"},
     strip=False,
     strip_comments=True,
     filters=[_DisabledBoxes],
@@ -162,5 +171,5 @@ _NH3 = nh3.Cleaner(
     attributes={tag: set(names) for tag, names in _ATTRIBUTES.items()},
     attribute_filter=_filtered,
     link_rel=None,  # set per link by the dialect, and only that one value is kept
-    url_schemes=set(SCHEMES),
+    url_schemes={*SCHEMES, "attachment"},
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from markdown import Markdown  # type: ignore[import-untyped, unused-ignore]
@@ -32,16 +32,16 @@ from markdown.inlinepatterns import (  # type: ignore[import-untyped, unused-ign
 from markdown.treeprocessors import Treeprocessor  # type: ignore[import-untyped, unused-ignore]
 from markdown.util import AtomicString  # type: ignore[import-untyped, unused-ignore]
 
-from studio.runs.markdown_cleaner import ABSOLUTE_REL, address_kind
-from studio.runs.markdown_references import REFERENCE, parse_reference
+from studio.runs.markdown_cleaner import ABSOLUTE_REL, address_kind, is_image_source
+from studio.runs.markdown_references import MARK, REFERENCE, parse_reference
 
 BARE_ADDRESS = r"(?<![\w@/:.])(https?://[^\s<>\"'`\x02\x03\\]{1,2000})"
 MAIL_ADDRESS = r"<(?:mailto:)?([\w.+-]{1,100}@[\w.-]{1,200})>"
 _TASK = re.compile(r"\[([ xX])\]\s+")
 
 
-def to_html(text: str, links: Mapping[str, tuple[str, str]]) -> str:
-    """HTML of `text`; `links` maps a reference as written to (address, words)."""
+def to_html(text: str) -> str:
+    """HTML of `text`, its references marked."""
     md = Markdown(
         extensions=[
             TableExtension(use_align_attribute=True),
@@ -49,7 +49,7 @@ def to_html(text: str, links: Mapping[str, tuple[str, str]]) -> str:
             CodeHiliteExtension(guess_lang=False, css_class="hl", linenums=False),
             SaneListExtension(),
             FootnoteExtension(),
-            _Studio(links),
+            _Studio(),
         ],
         output_format="html",
     )
@@ -57,10 +57,6 @@ def to_html(text: str, links: Mapping[str, tuple[str, str]]) -> str:
 
 
 class _Studio(Extension):  # type: ignore[misc, unused-ignore]
-    def __init__(self, links: Mapping[str, tuple[str, str]]) -> None:
-        super().__init__()
-        self._links = links
-
     def extendMarkdown(self, md: Any) -> None:
         # Raw HTML is shown as text: nothing a person types is ever parsed as a tag.
         md.preprocessors.deregister("html_block")
@@ -68,9 +64,7 @@ class _Studio(Extension):  # type: ignore[misc, unused-ignore]
         md.inlinePatterns.register(_MailAddress(MAIL_ADDRESS, md), "automail", 110)
         # Both go before emphasis, so that underscores in ids and addresses stay.
         md.inlinePatterns.register(_BareAddress(BARE_ADDRESS, md), "studio_address", 118)
-        reference = _Reference(REFERENCE, md)
-        reference.links = self._links
-        md.inlinePatterns.register(reference, "studio_reference", 116)
+        md.inlinePatterns.register(_Reference(REFERENCE, md), "studio_reference", 116)
         md.treeprocessors.register(_Finish(md), "studio_finish", 5)
 
 
@@ -95,16 +89,12 @@ class _MailAddress(InlineProcessor):  # type: ignore[misc, unused-ignore]
 
 class _Reference(InlineProcessor):  # type: ignore[misc, unused-ignore]
     ANCESTOR_EXCLUDES = ("a",)
-    links: Mapping[str, tuple[str, str]]
 
     def handleMatch(self, m: re.Match[str], data: str) -> Any:
-        reference = parse_reference(m)
-        found = self.links.get(reference.written)
-        if found is None:
-            return None, None, None
-        link = _link(*found)
-        link.set("class", "md-ref")
-        return link, m.start(0), m.start(0) + len(reference.written)
+        written = parse_reference(m).written
+        mark = ET.Element("span", {"class": MARK})
+        mark.text = AtomicString(written)
+        return mark, m.start(0), m.start(0) + len(written)
 
 
 class _Finish(Treeprocessor):  # type: ignore[misc, unused-ignore]
@@ -116,7 +106,7 @@ class _Finish(Treeprocessor):  # type: ignore[misc, unused-ignore]
                 _mark_tasks(parent)
             elif parent.tag == "a" and address_kind(parent.get("href", "")) == "absolute":
                 parent.set("rel", ABSOLUTE_REL)
-            elif parent.tag == "img" and address_kind(parent.get("src", "")) != "own":
+            elif parent.tag == "img" and not is_image_source(parent.get("src", "")):
                 _image_to_link(parent)
         _unnest_links(root, inside=False)
 

@@ -45,8 +45,7 @@ def _render(request: dict[str, Any]) -> dict[str, Any]:
     try:
         if "code" in request:
             return {"lines": coloured(request["code"], request["language"])}
-        links = {written: (link[0], link[1]) for written, link in request["links"].items()}
-        html = to_html(request["text"], links)
+        html = to_html(request["text"])
         if len(html) > HTML_LIMIT:
             return {"error": f"the HTML has {len(html)} characters"}
         return {"html": clean_html(html)}

@@ -14,6 +14,8 @@ from django.utils import timezone
 
 from studio.accounts.models import User, Workspace
 from studio.compute.models import Job, Target
+from studio.runs.attachment_models import Attachment as Attachment
+from studio.runs.attachment_models import AttachmentUse as AttachmentUse
 from studio.runs.experiment_models import ExperimentDescription as ExperimentDescription
 from studio.runs.experiment_models import ExperimentStar as ExperimentStar
 from studio.runs.indexes import RUN_INDEXES

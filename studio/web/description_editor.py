@@ -5,11 +5,11 @@ from typing import Any, Self
 
 from django.urls import reverse
 
-from studio.runs.deeplinks import resolver
 from studio.runs.limits import MAX_DESCRIPTION_BYTES
 from studio.runs.markdown import render_markdown
 from studio.runs.models import Experiment, ExperimentDescription, Run
 from studio.web.access import Request
+from studio.web.deep_links import linked
 from studio.web.typed import number_in
 
 TOO_LONG = f"Longer than {MAX_DESCRIPTION_BYTES:,} bytes"
@@ -17,13 +17,16 @@ TOO_LONG = f"Longer than {MAX_DESCRIPTION_BYTES:,} bytes"
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Where a description is shown, saved, tried out, and what of its versions is where."""
+    """Where a description is shown, saved, tried out, and what of its versions is where; where its
+    images go, and what offers links."""
 
     page: str
     save: str
     preview: str
     versions: str
     restore: str
+    images: str
+    suggest: str
 
     @classmethod
     def of(cls, described: Run | Experiment, workspace: str) -> Self:
@@ -31,8 +34,10 @@ class Links:
             kind, page, key = "run", "run-detail", described.uid
         else:
             kind, page, key = "experiment", "experiment-runs", described.name
-        names = [f"{kind}-description{end}" for end in ("", "-preview", "-versions", "-restore")]
-        return cls(*(reverse(name, args=[workspace, key]) for name in (page, *names)))
+        ends = ("", "-preview", "-versions", "-restore", "-images")
+        names = [page, *(f"{kind}-description{end}" for end in ends)]
+        own = (reverse(name, args=[workspace, key]) for name in names)
+        return cls(*own, reverse("description-suggest", args=[workspace]))
 
 
 def read_from(request: Request) -> int | None:
@@ -40,11 +45,11 @@ def read_from(request: Request) -> int | None:
     return number_in(request.POST.get("version", ""))
 
 
-def preview_of(described: Run | Experiment, text: str) -> dict[str, Any]:
-    """`text` as `runs/_preview.html` shows it; a query for each thing that it names."""
+def preview_of(request: Request, text: str) -> dict[str, Any]:
+    """`text` as `runs/_preview.html` shows it (queries: those of `linked`)."""
     too_long = len(text.encode(errors="replace")) > MAX_DESCRIPTION_BYTES
-    html = "" if too_long else render_markdown(text, links=resolver(described))
+    html = "" if too_long else render_markdown(text)
     return {
-        "preview": ExperimentDescription(html=html),
+        "preview": linked(request, ExperimentDescription(html=html)),
         "preview_error": TOO_LONG if too_long else "",
     }

@@ -110,7 +110,7 @@ def one(request: Request, described: Run | Experiment, number: int) -> HttpRespo
     context = {
         **around,
         "entry": entry(around["links"], version, newest=newest, is_alone=True),
-        **preview_of(described, version.text),
+        **preview_of(request, version.text),
         "newest": newest,
     }
     return shown(request, described, "version", context)

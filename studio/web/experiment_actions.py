@@ -159,7 +159,7 @@ def form(
         "experiment": experiment,
         "text": text,
         "version": "" if version is None else version,
-        **preview_of(experiment, text),
+        **preview_of(request, text),
         "error": error,
         "conflict": conflict,
         "edit_refused": why_not_edit(request),

@@ -68,7 +68,8 @@ def log_view(
     view: "image", "none" (only a download), "missing" (nothing there, nothing to come) or "text";
     download_url, image_url. Text adds what `text_context` gives, and: earlier_url (a page without
     scripts) and earlier_piece_url (a part) when there is more above; is_earlier: an older piece is
-    shown, latest_url leads back; is_head: only the beginning of a long file is shown.
+    shown, or the one around `line` of the address, latest_url leads back; is_head: only the
+    beginning of a long file is shown.
     """
     if artifact is None:
         if run.is_terminal:
@@ -85,7 +86,7 @@ def log_view(
         return {"view": "image", "artifact": artifact, "path": path, **urls}
     if not viewing.is_text(artifact):
         return {"view": "none", "artifact": artifact, "path": path, **urls}
-    before = offset_of(request, "before")
+    before = offset_of(request, "before") or end_around(request, artifact)
     is_finished = logs.is_finished(artifact, run)
     window = viewing.window_to_show(artifact, before=before)
     follows = before is None and not is_finished
@@ -101,6 +102,12 @@ def log_view(
         "latest_url": address(request, run, "run-logs", path=path),
         "is_head": not artifact.is_log and window.end < window.size,
     }
+
+
+def end_around(request: Request, artifact: Artifact) -> int | None:
+    """Where to end the piece with the line of the address, None without one."""
+    line = offset_of(request, "line")
+    return viewing.end_around(artifact, line) if line else None
 
 
 def text_context(request: Request, run: Run, path: str, shown: viewing.Shown) -> dict[str, Any]:

@@ -22,6 +22,7 @@ KINDS = {
     "properties": "Properties",
     "parameters": "Parameters",
     "artifact": "File",
+    "image": "Image for the description",
 }
 
 
@@ -52,7 +53,7 @@ def entry_of(event: RunEvent) -> Entry:
 def changes_of(event: RunEvent) -> list[Change]:
     """One change of a plain value, or one per key that differs."""
     before, after = event.before, event.after
-    if event.kind == "artifact":
+    if event.kind in ("artifact", "image"):
         return _file(before, after)
     if isinstance(before, dict) or isinstance(after, dict):
         old, new = _mapping(before), _mapping(after)

@@ -41,7 +41,7 @@ def refused(request: Request, run: Run, panel: str, error: str) -> HttpResponse:
     """The panel open again below the header, with what was typed and what is wrong with it."""
     context = {
         **run_context(request, run, tab="details"),
-        **details_context(run),
+        **details_context(request, run),
         "draft": request.POST,
         "draft_panel": panel,
         "draft_error": error,

@@ -5,12 +5,13 @@ from django.urls import reverse
 
 from studio.accounts.permissions import NotAllowed, Permission
 from studio.runs import actions
+from studio.runs.descriptions import description_of_run
 from studio.runs.limits import Invalid
 from studio.runs.models import Description, ExperimentDescription, Run
 from studio.web.access import Request, action, find_run, page
 from studio.web.description_editor import Links, preview_of, read_from
 from studio.web.render import done, render_page, wants_part
-from studio.web.run_detail import description_of, run_context
+from studio.web.run_detail import run_context
 from studio.web.run_header import NO_EDIT
 from studio.web.typed import typed_text
 
@@ -19,7 +20,7 @@ from studio.web.typed import typed_text
 def edit(request: Request, uid: str) -> HttpResponse:
     """The editor, filled with what is stored."""
     run = find_run(request, uid)
-    stored = description_of(run)
+    stored = description_of_run(run)
     draft = stored or Description(run=run, version=0)
     return form(request, run, draft)
 
@@ -69,7 +70,7 @@ def form(
     context = {
         "text": draft.text,
         "version": draft.version,
-        **preview_of(run, draft.text),
+        **preview_of(request, draft.text),
         "error": error,
         "conflict": conflict,
         "edit_refused": "" if can_edit else NO_EDIT,

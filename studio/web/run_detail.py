@@ -10,10 +10,12 @@ from django_htmx.http import HttpResponseStopPolling, trigger_client_event
 from studio.custom_views.state import ViewState
 from studio.metrics.models import Kind, Metric
 from studio.metrics.series import points_of
-from studio.runs.models import Description, Run, RunEvent
+from studio.runs.descriptions import description_of_run
+from studio.runs.models import Run, RunEvent
 from studio.runs.status import TERMINAL
 from studio.search import keyset
 from studio.web.access import Request, find_run, page
+from studio.web.deep_links import linked
 from studio.web.frame import frame
 from studio.web.history import LONGEST, entry_of
 from studio.web.render import render_page, render_parts
@@ -64,14 +66,15 @@ def run_context(request: Request, run: Run, *, tab: str) -> dict[str, Any]:
 @page
 def details(request: Request, uid: str) -> HttpResponse:
     run = find_run(request, uid)
-    context = {**run_context(request, run, tab="details"), **details_context(run)}
+    context = {**run_context(request, run, tab="details"), **details_context(request, run)}
     return render_page(request, "runs/detail.html", context, part="runs/_details.html")
 
 
-def details_context(run: Run) -> dict[str, Any]:
-    """What the tab Details shows besides the header (3 queries)."""
+def details_context(request: Request, run: Run) -> dict[str, Any]:
+    """What the tab Details shows besides the header (3 queries, and those of `linked`)."""
+    description = description_of_run(run)
     return {
-        "description": description_of(run),
+        "description": linked(request, description) if description else None,
         "properties": list(run.properties.order_by("key")),
         "parameters": list(run.parameters.order_by("key")),
         "facts": facts_of(run),
@@ -106,10 +109,6 @@ def error_lines(run: Run) -> list[str]:
     lines = str(run.error.get("traceback") or "").rstrip().splitlines()
     message = str(run.error.get("message") or "").strip()
     return lines[:-1] if lines and lines[-1].strip() == message else lines
-
-
-def description_of(run: Run) -> Description | None:
-    return getattr(run, "description_row", None)
 
 
 def facts_of(run: Run) -> dict[str, Any]:

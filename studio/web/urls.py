@@ -5,10 +5,12 @@ from django.urls import path
 from studio.web import (
     account,
     accounts,
+    attachments,
     bulk,
     compare,
     compare_add,
     compute,
+    deep_suggest,
     description_versions,
     experiment_actions,
     experiments,
@@ -104,6 +106,13 @@ urlpatterns = [
         description_versions.restore_of_experiment,
         name="experiment-description-restore",
     ),
+    path(
+        f"{E}/description/images",
+        attachments.add_to_experiment,
+        name="experiment-description-images",
+    ),
+    path(f"{W}/description-suggest", deep_suggest.suggest, name="description-suggest"),
+    path(f"{W}/attachments/<str:digest>", attachments.show, name="attachment"),
     path(f"{W}/compute", compute.compute, name="compute"),
     path(f"{W}/runs", run_list.run_list, name="run-list"),
     path(f"{W}/pipelines", run_list.pipeline_list, name="pipeline-list"),
@@ -210,4 +219,5 @@ urlpatterns = [
         description_versions.restore_of_run,
         name="run-description-restore",
     ),
+    path(f"{R}/description/images", attachments.add_to_run, name="run-description-images"),
 ]

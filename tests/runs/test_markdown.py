@@ -14,15 +14,25 @@ from bleach._vendor import html5lib
 from studio.runs import markdown_process
 from studio.runs.markdown import LIMIT_BYTES, DescriptionTooLong, plain_html, render_markdown
 from studio.runs.markdown_cleaner import TAGS, address_kind, clean_html, keeps_attribute
+from studio.runs.markdown_references import GONE, Link, filled, references_of
 from tests.runs.hostile_markdown import HOSTILE, HOSTILE_HTML
 
 REL = 'rel="noopener noreferrer nofollow"'
 HEX = "0123456789abcdef0123456789abcdef"
 
 
-def known(kind: str, key: str) -> tuple[str, str] | None:
-    """Resolves every run but `gone`."""
-    return (f"/w/lab/runs/{key}", f"<{kind} {key[:8]}>") if (kind, key) != ("run", "gone") else None
+DIGEST = "0123456789abcdef0123456789abcdef01234567"
+
+
+def shown(text: str, *, gone: str = "run:gone") -> str:
+    """The HTML of `text` as it is shown; every reference but `gone` leads somewhere."""
+    html = render_markdown(text)
+    links = {
+        one.written: Link(f"/w/lab/{one.kind}/{one.key}", f"<{one.kind} {one.key[:8]}>")
+        for one in references_of(html, limit=200)
+        if one.written != gone
+    }
+    return filled(html, links, attachments="/w/lab/attachments/")
 
 
 @pytest.mark.parametrize(
@@ -107,44 +117,61 @@ def test_footnotes_point_both_ways() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("run:a_b_c.", '<a class="md-ref" href="/w/lab/runs/a_b_c">&lt;run a_b_c&gt;</a>.'),
-        (HEX, f'<a class="md-ref" href="/w/lab/runs/{HEX}">&lt;run 01234567&gt;</a>'),
-        ("**run:a**", '<strong><a class="md-ref" href="/w/lab/runs/a">&lt;run a&gt;</a></strong>'),
-        ("log:a/logs/o.txt#L1-L2, x", 'href="/w/lab/runs/a/logs/o.txt#L1-L2"'),
-        ("run:gone", "<p>run:gone</p>"),
+        ("run:a_b_c.", '<a class="md-ref" href="/w/lab/run/a_b_c">&lt;run a_b_c&gt;</a>.'),
+        (HEX, f'<a class="md-ref" href="/w/lab/run/{HEX}">&lt;run 01234567&gt;</a>'),
+        ("**run:a**", '<strong><a class="md-ref" href="/w/lab/run/a">&lt;run a&gt;</a></strong>'),
+        ("log:a/logs/o.txt#L1-L2, x", 'href="/w/lab/log/a/logs/o.txt#L1-L2"'),
+        ("run:gone", f'<span class="md-gone" title="{GONE}">run:gone<span '),
         ("`run:a`", "<code>run:a</code>"),
         ("[run:a](/x)", '<a href="/x">run:a</a>'),
         ("rerun:a", "<p>rerun:a</p>"),
         (f"x{HEX} {HEX}0", f"<p>x{HEX} {HEX}0</p>"),
         (f"https://x.example/{HEX}", f">https://x.example/{HEX}</a>"),
+        (f"![a b](attachment:{DIGEST})",
+         f'<img alt="a b" src="/w/lab/attachments/{DIGEST}" loading="lazy">'),
+        (f"![a](attachment:{DIGEST}0)", "<p><span>a</span></p>"),
+        (f"[a](attachment:{DIGEST})", "<p><a>a</a></p>"),
+        (f'`src="attachment:{DIGEST}"`', f'<code>src="attachment:{DIGEST}"</code>'),
+        ('<span class="md-ref">run:a</span>',
+         '&lt;span class="md-ref"&gt;<a class="md-ref" href="/w/lab/run/a">'),
     ],
-)
+)  # fmt: skip
 def test_a_reference_becomes_a_link_where_it_is_one(text: str, expected: str) -> None:
-    assert expected in render_markdown(text, links=known)
+    assert expected in shown(text)
 
 
-def test_references_stay_text_without_a_resolver() -> None:
-    assert render_markdown(f"run:a {HEX}") == f"<p>run:a {HEX}</p>"
+def test_a_bare_number_that_is_no_run_stays_as_it_is() -> None:
+    assert shown(HEX, gone=HEX) == f"<p>{HEX}</p>"
 
 
-def test_a_resolver_is_asked_once_for_each_reference_and_not_without_end() -> None:
-    asked: list[str] = []
-
-    def count(kind: str, key: str) -> None:
-        asked.append(key)
-
-    render_markdown("run:a run:a " + " ".join(f"run:n{n}" for n in range(1_000)), links=count)
-    assert len(asked) == len(set(asked)) == 200
+def test_references_are_told_once_and_not_without_end() -> None:
+    html = render_markdown("run:a run:a " + " ".join(f"run:n{n}" for n in range(1_000)))
+    found = references_of(html, limit=200)
+    assert len(set(found)) == len(found) == 200
 
 
-def test_a_hostile_resolver_gives_no_hostile_link() -> None:
-    html = render_markdown("run:a", links=lambda *_: ("javascript:alert(1)", "<img onerror=x>"))
-    assert html == '<p><a class="md-ref">&lt;img onerror=x&gt;</a></p>'
+def test_a_reference_names_a_metric_and_the_lines_of_a_log() -> None:
+    html = render_markdown("metric:a/val%20loss log:a/logs/output.txt#L12-L20 log:a/x#L3 run:a")
+    told = [(one.name, one.inside, one.lines) for one in references_of(html, limit=9)]
+    assert told == [
+        ("a", "val loss", None),
+        ("a", "logs/output.txt", (12, 20)),
+        ("a", "x", (3, 3)),
+        ("a", "", None),
+    ]
+
+
+def test_a_hostile_name_gives_no_hostile_link() -> None:
+    link = Link('/x"onclick="alert(1)', '</a><img onerror="x">')
+    html = filled(render_markdown("run:a"), {"run:a": link}, attachments="/")
+    judge_shown(html)
+    assert "&lt;/a&gt;&lt;img" in html
 
 
 @pytest.mark.parametrize("case", range(len(HOSTILE)))
 def test_hostile_markdown_becomes_harmless(case: int) -> None:
-    judge(render_markdown(HOSTILE[case], links=known))
+    judge(render_markdown(HOSTILE[case]))
+    judge_shown(shown(HOSTILE[case]))
 
 
 @pytest.mark.parametrize("html", HOSTILE_HTML)
@@ -159,6 +186,22 @@ def test_the_corpus_is_large_and_dangerous_without_us() -> None:
         judge('<p><a href="java&#9;script:alert(1)">x</a></p>')
     with pytest.raises(AssertionError):
         judge('<p><svg><a xlink:href="/x">x</a></svg></p>')
+
+
+def judge_shown(html: str) -> None:
+    """As `judge`, for what is shown: links with a class, hints, images of this site."""
+    fragment = html5lib.parseFragment(html, treebuilder="etree", namespaceHTMLElements=False)
+    for element in fragment.iter():
+        if element is fragment:
+            continue
+        attributes = dict(element.attrib)
+        if attributes.get("class") in ("md-ref", "md-gone", "visually-hidden"):
+            assert element.tag in ("a", "span"), html
+            assert set(attributes) <= {"class", "href", "title"}, html
+            assert attributes.get("href", "/").startswith("/"), html
+            continue
+        assert attributes.pop("loading", "lazy") == "lazy", html
+        judge_element(element.tag, attributes, html)
 
 
 def judge(html: str) -> None:
@@ -282,7 +325,7 @@ def test_a_killed_worker_is_replaced_unnoticed() -> None:
     slots._slots.put(worker)
     os.kill(worker.pid, signal.SIGKILL)
     worker._process.wait(10)
-    assert "html" in slots.ask({"text": "x", "links": {}})
+    assert "html" in slots.ask({"text": "x"})
     slots.close()
 
 
@@ -294,7 +337,7 @@ def test_a_stopped_worker_is_given_up_and_killed(monkeypatch: pytest.MonkeyPatch
     slots._slots.get()
     slots._slots.put(worker)
     with pytest.raises(markdown_process.RenderFailed):
-        slots.ask({"text": "x" * 90_000, "links": {}})
+        slots.ask({"text": "x" * 90_000})
     assert worker._process.returncode == -signal.SIGKILL
     slots.close()
 

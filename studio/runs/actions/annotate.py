@@ -9,7 +9,7 @@ from django.utils import timezone
 from studio.accounts.permissions import Actor, NotAllowed, Permission, require
 from studio.runs import searchtext
 from studio.runs.actions.rights import require_on
-from studio.runs.deeplinks import resolver
+from studio.runs.attachments import note_uses
 from studio.runs.description_versions import RESTORED, SAVED
 from studio.runs.lifecycle import record_event
 from studio.runs.limits import (
@@ -93,7 +93,7 @@ def describe_run(
             "texts in a file of the run and link to it.",
         )
     text = clean_text(text, field="description", most=MAX_DESCRIPTION_BYTES)
-    html = render_markdown(text, links=resolver(run))
+    html = render_markdown(text)
     with transaction.atomic():
         row, created = Description.objects.select_for_update().get_or_create(run=run)
         version = 0 if created else row.version
@@ -108,6 +108,7 @@ def describe_run(
         row.edited_by, row.edited_at = by.name, timezone.now()
         row.save()
         searchtext.refresh(run)
+        note_uses(run, text)
         kind = SAVED if restored is None else RESTORED
         words = "" if restored is None else f"Version {restored} brought back"
         record_event(run, kind, by=by, before=before, after=text, message=words)

@@ -14,6 +14,7 @@ from studio.accounts.permissions import Actor, Permission, require
 from studio.compute.actions import find_target, queue_job
 from studio.compute.models import Job, Target
 from studio.runs.actions.rights import require_on
+from studio.runs.attachments import note_uses
 from studio.runs.families import add_children
 from studio.runs.history import reactivate
 from studio.runs.limits import (
@@ -102,7 +103,7 @@ def ensure_experiment(
             f"“{str(name)[:80]}” can't name an experiment: start with a letter or digit, then use "
             "letters, digits, “_” and “-” only, at most 255 characters.",
         )
-    return Experiment.objects.get_or_create(
+    made, is_new = Experiment.objects.get_or_create(
         workspace=workspace,
         name=name,
         defaults={
@@ -110,6 +111,9 @@ def ensure_experiment(
             "created_by": by.user,
         },
     )
+    if is_new:
+        note_uses(made, made.description)
+    return made, is_new
 
 
 def create_run(experiment: Experiment, new: NewRun, *, by: Actor, parent: Run | None = None) -> Run:

@@ -9,7 +9,7 @@ from django.utils import timezone
 from studio.accounts.permissions import Actor, NotAllowed, Permission, require
 from studio.runs.actions.annotate import EditConflict
 from studio.runs.actions.create import ExperimentName
-from studio.runs.deeplinks import resolver
+from studio.runs.attachments import note_uses
 from studio.runs.description_versions import RESTORED, SAVED
 from studio.runs.descriptions import description_of
 from studio.runs.history import reactivate, record_experiment_event
@@ -105,7 +105,7 @@ def describe_experiment(
             f"The description has {size:,} bytes; at most {MAX_DESCRIPTION_BYTES:,} fit.",
         )
     text = clean_text(text, field="description", most=MAX_DESCRIPTION_BYTES)
-    html = render_markdown(text, links=resolver(experiment))
+    html = render_markdown(text)
     with transaction.atomic():
         current = Experiment.objects.select_for_update().get(pk=experiment.pk)
         if expected_version not in (None, current.description_version):
@@ -117,6 +117,7 @@ def describe_experiment(
             before, kind = current.description, SAVED if restored is None else RESTORED
             record_experiment_event(current, kind, by=by, before=before, after=text)
             _store_html(current, html, by=by)
+            note_uses(current, text)
     experiment.refresh_from_db()
     return experiment
 
