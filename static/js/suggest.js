@@ -1,14 +1,17 @@
 // Search boxes complete what is typed: keys, operators and values of the whole workspace, from the
 // server. An ARIA combobox in which nothing is chosen until an arrow chooses it, so that typing and
-// Enter do what they do without it.
+// Enter do what they do without it. Of a text of many lines, the end of what stands before the cursor
+// is completed, where it may be a link.
 (() => {
   const WAIT_MS = 120;
   const LONGEST = 4000;
   const GAP = 4;
   const panel = document.getElementById("runs-suggestions");
   if (!panel) return;
+  const LINK = /(?:^|[^\w/#=&?.:@-])(?:(?:run|experiment|view|metric|log):[\w./%-]*|(?=[\w-]*\d|[0-9a-f]+$)[\w-]{4,64})$/;
   let box = null;
   let shownFor = "";
+  let piece = { from: 0, text: "" };
   let timer = 0;
   let asked = null;
   // Keys pressed over a list of what was typed before: they are meant for the list on its way.
@@ -21,6 +24,20 @@
 
   function unitsBefore(text, point) {
     return [...text].slice(0, point).join("").length;
+  }
+
+  // What is asked about: all of a line, or of many lines what is before the cursor in its own.
+  function pieceOf() {
+    if (box.tagName !== "TEXTAREA") return { from: 0, text: box.value };
+    const before = box.value.slice(0, box.selectionStart);
+    const from = before.lastIndexOf("\n") + 1;
+    const isLink = box.selectionStart === box.selectionEnd && LINK.test(before.slice(from));
+    return { from, text: isLink ? before.slice(from) : "" };
+  }
+
+  function tell(isShown) {
+    if (box?.getAttribute("role") === "combobox") box.setAttribute("aria-expanded", String(isShown));
+    else if (box && isShown) document.getElementById("live").textContent = `${options().length} suggestions`;
   }
 
   function isOpen() {
@@ -50,28 +67,55 @@
     asked?.abort();
     asked = null;
     if (isOpen()) panel.hidePopover();
-    box?.setAttribute("aria-expanded", "false");
+    tell(false);
     box?.removeAttribute("aria-activedescendant");
   }
 
+  // Where the cursor of a text stands: measured in a copy of what is before it.
+  function cursor() {
+    const style = getComputedStyle(box);
+    const copy = document.createElement("div");
+    for (const name of ["font", "padding", "border", "letterSpacing", "tabSize", "boxSizing", "lineHeight"]) copy.style[name] = style[name];
+    Object.assign(copy.style, { position: "fixed", visibility: "hidden", whiteSpace: "pre-wrap", overflowWrap: "break-word" });
+    copy.style.width = `${box.clientWidth}px`;
+    copy.textContent = box.value.slice(0, box.selectionStart);
+    const end = copy.appendChild(document.createElement("span"));
+    end.textContent = "\u200b";
+    document.body.append(copy);
+    const found = { left: end.offsetLeft, bottom: end.offsetTop + end.offsetHeight - box.scrollTop };
+    copy.remove();
+    return found;
+  }
+
+  function placeAtCursor() {
+    const at = box.getBoundingClientRect();
+    const { left, bottom } = cursor();
+    panel.style.width = "auto";
+    const widest = document.documentElement.clientWidth - panel.offsetWidth - GAP;
+    panel.style.left = `${Math.max(GAP, Math.min(at.left + left, widest))}px`;
+    panel.style.top = `${Math.min(at.top + Math.max(0, bottom), at.bottom) + GAP}px`;
+  }
+
   function place() {
+    if (box.tagName === "TEXTAREA") return placeAtCursor();
     const at = box.getBoundingClientRect();
     panel.style.left = `${at.left}px`;
     panel.style.top = `${at.bottom + GAP}px`;
     panel.style.width = `${at.width}px`;
   }
 
-  function show(html, text) {
+  function show(html, text, asks) {
     const found = new DOMParser().parseFromString(html, "text/html").getElementById(panel.id);
     if (!found?.childElementCount || document.activeElement !== box || box.value !== text) return close();
     choose(null);
     panel.replaceChildren(...found.children);
     shownFor = text;
+    piece = asks;
     panel.removeAttribute("aria-busy");
     if (!isOpen()) panel.showPopover();
     panel.scrollTop = 0;
     place();
-    box.setAttribute("aria-expanded", "true");
+    tell(true);
     for (const key of early.splice(0)) KEYS[key]();
   }
 
@@ -81,15 +125,18 @@
     const own = new AbortController();
     asked = own;
     const text = box.value;
-    if (text.length > LONGEST) return close();
-    const query = new URLSearchParams({ text, cursor: pointsBefore(text, box.selectionStart) });
+    const asks = pieceOf();
+    const isUseless = asks.text.length > LONGEST || (!asks.text && box.tagName === "TEXTAREA");
+    if (isUseless) return close();
+    const at = pointsBefore(asks.text, box.selectionStart - asks.from);
+    const query = new URLSearchParams({ text: asks.text, cursor: at });
     try {
       const answer = await fetch(`${box.dataset.suggests}?${query}`, {
         signal: own.signal,
         headers: { "HX-Request": "true" },
       });
       const html = answer.ok ? await answer.text() : "";
-      if (asked === own) show(html, text);
+      if (asked === own) show(html, text, asks);
     } catch {
       if (asked === own) close();
     }
@@ -100,6 +147,8 @@
     clearTimeout(timer);
     asked?.abort();
     asked = null;
+    // Prose that is no link is never asked about, and its arrows are its own.
+    if (box.tagName === "TEXTAREA" && !pieceOf().text) return close();
     if (isOpen()) {
       choose(null);
       panel.setAttribute("aria-busy", "true");
@@ -111,7 +160,7 @@
   function accept(option) {
     const text = box.value;
     const { insert } = option.dataset;
-    const [start, end] = [option.dataset.start, option.dataset.end].map((at) => unitsBefore(shownFor, Number(at)));
+    const [start, end] = [option.dataset.start, option.dataset.end].map((at) => piece.from + unitsBefore(piece.text, Number(at)));
     const [head, tail] = [shownFor.slice(0, start), shownFor.slice(end)];
     if (!text.startsWith(head) || !text.slice(start).endsWith(tail)) return;
     const typed = text.slice(start, text.length - tail.length);
@@ -139,7 +188,7 @@
   document.addEventListener("keydown", (event) => {
     if (event.target !== box || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
     if (!isOpen()) {
-      if (event.key === "ArrowDown") {
+      if (event.key === "ArrowDown" && box.tagName !== "TEXTAREA") {
         event.preventDefault();
         ask();
       }
@@ -184,7 +233,7 @@
     if (option) accept(option);
   });
   panel.addEventListener("toggle", () => {
-    if (!isOpen()) box?.setAttribute("aria-expanded", "false");
+    if (!isOpen()) tell(false);
   });
   for (const moved of ["resize", "scroll"]) {
     addEventListener(moved, (event) => isOpen() && event.target !== panel && place(), true);
@@ -198,14 +247,19 @@
   });
 
   function attach() {
-    for (const one of document.querySelectorAll("[data-suggests]:not([role])")) {
-      one.setAttribute("role", "combobox");
+    for (const one of document.querySelectorAll("[data-suggests]:not([aria-autocomplete])")) {
       one.setAttribute("aria-autocomplete", "list");
       one.setAttribute("aria-haspopup", "listbox");
-      one.setAttribute("aria-expanded", "false");
+      // A text of many lines has no such role: it is told in words when there are suggestions.
+      if (one.tagName !== "TEXTAREA") {
+        one.setAttribute("role", "combobox");
+        one.setAttribute("aria-expanded", "false");
+      }
       one.setAttribute("aria-controls", panel.id);
     }
   }
   document.addEventListener("htmx:load", attach);
   attach();
+  // A field that the page itself gave the focus to.
+  if (document.activeElement?.matches("[data-suggests]")) box = document.activeElement;
 })();

@@ -3,6 +3,7 @@
 from ninja import NinjaAPI
 
 from studio.api import (
+    attachments,
     bulk,
     creating,
     custom_views,
@@ -40,6 +41,7 @@ for part in (
     export,
     view_code,
     custom_views,
+    attachments,
 ):
     api.add_router(IN_WORKSPACE, part.router)
 api.add_router(f"{IN_WORKSPACE}/work", bulk.works)

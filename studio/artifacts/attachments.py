@@ -27,6 +27,7 @@ from studio.runs.limits import Invalid
 from studio.runs.models import Experiment, Run
 
 MAX_IMAGE_BYTES = 10_000_000
+PIECE_BYTES = 256 * 1024
 FOLDER = "attachments/"
 # A text with the image in it may wait in somebody's editor for so long.
 KEPT_UNUSED_S = 86_400
@@ -57,15 +58,23 @@ def attach_image(
     """
     _require(by, described)
     label = name_of(name)
-    data = stream.read(MAX_IMAGE_BYTES + 1)
-    if len(data) > MAX_IMAGE_BYTES:
-        raise ImageTooLarge(label)
+    data = _read(stream, label)
     kind = type_of_image(data[:16])
     if not kind:
         raise Invalid(
             "image", f"“{label[:200]}” is no PNG, JPEG, GIF or WebP image. Convert it to one first."
         )
     return _stored(described, label, data, kind=kind, by=by)
+
+
+def _read(stream: BinaryIO, label: str) -> bytes:
+    """All of it: only the empty read at its end tells that a body came whole."""
+    data = bytearray()
+    while piece := stream.read(PIECE_BYTES):
+        data += piece
+        if len(data) > MAX_IMAGE_BYTES:
+            raise ImageTooLarge(label)
+    return bytes(data)
 
 
 def _require(by: Actor, described: Run | Experiment) -> None:

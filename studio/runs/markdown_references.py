@@ -25,7 +25,8 @@ GONE = "Not found here, or not shared with you"
 _WHOLE = re.compile(REFERENCE)
 # In cleaned HTML `<` only ever begins a tag, and values stand in double quotes.
 _PLACES = re.compile(
-    rf'<span class="{MARK}">(?P<written>[^<>"&]{{1,600}})</span>|(?P<image><img (?:[^"<>]|"[^"]*")*>)'
+    rf'<span class="{MARK}">(?P<written>[^<>"&]{{1,600}})</span>'
+    r'|(?P<image><img (?:[^"<>]|"[^"]*")*>)'
 )
 _SOURCE = re.compile(rf' src="{ATTACHMENT}"')
 _LINES = re.compile(r"#L(\d{1,12})(?:-L(\d{1,12}))?$")

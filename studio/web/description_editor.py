@@ -5,6 +5,7 @@ from typing import Any, Self
 
 from django.urls import reverse
 
+from studio.artifacts.attachments import MAX_IMAGE_BYTES
 from studio.runs.limits import MAX_DESCRIPTION_BYTES
 from studio.runs.markdown import render_markdown
 from studio.runs.models import Experiment, ExperimentDescription, Run
@@ -36,8 +37,9 @@ class Links:
             kind, page, key = "experiment", "experiment-runs", described.name
         ends = ("", "-preview", "-versions", "-restore", "-images")
         names = [page, *(f"{kind}-description{end}" for end in ends)]
-        own = (reverse(name, args=[workspace, key]) for name in names)
-        return cls(*own, reverse("description-suggest", args=[workspace]))
+        own = [reverse(name, args=[workspace, key]) for name in names]
+        own.append(reverse("description-suggest", args=[workspace]))
+        return cls(*own)
 
 
 def read_from(request: Request) -> int | None:
@@ -52,4 +54,5 @@ def preview_of(request: Request, text: str) -> dict[str, Any]:
     return {
         "preview": linked(request, ExperimentDescription(html=html)),
         "preview_error": TOO_LONG if too_long else "",
+        "max_image_bytes": MAX_IMAGE_BYTES,
     }

@@ -15,8 +15,8 @@ from tests.rows import all_rows, changed_tables
 
 OPERATIONS = [name for name, _ in operations()]
 IN_WORKSPACE = [name for name in OPERATIONS if "{workspace}" in name]
-BYTES = b"some bytes"
-DIGEST = hashlib.sha256(BYTES).hexdigest()
+BYTES, PNG = b"some bytes", b"\x89PNG\r\n\x1a\n" + b"\0" * 60
+DIGEST, IMAGE = hashlib.sha256(BYTES).hexdigest(), hashlib.sha256(PNG).hexdigest()[:40]
 SOURCES = {"files": [{"path": "train.py", "digest": DIGEST, "size": len(BYTES)}]}
 # A body that would do something, by the end of the operation's path; the rest send {}.
 BODIES: dict[str, Any] = {
@@ -79,11 +79,14 @@ def send(name: str, values: dict[str, str], secret: str | None) -> Any:
     method, path = name.split(" ", 1)
     headers = {"Authorization": f"Bearer {secret}"} if secret else {}
     own = {"digest": DIGEST} if "/blobs/" in path else {"path": LOG} if "/logs/" in path else {}
+    own |= {"digest": IMAGE} if "/attachments/" in path else {}
     address = path.format_map({**values, **own}) + of(QUERIES, name, "")
     if method == "GET":
         return Client().get(address, headers=headers)
     if "{path}" in path or "/blobs/" in path:
         body, kind = BYTES, "application/octet-stream"
+    elif path.endswith("/images"):
+        body, kind = PNG, "application/octet-stream"
     elif path.endswith("/views/import"):
         body, kind = YAML, "application/yaml"
     else:
@@ -107,6 +110,7 @@ def values(run: Any, experiment: Any) -> dict[str, str]:
         api.send("PUT", f"/runs/{run.uid}/artifacts/{FILE}", BYTES, raw),
         api.send("POST", f"/runs/{run.uid}/logs/{LOG}?offset=0", BYTES, raw),
         api.send("PUT", f"/blobs/{DIGEST}", BYTES, raw),
+        api.send("POST", f"/runs/{run.uid}/images?file=plot.png", PNG, raw),
         api.post("/snapshots", SOURCES),
     ]
     assert all(answer.status_code in {200, 201} for answer in made), made

@@ -37,8 +37,21 @@ views:
   list: runs
   state: {q: "status:failed"}
 """
+
+
+class Image:
+    """A file of a form, which may be sent more than once."""
+
+    name = "plot.png"
+
+    def read(self, n: int = -1) -> bytes:
+        return PNG
+
+
 # What a form of the page would send, for the changes that need something.
-FORMS: dict[str, dict[str, str]] = {
+FORMS: dict[str, dict[str, Any]] = {
+    "run-description-images": {"image": Image(), "text": "# Title"},
+    "experiment-description-images": {"image": Image(), "text": "# Title"},
     "run-tags": {"add": "quality: great"},
     "run-rename": {"display_name": "another name"},
     "run-row-name": {"display_name": "another name"},
@@ -85,6 +98,7 @@ QUERIES: dict[str, dict[str, str]] = {
     "run-metric-csv": {"m": "loss"},
     "run-log-piece": {"path": "logs/output.txt", "after": "0"},
     "run-snapshot-file": {"path": "train.py"},
+    "description-suggest": {"text": "see run:"},
 }
 # A reader may do this: it is his own and shows to nobody else.
 OWN_TO_A_READER = {
@@ -147,6 +161,7 @@ def world(run: Any, experiment: Any, people: Any) -> World:
     batch = {"batch": BATCH, "metrics": [{"name": "loss", **points}]}
     made = [
         api.post(f"/runs/{run.uid}/batches", batch),
+        api.send("POST", f"/runs/{run.uid}/images", PNG, raw),
         api.send("PUT", f"/runs/{run.uid}/artifacts/{IMAGE}", PNG, raw),
         api.send("POST", f"/runs/{run.uid}/logs/logs/output.txt?offset=0", b"epoch 1\n", raw),
     ]
@@ -158,6 +173,7 @@ def world(run: Any, experiment: Any, people: Any) -> World:
         "path": IMAGE,
         "offer": "tags",
         "version": "1",
+        "digest": made[1].json()["digest"],
         **dict(zip(("uidb64", "token"), link_parts(fay), strict=True)),
     }
     return World(run, values, own_values(experiment, by) | view_values(run.workspace, people))
