@@ -69,7 +69,7 @@
     if (wrong) return say(wrong);
     const xhr = new XMLHttpRequest();
     const name = file.name.replace(/[[\]\\`<>*_|]+/g, " ") || "image";
-    const text = `![Uploading ${name}, ${++n}]()`;
+    const text = `Uploading ${name} (${++n})…`;
     const { own, bar } = row(file.name, () => xhr.abort());
     const body = new FormData();
     body.append("image", file, file.name);

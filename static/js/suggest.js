@@ -82,18 +82,21 @@
     const end = copy.appendChild(document.createElement("span"));
     end.textContent = "\u200b";
     document.body.append(copy);
-    const found = { left: end.offsetLeft, bottom: end.offsetTop + end.offsetHeight - box.scrollTop };
+    const top = end.offsetTop - box.scrollTop;
+    const found = { left: end.offsetLeft, top, bottom: top + end.offsetHeight };
     copy.remove();
     return found;
   }
 
   function placeAtCursor() {
     const at = box.getBoundingClientRect();
-    const { left, bottom } = cursor();
+    const { left, top, bottom } = cursor();
     panel.style.width = "auto";
     const widest = document.documentElement.clientWidth - panel.offsetWidth - GAP;
     panel.style.left = `${Math.max(GAP, Math.min(at.left + left, widest))}px`;
-    panel.style.top = `${Math.min(at.top + Math.max(0, bottom), at.bottom) + GAP}px`;
+    const below = Math.min(at.top + Math.max(0, bottom), at.bottom) + GAP;
+    const above = at.top + top - panel.offsetHeight - GAP;
+    panel.style.top = `${below + panel.offsetHeight > innerHeight && above > 0 ? above : below}px`;
   }
 
   function place() {
