@@ -78,6 +78,25 @@ STRUCTURES = [
     "&#x3C;script&#x3E;alert(1)", "&lt;img src=x onerror=alert(1)&gt;", "\u2066[x](javascript:alert(1))\u2069", "[\u202egnp.exe](/x)",
 ]  # fmt: skip
 
+D = "0123456789abcdef0123456789abcdef01234567"
+# Names of uploads, labels of links, our own marks, and addresses that look like others.
+OWN_FORMS = [
+    "![x](attachment:javascript:alert(1))", "![x](attachment:../../settings)", "![x](attachment://evil.example/t.gif)",
+    f"![x](attachment:{D}\" onerror=\"alert(1))", f"![\" onerror=alert(1) x=\"](attachment:{D})", f"![</a><script>](attachment:{D} 't\" onload=\"x')",
+    f"![x](ATTACHMENT:{D})", f"![x](attachment:{D[:39]})", f"![x](attachment&#58;{D})", f"![x](\nattachment:{D})", f"![x](attachment:{D}?x=//evil.example)",
+    f"[x](attachment:{D})", f"<attachment:{D}>", f"[x]\n\n[x]: attachment:{D} \"' onclick='alert(1)\"", f"<img src=\"attachment:{D}\" onerror=alert(1)>",
+    f"`<img src=\"attachment:{D}\">`", f"![<img src=\"attachment:{D}\" onerror=alert(1)>](/a)", f"![ src=\"attachment:{D}\"](attachment:{D})",
+    "<span class=\"md-ref\">run:a</span>", "<span class=\"md-ref\">run:a\"onclick=alert(1)</span>", "<span class='md-gone' title='x' onclick=alert(1)>x</span>",
+    "run:__proto__", "view:constructor", "run:a\"><img src=x onerror=alert(1)>", "metric:a/<svg onload=alert(1)>", "metric:a/%3Cscript%3Ealert(1)%3C/script%3E",
+    "log:a/%22%20onclick=alert(1)#L1", "log:a/x#L1\"onclick=alert(1)", "log:a/..%2f..%2fsettings#L1-L999999999999", "experiment:a' onclick='alert(1)",
+    "**run:a<script>**", "[run:a\"onclick=alert(1)](/x)", "| run:a |\n|---|\n| view:<script> |", "run:a&quot;onclick&#61;alert(1)", "run:a&#34;&#62;&#60;script&#62;",
+    "[x](https://xn--80ak6aa92e.example)", "[\u0430\u0440\u0440\u04cf\u0435.example](https://evil.example)", "[x](https://ex\u200bample.org)", "[x](/a\u200bb)",
+    "[x](java\u00adscript:alert(1))", "[x](\ufeffjavascript:alert(1))", "[x](java\u2028script:alert(1))", "[x](\u2066javascript:alert(1)\u2069)", "![x](//evil\u3002example)",
+    "- " * 200 + "<script>alert(1)</script>", "> " * 200 + "<img src=x onerror=alert(1)>", "[" * 200 + "x" + "](javascript:alert(1))" * 200,
+    "|" + "<script>|" * 50 + "\n|" + "---|" * 50 + "\n|" + "<img src=x onerror=alert(1)>|" * 50,
+    "\0<scr\0ipt>\0alert(1)", "[x](java\0script:alert(1))", "![x](\0//evil.example)", "<a href=\"jav\0ascript:alert(1)\">x</a>",
+]  # fmt: skip
+
 HOSTILE = [
     *(f"[x]({address})" for address in SCHEMES),
     *(f"![x]({address})" for address in SCHEMES),
@@ -86,8 +105,13 @@ HOSTILE = [
     *TAGS,
     *(f"text {tag}\n\n> {tag}" for tag in TAGS[:20]),
     *STRUCTURES,
+    *OWN_FORMS,
 ]
 HOSTILE_HTML = [
     *TAGS,
+    f'<img src="attachment:{D}" srcset="//evil.example 1x" onload="alert(1)">',
+    f'<a href="attachment:{D}">x</a><input src="attachment:{D}" type="image">',
+    f'<img src=" attachment:{D}"><img src="attachment:{D}/../x"><img src="attachment&colon;{D}">',
+    '<span class="md-ref btn" id="x">run:a</span><a class="md-ref" href="javascript:x">x</a>',
     *(f'<a href="{address}">x</a><img src="{address}">' for address in SCHEMES),
 ]

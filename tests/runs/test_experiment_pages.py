@@ -163,8 +163,8 @@ def test_a_description_is_rendered_when_it_is_saved(experiment: Any, bob: Any) -
     assert (shown.version, shown.edited_by) == (1, "bob")
     assert "<h1>" in shown.html
     assert "<script" not in shown.html
-    assert f'href="{run.page_path}"' in shown.html
-    assert 'href="/w/lab/experiments/vision"' in shown.html
+    assert f'<span class="md-ref">run:{run.uid}</span>' in shown.html
+    assert '<span class="md-ref">experiment:vision</span>' in shown.html
 
 
 def test_a_text_that_came_with_the_first_run_is_shown_too(workspace: Any, bob: Any) -> None:

@@ -43,6 +43,7 @@ PAGES = {
     "run-list-pill": "/w/lab/runs-pill?q=submitter:bob&pill=0",
     "run-list-explain": "/w/lab/runs-explain?q=status:Failed+tag.quality:great+submitter:bob",
     "run-suggest": "/w/lab/runs-suggest?text=tag.quality:g",
+    "description-suggest": "/w/lab/description-suggest?text=see+run:vis",
     "experiment-runs": "/w/lab/experiments/vision",
     "experiment-list": "/w/lab/experiments",
     "experiment-list by runs": "/w/lab/experiments?sort=-runs",
