@@ -8,11 +8,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, Subquery
 from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseNotAllowed
+from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
@@ -95,11 +97,23 @@ def _member_only(function: View, *, methods: tuple[str, ...]) -> View:
 
 
 def to_sign_in(request: HttpRequest) -> HttpResponseBase:
-    """The sign-in page, coming back here; an HTMX part must send the whole window there."""
-    answer = redirect_to_login(request.get_full_path())
+    """The sign-in page, coming back here, after a form to the page it is on; an HTMX part must send
+    the whole window there."""
+    is_form = request.method not in ("GET", "HEAD")
+    here = (is_form and sent_from(request)) or request.get_full_path()
+    answer = redirect_to_login(here)
     if getattr(request, "htmx", False):
         return HttpResponseClientRedirect(answer["Location"])
     return answer
+
+
+def sent_from(request: HttpRequest) -> str:
+    """The path of the studio's own page that sent the request, "" when it tells of none."""
+    told = request.headers.get("HX-Current-URL") or request.headers.get("Referer", "")
+    if not url_has_allowed_host_and_scheme(told, allowed_hosts={request.get_host()}):
+        return ""
+    parts = urlsplit(told)
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
 def enter(request: Request, name: str) -> None:

@@ -2,16 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.utils.cache import patch_vary_headers
-from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 
-from studio.web.access import Request
+from studio.web.access import Request, sent_from
 
 
 def wants_part(request: Request) -> bool:
@@ -64,8 +62,4 @@ def done(request: Request, where: str) -> HttpResponse:
 
 def back(request: Request, otherwise: str) -> str:
     """The path of the studio's page that sent the form, else `otherwise`."""
-    came_from = request.headers.get("HX-Current-URL") or request.headers.get("Referer", "")
-    if not url_has_allowed_host_and_scheme(came_from, allowed_hosts={request.get_host()}):
-        return otherwise
-    parts = urlsplit(came_from)
-    return f"{parts.path}?{parts.query}" if parts.query else parts.path
+    return sent_from(request) or otherwise

@@ -82,3 +82,16 @@ def test_the_switcher_offers_the_workspaces_one_may_open(bob_client: Client, peo
     text = read(bob_client.get("/w/lab/runs")).text
     assert "mine-too" in text
     assert "not-mine" not in text
+
+
+def test_a_form_sent_after_the_session_ended_leads_back_to_its_page(
+    client: Client, run: Any
+) -> None:
+    page = f"/w/lab/runs/{run.uid}/description/edit"
+    for told, back in (
+        (f"http://testserver{page}?a=1", f"{page}%3Fa%3D1"),
+        ("https://evil.example/x", f"/w/lab/runs/{run.uid}/description"),
+    ):
+        headers = {"HX-Request": "true", "HX-Current-URL": told}
+        answer = client.post(f"/w/lab/runs/{run.uid}/description", {"text": "x"}, headers=headers)
+        assert answer["HX-Redirect"] == f"/sign-in?next={back}"
