@@ -6,7 +6,8 @@
     const found = new Map();
     plot.data.forEach((trace, i) => {
       if (!trace.meta?.uid) return;
-      const run = found.get(trace.meta.uid) ?? { uid: trace.meta.uid, slot: trace.meta.slot, names: new Set(), traces: [] };
+      const isRun = !["strong", "guide"].includes(trace.meta.role);
+      const run = found.get(trace.meta.uid) ?? { uid: trace.meta.uid, dot: isRun ? `run-c${trace.meta.slot}` : "legend-ink", names: new Set(), traces: [] };
       if (trace.showlegend) run.names.add(trace.name);
       run.traces.push(i);
       run.isHidden = trace.visible === "legendonly";
@@ -25,7 +26,7 @@
   function row(run) {
     const label = Object.assign(document.createElement("label"), { className: "check legend-line" });
     const box = Object.assign(document.createElement("input"), { type: "checkbox", value: run.uid, checked: !run.isHidden });
-    const dot = Object.assign(document.createElement("span"), { className: `legend-dot run-c${run.slot}`, ariaHidden: "true" });
+    const dot = Object.assign(document.createElement("span"), { className: `legend-dot ${run.dot}`, ariaHidden: "true" });
     const name = Object.assign(document.createElement("span"), { className: "truncate", textContent: [...run.names].map(words).join(", ") });
     name.title = name.textContent;
     label.append(box, dot, name);
@@ -46,7 +47,7 @@
     const hidden = new Set(runs.filter((run) => run.isHidden).map((run) => run.uid));
     for (const box of list.querySelectorAll("input")) box.checked = !hidden.has(box.value);
     const n = runs.length - hidden.size;
-    legend.querySelector("[data-legend-count]").textContent = hidden.size ? `Lines: ${n} of ${runs.length} runs shown` : "Lines";
+    legend.querySelector("[data-legend-count]").textContent = hidden.size ? `Lines: ${n} of ${runs.length} ${legend.dataset.legend || "runs"} shown` : "Lines";
     legend.querySelector("[data-legend-all]").disabled = !hidden.size;
   }
 
@@ -54,6 +55,13 @@
     const traces = runs.flatMap((run) => run.traces);
     if (traces.length) Plotly.restyle(plot, { visible: isShown ? true : "legendonly" }, traces);
   }
+
+  // What was hidden stays so when new points come; a list keeps it in its address.
+  document.addEventListener("studio:chart-drawing", ({ target, detail }) => {
+    if (!target.data || !target.closest("[data-chart]").querySelector("[data-legend='lines']")) return;
+    const known = new Map(target.data.map((trace) => [trace.meta?.uid, trace.visible]));
+    for (const trace of detail.data) trace.visible = known.get(trace.meta.uid) ?? trace.visible;
+  });
 
   document.addEventListener("studio:chart-drawn", ({ target, detail }) => {
     if (detail.isFirst) target.on("plotly_restyle", () => listed(target));

@@ -52,6 +52,7 @@
     faint: (hue) => ({ line: { color: hue(0.3), width: 1 } }),
     strong: () => ({ line: { color: colour("ink"), width: 2.5 } }),
     guide: () => ({ line: { color: colour("ink-faint"), width: 1, dash: "dot" } }),
+    marks: () => ({ marker: { color: colour("failed"), size: 7 }, cliponaxis: false }),
     band: (hue) => ({ line: { color: hue(0), width: 0 }, fillcolor: hue(0.18) }),
     bars: (hue, trace) => ({ marker: { color: trace.meta.slots?.map((slot) => colour(`run-${slot}`)) ?? hue(), line: { color: colour("paper"), width: 1 } } }),
     dots: (_, trace) => ({ marker: { color: trace.meta.slots.map((slot) => colour(`run-${slot}`, 0.85)), size: 7 } }),
@@ -82,6 +83,7 @@
     const grid = colour("line-soft");
     const font = { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("ink-soft") };
     const axis = { gridcolor: grid, zerolinecolor: grid, linecolor: colour("line-hard"), automargin: true, exponentformat: "e" };
+    const axes = ["xaxis", "yaxis", ...("yaxis2" in figure.layout ? ["yaxis2"] : [])];
     const hue = (trace) => (alpha) => colour(`run-${trace.meta.slot}`, alpha);
     const data = figure.data.map((trace) => merged(trace, ROLES[trace.meta.role](hue(trace), trace)));
     const layout = {
@@ -92,8 +94,7 @@
       plot_bgcolor: "rgba(0,0,0,0)",
       legend: { orientation: "h", y: 1.02, yanchor: "bottom", bgcolor: colour("paper", 0.8), font, ...figure.layout.legend },
       hoverlabel: { bgcolor: colour("paper-raised"), bordercolor: colour("line-hard"), font: { ...font, color: colour("ink") } },
-      xaxis: { ...axis, ...figure.layout.xaxis },
-      yaxis: { ...axis, ...figure.layout.yaxis },
+      ...Object.fromEntries(axes.map((name) => [name, { ...axis, ...figure.layout[name] }])),
       annotations: figure.layout.annotations?.map((one) => ({ bgcolor: colour("paper", 0.75), ...one, font: { ...font, ...one.font } })),
       uirevision: url, // what was zoomed stays so when new points come
     };
@@ -111,6 +112,21 @@
     plot.setAttribute("aria-label", figure.label);
     say(plot, figure.badge);
     scaleOf(plot, figure.layout.meta?.scale);
+    plot.closest("[data-chart]").classList.toggle("chart-large", Boolean(figure.layout.meta?.is_large));
+    if (isNothing(plot)) instead(plot);
+  }
+
+  // Nothing to draw, but a table to show.
+  function isNothing(plot) {
+    const { figure } = charts.get(plot);
+    return !figure.data.length && plot.closest("[data-chart]").querySelector("[data-table-link]");
+  }
+
+  function instead(plot) {
+    const chart = charts.get(plot);
+    plot.hidden = true;
+    if (!chart.isTabled) plot.closest("[data-chart]").querySelector("[data-table-link]").click();
+    chart.isTabled = true;
   }
 
   function scaleOf(plot, scale) {
@@ -182,7 +198,8 @@
 
   async function draw(plot) {
     const chart = charts.get(plot);
-    if (!chart.figure) return;
+    if (!chart.figure || isNothing(plot)) return;
+    plot.hidden = false;
     plot.dispatchEvent(new CustomEvent("studio:chart-drawing", { bubbles: true, detail: chart.figure }));
     await Plotly.react(plot, ...themed(chart.figure, chart.url));
     plot.dispatchEvent(new CustomEvent("studio:chart-drawn", { bubbles: true, detail: { figure: chart.figure, isFirst: !chart.isWired } }));

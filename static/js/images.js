@@ -1,25 +1,46 @@
-// The slider over the steps of a logged image: shows the picture behind the step's link.
+// The tab Images: the slider and the field of the step go with what is shown; a picture that cannot be
+// drawn says so.
 (() => {
-  function show(card, index) {
-    const link = card.querySelectorAll("[data-step]")[index];
-    if (!link) return;
-    const words = `step ${link.dataset.step}`;
-    const image = card.querySelector("[data-image-shown]");
-    image.src = link.href;
-    image.alt = `${card.querySelector("h2").textContent}, ${words}`;
-    card.querySelector("[data-image-link]").href = link.href;
-    card.querySelector("[data-image-step]").textContent = words;
-    card.querySelector("[data-image-slider]").setAttribute("aria-valuetext", words);
+  const shownNow = () => document.getElementById("runs-images-shown");
+
+  function follow() {
+    const shown = shownNow();
+    const slider = document.getElementById("images-at");
+    if (!shown || !slider) return;
+    const { place, nSteps, step, pinned, nNames } = shown.dataset;
+    slider.hidden = Number(nSteps) < 2;
+    slider.max = Number(nSteps) - 1;
+    // A slider that is being moved is ahead of the answers.
+    if (document.activeElement !== slider || !pinned) slider.value = place;
+    slider.setAttribute("aria-valuetext", `step ${step}`);
+    const field = document.getElementById("images-step");
+    if (document.activeElement !== field) field.value = pinned ? step : "";
+    tell(document.getElementById("runs-image-names"), Number(nNames));
   }
 
-  document.addEventListener("input", (event) => {
-    if (!event.target.matches("[data-image-slider]")) return;
-    show(event.target.closest("[data-images]"), Number(event.target.value));
-  });
-
-  function attach() {
-    for (const slider of document.querySelectorAll("[data-image-slider]")) slider.hidden = false;
+  function tell(list, n) {
+    const more = n - Number(list.dataset.nNames);
+    const line = list.querySelector("[data-more-names]");
+    if (more <= 0 || line.dataset.n === `${more}`) return;
+    line.dataset.n = more;
+    const link = Object.assign(document.createElement("a"), { href: location.href, textContent: "list them" });
+    line.replaceChildren(`${more} new name${more === 1 ? "" : "s"}: `, link);
   }
-  document.addEventListener("htmx:load", attach);
-  attach();
+
+  // Errors of pictures do not bubble.
+  document.addEventListener("error", ({ target }) => {
+    const frame = target.closest?.("a.image-frame");
+    if (!frame) return;
+    target.remove();
+    frame.classList.add("muted");
+    frame.append(`The picture cannot be drawn: ${target.alt}. Open the file`);
+  }, true);
+
+  // A picture of few pixels is shown as such.
+  document.addEventListener("load", ({ target }) => {
+    if (target.matches?.(".image-frame img")) target.classList.toggle("enlarged", target.naturalHeight < target.clientHeight / 2);
+  }, true);
+
+  document.addEventListener("htmx:afterSettle", follow);
+  document.addEventListener("DOMContentLoaded", follow);
 })();

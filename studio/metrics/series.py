@@ -5,6 +5,8 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+from django.db.models import Max, Min, OuterRef, Q, Subquery
+
 from studio.metrics.models import Metric, MetricChunk
 from studio.metrics.packing import Points, by_step, join, unpack
 from studio.runs.models import Run
@@ -29,6 +31,21 @@ def points_of_each(metric_ids: Collection[int], **within: int) -> Iterator[tuple
     )
     for metric_id, group in groupby(rows, key=itemgetter(0)):
         yield metric_id, by_step(join([unpack(data) for _, data in group]))
+
+
+def some_rows(metric_ids: Collection[int]) -> dict[int, list[Any]]:
+    """metric id -> values of its first and its last chunk (1 query, none without metrics)."""
+    if not metric_ids:
+        return {}
+    ends = MetricChunk.objects.filter(metric=OuterRef("metric")).order_by().values("metric")
+    at_ends = Q(pk=Subquery(ends.values(end=Min("pk")))) | Q(
+        pk=Subquery(ends.values(end=Max("pk")))
+    )
+    rows = MetricChunk.objects.filter(at_ends, metric__in=metric_ids).order_by("metric_id", "id")
+    found: dict[int, list[Any]] = {}
+    for metric_id, data in rows.values_list("metric_id", "data"):
+        found.setdefault(metric_id, []).extend(unpack(data).values)
+    return found
 
 
 def summaries(runs: Collection[Run], names: Collection[str]) -> dict[int, dict[str, Metric]]:

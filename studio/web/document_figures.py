@@ -1,32 +1,23 @@
-"""Charts of the documents a run may log: confusion matrix, accuracy table, residuals, predictions.
+"""Charts of the documents a run may log: confusion matrix, residuals, predictions.
 
-Pure. Each function takes the `data` of a document whose shape the wire has checked.
+Pure. Each function takes the `data` of a document whose shape the wire has checked. Those of an
+accuracy table are in `accuracy_figures`.
 """
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from studio.web.figures import Figure, Trace, axis, lines, template_words, words
+from studio.web.figures import Figure, Trace, axis, lines, words
 
-Counts = Sequence[Sequence[float]]
-# A legend with more lines than this hides the chart.
-MAX_CLASSES = 24
-N_SLOTS = 12
-# A legend with more entries than this does not fit inside the chart.
-MAX_INSIDE = 8
 # Numbers in cells are readable up to this many classes.
 MAX_CLASSES_IN_CELLS = 25
-
-
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """Points from the strictest to the laxest threshold, and the area under them."""
-
-    x: list[float]
-    y: list[float]
-    area: float
+# Names beside the cells: more would lie over each other. Longer ones are cut; the cell says all.
+MAX_NAMES = 25
+MAX_NAME = 16
+SMALLEST_TEXT = 8
+# With more classes the chart takes the whole width.
+MAX_CLASSES_IN_CARD = 12
 
 
 def confusion_matrix(data: dict[str, Any], *, normalised: bool) -> Figure:
@@ -64,7 +55,8 @@ def confusion_matrix(data: dict[str, Any], *, normalised: bool) -> Figure:
         "hoverinfo": "text",
         "showlegend": False,
     }
-    ticks = {"tickvals": list(range(n)), "ticktext": [words(label) for label in labels]}
+    named = range(0, n, -(-n // MAX_NAMES) or 1)
+    ticks = {"tickvals": list(named), "ticktext": [_short(labels[i]) for i in named]}
     bounds = {"range": [-0.5, n - 0.5], "showgrid": False, "zeroline": False, **ticks}
     layout = {
         "xaxis": axis("predicted", **bounds),
@@ -73,8 +65,14 @@ def confusion_matrix(data: dict[str, Any], *, normalised: bool) -> Figure:
         "bargap": 0,
         "hovermode": "closest",
         "showlegend": False,
+        "uniformtext": {"mode": "hide", "minsize": SMALLEST_TEXT},
+        "meta": {"is_large": n > MAX_CLASSES_IN_CARD},
     }
     return {"data": [trace], "layout": layout}
+
+
+def _short(label: str) -> str:
+    return words(label if len(label) <= MAX_NAME else f"{label[: MAX_NAME - 1]}…")
 
 
 def shares(row: Sequence[float]) -> list[float]:
@@ -87,90 +85,9 @@ def _cell(value: float, normalised: bool) -> str:
     return f"{value:.2f}" if normalised else f"{value:g}"
 
 
-def roc_curve(counts: Counts) -> Curve:
-    """False against true positive rate of rows [TP, FP, TN, FN]; area by trapezoids."""
-    rates = {(_ratio(fp, fp + tn), _ratio(tp, tp + fn)) for tp, fp, tn, fn in counts}
-    x, y = zip(*sorted(rates | {(0.0, 0.0), (1.0, 1.0)}), strict=True)
-    steps = zip(x, x[1:], y, y[1:], strict=False)
-    area = sum((x1 - x0) * (y0 + y1) / 2 for x0, x1, y0, y1 in steps)
-    return Curve(list(x), list(y), area)
-
-
-def precision_recall_curve(counts: Counts) -> Curve:
-    """Recall against precision, from (0, 1); area = average precision, sum of dR times P."""
-    # Fewer called positive = stricter; of equal ones the row with more hits comes later.
-    rows = sorted({(tp + fp, tp, tp + fn) for tp, fp, _, fn in counts if tp + fp})
-    x, y = [0.0], [1.0]
-    area = 0.0
-    for called, hits, positives in rows:
-        recall, precision = _ratio(hits, positives), hits / called
-        area += (recall - x[-1]) * precision
-        x.append(recall)
-        y.append(precision)
-    return Curve(x, y, area)
-
-
-def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole else 0.0
-
-
-def together(tables: Sequence[Counts]) -> list[list[float]]:
-    """All classes as one (micro average): their counts added up, threshold by threshold."""
-    return [
-        [sum(column) for column in zip(*rows, strict=True)] for rows in zip(*tables, strict=True)
-    ]
-
-
-def accuracy_table(data: dict[str, Any], *, curve: str) -> Figure:
-    """One curve a class and their micro average; `curve` is "roc" or "pr"."""
-    tables = data["probability_tables"]
-    labels = [str(label) for label in data["class_labels"]]
-    make, area = (roc_curve, "AUC") if curve == "roc" else (precision_recall_curve, "AP")
-    named = [(labels[i], make(table), i % N_SLOTS) for i, table in enumerate(tables[:MAX_CLASSES])]
-    traces = [
-        Trace(f"{label} ({area} {found.area:.3f})", found.x, found.y, slot)
-        for label, found, slot in named
-    ]
-    if len(tables) > 1:
-        micro = make(together(tables))
-        traces.append(Trace(f"all ({area} {micro.area:.3f})", micro.x, micro.y, role="strong"))
-    if curve == "roc":
-        traces.append(Trace("chance", [0.0, 1.0], [0.0, 1.0], role="guide"))
-        figure = lines(traces, x_label="false positive rate", y_label="true positive rate")
-    else:
-        figure = lines(traces, x_label="recall", y_label="precision")
-    for trace in figure["data"]:
-        trace["mode"] = "lines"
-        trace["hovertemplate"] = (
-            f"%{{x:.3f}}, %{{y:.3f}}<extra>{template_words(trace['name'])}</extra>"
-        )
-    figure["layout"] |= {"hovermode": "closest", "legend": legend_place(len(traces), curve)}
-    for name in ("xaxis", "yaxis"):
-        figure["layout"][name]["range"] = [-0.02, 1.02]
-    return figure
-
-
-def legend_place(n: int, curve: str) -> dict[str, Any]:
-    """The corner that such curves leave empty, or beside the chart when there are many."""
-    if n > MAX_INSIDE:
-        return {"orientation": "v", "x": 1.02, "y": 1, "yanchor": "top"}
-    corner = {"x": 1, "xanchor": "right"} if curve == "roc" else {"x": 0, "xanchor": "left"}
-    return {"orientation": "v", "y": 0, "yanchor": "bottom", **corner}
-
-
 def residuals(data: dict[str, Any], *, slot: int) -> Figure:
     """The histogram as logged: one bar a bin, as wide as the bin."""
-    edges = list(map(float, data["bin_edges"]))
-    spans = list(itertools.pairwise(edges))
-    trace = {
-        "type": "bar",
-        "x": [(low + high) / 2 for low, high in spans],
-        "width": [high - low for low, high in spans],
-        "y": list(data["bin_counts"]),
-        "meta": {"slot": slot, "role": "bars"},
-        "hovertext": [f"{low:.4g} to {high:.4g}" for low, high in spans],
-        "hovertemplate": "%{hovertext}: %{y}<extra></extra>",
-    }
+    trace = _bars(list(map(float, data["bin_edges"])), data["bin_counts"], slot)
     layout = {
         "xaxis": axis("predicted − actual"),
         "yaxis": axis("count"),
@@ -181,9 +98,24 @@ def residuals(data: dict[str, Any], *, slot: int) -> Figure:
     return {"data": [trace], "layout": layout}
 
 
+def _bars(edges: Sequence[float], counts: Sequence[float], slot: int) -> dict[str, Any]:
+    spans = list(itertools.pairwise(edges))
+    return {
+        "type": "bar",
+        "x": [(low + high) / 2 for low, high in spans],
+        "width": [high - low for low, high in spans],
+        "y": list(counts),
+        "meta": {"slot": slot, "role": "bars"},
+        "hovertext": [f"{low:.4g} to {high:.4g}" for low, high in spans],
+        "hovertemplate": "%{hovertext}: %{y}<extra></extra>",
+        "showlegend": False,
+    }
+
+
 def predictions(data: dict[str, Any], *, slot: int) -> Figure:
-    """Mean prediction of each bin of true values, a band of its error, and where both agree."""
-    edges = data["bin_edges"]
+    """Mean prediction of each bin of true values, a band of its error, and where both agree; below
+    it how many true values each bin has."""
+    edges = list(map(float, data["bin_edges"]))
     bins = zip(
         edges, edges[1:], data["bin_averages"], data["bin_errors"], data["bin_counts"], strict=False
     )
@@ -191,7 +123,7 @@ def predictions(data: dict[str, Any], *, slot: int) -> Figure:
     x = [middle for middle, _, _ in filled]
     upper = [mean + error for _, mean, error in filled]
     lower = [mean - error for _, mean, error in filled]
-    ends = [float(edges[0]), float(edges[-1])] if edges else []
+    ends = [edges[0], edges[-1]]
     traces = [
         Trace("± error", [*x, *reversed(x)], [*upper, *reversed(lower)], slot, role="band"),
         Trace("mean prediction", x, [mean for _, mean, _ in filled], slot),
@@ -201,4 +133,8 @@ def predictions(data: dict[str, Any], *, slot: int) -> Figure:
     band = figure["data"][0]
     band |= {"mode": "lines", "fill": "toself", "hoverinfo": "skip", "hovertemplate": None}
     figure["data"][2]["mode"] = "lines"
+    figure["data"].append({**_bars(edges, data["bin_counts"], slot), "yaxis": "y2"})
+    figure["layout"]["xaxis"] |= {"anchor": "y2"}
+    figure["layout"]["yaxis"] |= {"domain": [0.3, 1]}
+    figure["layout"] |= {"yaxis2": axis("count", domain=[0, 0.22], rangemode="tozero"), "bargap": 0}
     return figure

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from studio.wire import dump_numbers
+
 Figure = dict[str, Any]
 Xs = Sequence[float] | Sequence[str]
 
@@ -83,31 +85,85 @@ def _line(trace: Trace) -> dict[str, Any]:
 
 
 def numeric_columns(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """The columns with a number in every row that has them, in the order they first appear."""
+    """The columns that hold numbers, and beside them at most nothing, in the order they first
+    appear."""
     seen: dict[str, bool] = {}
     for row in rows:
         for key, value in row.items():
-            fits = isinstance(value, int | float) and not isinstance(value, bool)
-            seen[key] = seen.get(key, True) and (fits or value in NOT_FINITE)
+            if value is not None:
+                seen[key] = seen.get(key, True) and is_number(value)
     return [key for key, fits in seen.items() if fits]
 
 
+def is_number(value: Any) -> bool:
+    """Whether a cell holds a number; those that are not finite are stored as words."""
+    return (isinstance(value, int | float) and not isinstance(value, bool)) or value in NOT_FINITE
+
+
 NOT_FINITE = ("NaN", "Infinity", "-Infinity")
+SYMBOLS = {"NaN": "x", "Infinity": "triangle-up", "-Infinity": "triangle-down"}
+# More marks would be a line of their own.
+MAX_MARKS = 200
+# The horizontal axis that counts the rows.
+ROW = ""
 
 
-def table(rows: Sequence[dict[str, Any]], *, slot: int) -> Figure | None:
-    """The second numeric column over the first; one alone over the row; None without numbers."""
-    columns = numeric_columns(rows)
-    if not columns or not rows:
-        return None
-    x_name, y_name = (columns[0], columns[1]) if len(columns) > 1 else ("row", columns[0])
-    y = [_float(row.get(y_name)) for row in rows]
-    x = [_float(row.get(x_name)) for row in rows] if len(columns) > 1 else list(range(len(rows)))
+def pair_of(columns: Sequence[str], x: str | None, y: str | None) -> tuple[str, str]:
+    """Which two of the numeric columns are drawn: those asked for, else the first two; one alone
+    over the number of its row. There is at least one."""
+    first, second = (columns[0], columns[1]) if len(columns) > 1 else (ROW, columns[0])
+    chosen_x = x if x is not None and (x == ROW or x in columns) else first
+    return chosen_x, y if y is not None and y in columns else second
+
+
+def table(rows: Sequence[dict[str, Any]], pair: tuple[str, str], *, slot: int) -> Figure:
+    """One numeric column over another one, or over the number of the row, in the order of rows."""
+    x_name, y_name = pair
+    x, y = numbers_of(rows, x_name), numbers_of(rows, y_name)
     kept = [i for i, value in enumerate(x) if math.isfinite(value)]
     trace = Trace(y_name, [x[i] for i in kept], [y[i] for i in kept], slot)
-    return lines([trace], x_label=x_name, y_label=y_name)
+    return lines([trace], x_label=x_name or "row", y_label=y_name)
+
+
+def mark_gaps(figure: Figure, trace: Trace) -> None:
+    """Add marks where the line of `trace` has no finite value: at the upper edge of the chart for
+    infinity, at the lower one for its negative and for NaN."""
+    gaps = [i for i, value in enumerate(trace.y) if not math.isfinite(value)]
+    gaps = gaps[:: -(-len(gaps) // MAX_MARKS)] if gaps else []
+    if not gaps:
+        return
+    what = dump_numbers([float(trace.y[i]) for i in gaps])
+    figure["data"].append(
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "name": "not finite",
+            "x": [trace.x[i] for i in gaps],
+            "y": [0.97 if word == "Infinity" else 0.03 for word in what],
+            "yaxis": "y2",
+            "marker": {"symbol": [SYMBOLS[word] for word in what]},
+            "meta": {"slot": trace.slot, "role": "marks"},
+            "text": what,
+            "hovertemplate": "%{text}<extra></extra>",
+            "showlegend": False,
+        }
+    )
+    edge = {"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True}
+    figure["layout"]["yaxis2"] = edge
+
+
+def numbers_of(rows: Sequence[dict[str, Any]], column: str) -> list[float]:
+    """A column as numbers, what is missing as NaN; ROW: the numbers of the rows, from 0."""
+    if column == ROW:
+        return list(map(float, range(len(rows))))
+    return [_float(row.get(column)) for row in rows]
 
 
 def _float(value: Any) -> float:
     """A cell as a number; what is none, or missing, as NaN."""
-    return math.nan if value is None or isinstance(value, bool) else float(value)
+    if value is None or isinstance(value, bool):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf

@@ -6,21 +6,22 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
+
 from studio.metrics.curves import Curve, Line, Wish, curves
 from studio.metrics.models import NUMERIC, Kind, Metric
 from studio.metrics.outlines import Count
 from studio.metrics.packing import Floats, Points
 from studio.metrics.series import points_of
+from studio.metrics.thinning import downsample
 from studio.runs.models import Run
-from studio.web import document_figures, figures
+from studio.web import accuracy_figures, document_figures, documents, figures, text_figures
 from studio.web.chart_state import AXES, ChartState
 from studio.web.figures import Figure, Trace, Xs
 from studio.web.formats import number
 
 # Kind -> (key, title) of its charts.
-VARIANTS: dict[str, tuple[tuple[str, str], ...]] = {
-    Kind.ACCURACY_TABLE: (("roc", "ROC"), ("pr", "Precision-recall")),
-}
+VARIANTS: dict[str, tuple[tuple[str, str], ...]] = {Kind.ACCURACY_TABLE: accuracy_figures.CHARTS}
 # Of a line.
 MAX_POINTS = 2_000
 FIRST_MOMENT = datetime(1, 1, 2, tzinfo=UTC).timestamp()
@@ -28,9 +29,12 @@ LAST_MOMENT = datetime(9999, 12, 30, tzinfo=UTC).timestamp()
 Bounds = tuple[float | None, float | None]
 
 
+NO_NUMBERS = "No numbers to draw: see the table"
+
+
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A figure and what is said about it; `figure` is None for kinds that are only a table."""
+    """A figure and what is said about it; `figure` is None when there is only a table."""
 
     figure: Figure | None
     badge: str = ""
@@ -51,14 +55,27 @@ def chart_of(
         return _line_chart(run, metric, state, bounds)
     points = points_of(metric)
     if not len(points):
-        return Chart(None)
-    values = list(points.values)
+        return Chart(None, "No values yet")
     if metric.kind == Kind.TABLE:
-        return Chart(figures.table(values, slot=run.colour))
-    if metric.kind in {Kind.TEXT, Kind.IMAGE}:
-        return Chart(None)
-    figure = _document(metric, values[-1]["data"], state, variant, run.colour)
-    return Chart(figure, _which(points))
+        return _table_chart(run, metric, state, list(points.values))
+    if metric.kind == Kind.TEXT:
+        return _text_chart(run, points, state)
+    if not documents.is_document(metric.kind):
+        return Chart(None, NO_NUMBERS)
+    document = list(points.values)[-1]
+    if documents.problem_of(metric.kind, document):
+        return Chart(None, "Not drawn, see below")
+    data = document["data"]
+    figure = _document(metric, data, state, variant, run.colour)
+    if not figure["data"]:
+        return Chart(None, NOT_CALIBRATED if variant == "calibration" else NO_NUMBERS)
+    said = [_which(points)]
+    if metric.kind == Kind.ACCURACY_TABLE:
+        said.append(accuracy_figures.note_of(data))
+    return Chart(figure, " · ".join(filter(None, said)))
+
+
+NOT_CALIBRATED = "Its thresholds are no probabilities, so nothing can be said of calibration"
 
 
 def _which(points: Points) -> str:
@@ -70,12 +87,46 @@ def _document(
     metric: Metric, data: dict[str, Any], state: ChartState, variant: str, slot: int
 ) -> Figure:
     if metric.kind == Kind.CONFUSION_MATRIX:
-        return document_figures.confusion_matrix(data, normalised=not state.raw)
+        return document_figures.confusion_matrix(data, normalised=state.shares)
     if metric.kind == Kind.ACCURACY_TABLE:
-        return document_figures.accuracy_table(data, curve=variant or "roc")
+        charts = dict(accuracy_figures.CHARTS)
+        return accuracy_figures.accuracy_table(data, curve=variant if variant in charts else "roc")
     if metric.kind == Kind.RESIDUALS:
         return document_figures.residuals(data, slot=slot)
     return document_figures.predictions(data, slot=slot)
+
+
+def _table_chart(run: Run, metric: Metric, state: ChartState, rows: list[dict[str, Any]]) -> Chart:
+    columns = figures.numeric_columns(rows)
+    if not columns:
+        return Chart(None, NO_NUMBERS)
+    x, y = figures.pair_of(columns, *state.pair_of(metric.name))
+    heights = np.array([figures.numbers_of(rows, name) for name in (x, y)])
+    kept = downsample(np.arange(len(rows)), heights[1], MAX_POINTS)
+    shown = [rows[i] for i in kept]
+    n_rows = f"{len(rows):,} row{'' if len(rows) == 1 else 's'}"
+    is_thinned = len(shown) < len(rows)
+    said = [f"{len(shown):,} of {n_rows}, min/max kept" if is_thinned else n_rows]
+    n_gaps = int((~np.isfinite(heights)).any(axis=0).sum())
+    said += [f"{n_gaps:,} without two finite numbers"] if n_gaps else []
+    return Chart(figures.table(shown, (x, y), slot=run.colour), " · ".join(said))
+
+
+def _text_chart(run: Run, points: Points, state: ChartState) -> Chart:
+    start = (run.started_at or run.created_at).timestamp()
+    steps = points.steps.astype(np.float64)
+    x = {"step": steps, "time": points.times, "relative": points.times - start}[state.x]
+    drawn = text_figures.texts(xs_of(x, state.x), list(points.values), slot=run.colour)
+    if drawn is None:
+        return Chart(None, "Too many different texts to draw: see the table")
+    drawn["layout"]["xaxis"]["title"]["text"] = axis_label(state)
+    return Chart(drawn, f"{len(points):,} values")
+
+
+def axis_label(state: ChartState) -> str:
+    if state.x == "time":
+        return "Time (UTC)"
+    return AXES[state.x] + (" (s)" if state.x == "relative" else "")
 
 
 def _line_chart(run: Run, metric: Metric, state: ChartState, bounds: Bounds) -> Chart:
@@ -84,12 +135,8 @@ def _line_chart(run: Run, metric: Metric, state: ChartState, bounds: Bounds) -> 
     if curve.smooth is not None:
         faint = replace(traces[0], role="faint")
         traces = [faint, _trace(metric.name, curve.smooth, state, run.colour)]
-    label = (
-        "Time (UTC)"
-        if state.x == "time"
-        else AXES[state.x] + (" (s)" if state.x == "relative" else "")
-    )
-    figure = figures.lines(traces, x_label=label, log_y=state.log)
+    figure = figures.lines(traces, x_label=axis_label(state), log_y=state.log)
+    figures.mark_gaps(figure, traces[0])
     return Chart(figure, badge_of(curve, log=state.log), curve.is_thinned)
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +12,10 @@ from typing import Any
 from studio.metrics.models import Kind, Metric
 from studio.metrics.packing import Points
 from studio.metrics.series import points_of
+from studio.web.documents import is_document, problem_of, raw_json
+from studio.web.figures import NOT_FINITE
 from studio.web.formats import number
+from studio.wire import dump_numbers
 
 MAX_ROWS = 200
 MAX_COLUMNS = 50
@@ -37,18 +41,19 @@ class Table:
     columns: list[str]
     rows: list[list[Cell]]
     n_rows: int
-    title: str = ""
+    # Of a document that is no table: why, and the document as JSON.
+    problem: str = ""
+    raw: str = ""
 
     @property
     def n_left_out(self) -> int:
         return self.n_rows - len(self.rows)
 
 
-def table_of(metric: Metric) -> Table:
-    """The last points, newest first; a document as its own table (1 query)."""
-    points = points_of(metric)
-    if metric.kind in DOCUMENTS and len(points):
-        return DOCUMENTS[metric.kind](list(points.values)[-1]["data"])
+def table_of(metric: Metric, points: Points) -> Table:
+    """The last points, newest first; the last document as its own table."""
+    if is_document(metric.kind) and len(points):
+        return document_table(metric.kind, list(points.values)[-1])
     n = len(points)
     last = points.part(max(0, n - MAX_ROWS), n)
     columns = columns_of(metric, last)
@@ -56,6 +61,13 @@ def table_of(metric: Metric) -> Table:
         [cell(value) for value in row] for row in reversed(list(rows_of(metric, last, columns)))
     ]
     return Table(["Step", "Time (UTC)", *columns], rows, n)
+
+
+def document_table(kind: str, document: Any) -> Table:
+    """The document as a table of its own, or why it is none."""
+    if problem := problem_of(kind, document):
+        return Table([], [], 0, problem, raw_json(document))
+    return DOCUMENTS[kind](document["data"])
 
 
 def columns_of(metric: Metric, points: Points) -> list[str]:
@@ -90,10 +102,21 @@ def moment(time: float) -> str:
 
 def cell(value: Any) -> Cell:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return Cell(number(value), repr(value), is_number=True)
+        return Cell(number_text(value), str(word_of(value)), is_number=True)
     exact = "" if value is None else str(value)
     text = exact if len(exact) <= MAX_CELL else f"{exact[: MAX_CELL - 1]}…"
     return Cell(text or "–", exact[:MAX_CELL])
+
+
+def number_text(value: float) -> str:
+    """As `number`; an integer beyond the range of a double by its digits."""
+    is_huge = isinstance(value, int) and abs(value) > sys.float_info.max
+    return str(value)[:MAX_CELL] if is_huge else number(value)
+
+
+def word_of(value: Any) -> Any:
+    """A number that is not finite in the word that programs read back; else the value itself."""
+    return dump_numbers([value])[0] if isinstance(value, float) else value
 
 
 def matrix_table(data: dict[str, Any]) -> Table:
@@ -150,6 +173,8 @@ def _lines(rows: Any) -> str:
 
 def safe(value: Any) -> Any:
     """The value so that no spreadsheet runs it: such texts get an apostrophe in front."""
-    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
+    if isinstance(value, float):
+        return word_of(value)
+    if isinstance(value, str) and value.startswith(FORMULA_STARTS) and value not in NOT_FINITE:
         return f"'{value}"
     return "" if value is None else value

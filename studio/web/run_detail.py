@@ -9,7 +9,6 @@ from django_htmx.http import HttpResponseStopPolling, trigger_client_event
 
 from studio.custom_views.state import ViewState
 from studio.metrics.models import Kind, Metric
-from studio.metrics.series import points_of
 from studio.runs.descriptions import description_of_run
 from studio.runs.models import Run, RunEvent
 from studio.runs.status import TERMINAL
@@ -26,7 +25,6 @@ from studio.web.run_rows import Listing, live_url, rows_of
 from studio.web.run_signs import signed, version_of
 
 MAX_METRICS_SHOWN = 500
-MAX_IMAGES_SHOWN = 200
 EVENTS_PAGE = 100
 # More digits than an id of the database has.
 MAX_DIGITS = 19
@@ -132,23 +130,6 @@ def header(request: Request, uid: str) -> HttpResponse:
     if run.status in TERMINAL:
         answer.status_code = HttpResponseStopPolling.status_code
     return trigger_client_event(answer, "studio:run-changed")
-
-
-@page
-def images(request: Request, uid: str) -> HttpResponse:
-    """Every logged image, by name and step."""
-    run = find_run(request, uid)
-    found = []
-    for metric in run.metrics.filter(kind=Kind.IMAGE).order_by("name")[:MAX_IMAGES_SHOWN]:
-        points = points_of(metric)
-        shown = [
-            {"step": int(step), "path": value.get("path", "")}
-            for step, value in zip(points.steps, points.values, strict=True)
-            if isinstance(value, dict)
-        ]
-        found.append({"name": metric.name, "images": shown[-MAX_IMAGES_SHOWN:]})
-    context = {**run_context(request, run, tab="images"), "image_metrics": found}
-    return render_page(request, "runs/images.html", context, part="runs/_images.html")
 
 
 @page

@@ -1,44 +1,39 @@
 """The tab Metrics of a run: names to tick, charts or tables beside them, and the data behind."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from urllib.parse import urlencode
 
-from django.db.models import Case, QuerySet, When
+from django.db.models import Case, When
 from django.http import Http404, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.urls import reverse
 from django.utils.text import slugify
 
-from studio.metrics.models import NUMERIC, Kind, Metric
+from studio.metrics.models import Kind, Metric
+from studio.metrics.series import points_of, points_of_each, some_rows
 from studio.runs.models import Run
 from studio.web.access import Request, find_run, page
 from studio.web.chart_state import AXES, MAX_CHARTS, ChartState, bound_of
-from studio.web.metric_charts import VARIANTS, chart_of, label_of, last_of
+from studio.web.figures import numeric_columns, pair_of
+from studio.web.metric_charts import VARIANTS, chart_of, label_of
+from studio.web.metric_names import MAX_NAMES_LISTED, listed, metrics_of, news_of
 from studio.web.metric_tables import Table, csv_of, table_of
 from studio.web.render import render_page, render_parts
 from studio.web.run_detail import run_context
+from studio.web.text_figures import can_draw
 
-MAX_NAMES_LISTED = 200
 N_FIRST = 6
-# Kinds without a chart: shown as a table in either form.
-ONLY_TABLES = (Kind.TEXT, Kind.IMAGE)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A metric in the list of names."""
-
-    name: str
-    kind: str
-    last: str
-    is_ticked: bool
+# Kinds that have no chart when there is nothing to draw.
+MAYBE_TABLES = (Kind.TEXT,)
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
     """A chosen metric; `table` only where it is shown as one. `key` makes its elements' ids.
 
-    `other_url` draws a confusion matrix the other way: as counts or as shares.
+    `other_url` draws a confusion matrix the other way: as counts or as shares. `columns`: those of
+    a table to choose the axes from, `pair` those chosen.
     """
 
     key: str
@@ -51,10 +46,8 @@ class Card:
     csv_url: str
     table: Table | None
     other_url: str = ""
-
-
-def metrics_of(run: Run) -> QuerySet[Metric]:
-    return Metric.objects.filter(run=run).exclude(kind=Kind.IMAGE).order_by("name")
+    columns: Sequence[str] = ()
+    pair: tuple[str, str] | None = None
 
 
 def find_metric(request: Request, uid: str) -> tuple[Run, Metric]:
@@ -74,31 +67,49 @@ def metrics(request: Request, uid: str) -> HttpResponse:
     run = find_run(request, uid)
     asked = ChartState.of(request.GET)
     chosen, n_dropped = chosen_metrics(run, asked)
+    columns = columns_of(chosen)
+    asked = asked.without_defaults(columns)
     state = asked.showing(tuple(metric.name for metric in chosen))
     entries, n_found = listed(run, state)
     base = reverse("run-metrics", args=[request.workspace.name, run.uid])
+    frame = run_context(request, run, tab="metrics")
+    n_names = next(tab["n"] for tab in frame["tabs"] if tab["key"] == "metrics")
+    news_url = reverse("run-metric-news", args=[request.workspace.name, run.uid])
     context = {
-        **run_context(request, run, tab="metrics"),
+        **frame,
         "state": state,
         "axes": AXES,
         "entries": entries,
         "n_found": n_found,
         "n_unlisted": max(0, n_found - MAX_NAMES_LISTED),
+        "n_names": n_names,
+        "news_url": "" if run.is_terminal else f"{news_url}?{urlencode({'find': state.find})}",
         "n_dropped": n_dropped,
-        "cards": [card for metric in chosen for card in cards_of(request, run, metric, state)],
+        "cards": Cards(request, run, state, columns).of(chosen),
         "has_charts": not state.is_table,
         "chart_url": base + state.as_table(False).query(),
         "table_url": base + state.as_table(True).query(),
         "clear_url": base,
     }
     answer = render_page(request, "runs/metrics.html", context, part="runs/_metrics.html")
-    if request.htmx:
+    if request.htmx and entries:
         # The form's own address would carry every empty field. The first ones need no naming.
         shown = asked if not asked.names else state
-        is_search = request.htmx.trigger_name == "find"
-        header = "HX-Replace-Url" if is_search else "HX-Push-Url"
+        # Neither a search nor a page that waits for its first metric is a step in the history.
+        is_step = request.htmx.trigger_name != "find" and request.htmx.trigger != "runs-metrics"
+        header = "HX-Push-Url" if is_step else "HX-Replace-Url"
         answer[header] = base + shown.query().removesuffix("?")
     return answer
+
+
+@page
+def news(request: Request, uid: str) -> HttpResponseBase:
+    """The last values of the names listed, as JSON, while the run goes on; 204 without news."""
+    run = find_run(request, uid)
+    found = news_of(run, ChartState.of(request.GET))
+    if request.GET.get("v") == found["version"]:
+        return HttpResponse(status=204)
+    return JsonResponse(found)
 
 
 def chosen_metrics(run: Run, state: ChartState) -> tuple[list[Metric], int]:
@@ -111,54 +122,76 @@ def chosen_metrics(run: Run, state: ChartState) -> tuple[list[Metric], int]:
     return chosen, max(0, len(state.names) - MAX_CHARTS)
 
 
-def listed(run: Run, state: ChartState) -> tuple[list[Entry], int]:
-    """Names that match the search, ticked ones that do not before them; how many match."""
-    matching = metrics_of(run)
-    if state.find:
-        matching = matching.filter(name__icontains=state.find)
-    found = list(matching[:MAX_NAMES_LISTED])
-    n_found = len(found) if len(found) < MAX_NAMES_LISTED else matching.count()
-    names = {metric.name for metric in found}
-    missing = [name for name in state.names if name not in names]
-    kept = list(metrics_of(run).filter(name__in=missing)) if missing else []
-    entries = [
-        Entry(metric.name, metric.get_kind_display(), hint_of(metric), metric.name in state.names)
-        for metric in kept + found
-    ]
-    return entries, n_found
+def columns_of(chosen: Sequence[Metric]) -> dict[str, list[str]]:
+    """The numeric columns of the chosen tables, by name (1 query, none without tables).
+
+    Their first and last rows are looked at: a page is no place to read millions.
+    """
+    tables = {metric.pk: metric.name for metric in chosen if metric.kind == Kind.TABLE}
+    found = {tables[pk]: numeric_columns(rows) for pk, rows in some_rows(tables).items()}
+    return {name: columns for name, columns in found.items() if columns}
 
 
-def hint_of(metric: Metric) -> str:
-    """What stands beside a name: its last value, or the kind where that is no short word."""
-    is_short = metric.kind in NUMERIC or metric.kind == Kind.TEXT
-    return last_of(metric) if is_short else metric.get_kind_display()
+@dataclass(frozen=True, slots=True)
+class Cards:
+    """Makes the cards of a page."""
 
+    request: Request
+    run: Run
+    state: ChartState
+    columns: dict[str, list[str]]
 
-def cards_of(request: Request, run: Run, metric: Metric, state: ChartState) -> list[Card]:
-    """One card a metric; kinds with several charts get one for each."""
-    address = [request.workspace.name, run.uid]
-    named = urlencode({"m": metric.name})
-    drawn = state.query(with_list=False).removeprefix("?")
-    as_table = state.is_table or metric.kind in ONLY_TABLES
-    variants = VARIANTS.get(metric.kind, (("", ""),))
-    other = replace(state, raw=not state.raw) if metric.kind == Kind.CONFUSION_MATRIX else None
-    return [
-        Card(
+    def of(self, chosen: Sequence[Metric]) -> list[Card]:
+        """One card a metric; kinds with several charts get one for each (1 query for all that are
+        tables)."""
+        tables = self.tables(chosen)
+        return [card for metric in chosen for card in self.cards(metric, tables.get(metric.pk))]
+
+    def tables(self, chosen: Sequence[Metric]) -> dict[int, Table]:
+        """Metric id -> its table, of those that are shown as one; one metric's points at a time."""
+        by_id = {
+            metric.pk: metric
+            for metric in chosen
+            if self.state.is_table or metric.kind in MAYBE_TABLES
+        }
+        if not by_id:
+            return {}
+        return {
+            pk: table_of(by_id[pk], points)
+            for pk, points in points_of_each(by_id)
+            if self.state.is_table or not can_draw(list(points.values))
+        }
+
+    def cards(self, metric: Metric, table: Table | None) -> list[Card]:
+        variants = VARIANTS.get(metric.kind, (("", ""),))
+        return [
+            self.card(metric, variant, title, table)
+            for variant, title in (variants[:1] if table else variants)
+        ]
+
+    def card(self, metric: Metric, variant: str, title: str, table: Table | None) -> Card:
+        state, address = self.state, [self.request.workspace.name, self.run.uid]
+        named = urlencode({"m": metric.name})
+        drawn = state.of_one(metric.name).query(with_list=False).removeprefix("?")
+        figure_url = f"{reverse('run-figure', args=address)}?{named}"
+        figure_url += f"&variant={variant}" if variant else ""
+        is_matrix = metric.kind == Kind.CONFUSION_MATRIX
+        other = replace(state, shares=not state.shares) if is_matrix else None
+        columns = [] if table else self.columns.get(metric.name, [])
+        return Card(
             key=key_of(f"{variant}:{metric.name}" if variant else metric.name),
             name=metric.name,
             title=title,
             kind=metric.kind,
             label=label_of(metric),
-            figure_url=f"{reverse('run-figure', args=address)}?{named}"
-            + (f"&variant={variant}" if variant else "")
-            + (f"&{drawn}" if drawn else ""),
+            figure_url=figure_url + (f"&{drawn}" if drawn else ""),
             table_url=f"{reverse('run-metric-table', args=address)}?{named}",
             csv_url=f"{reverse('run-metric-csv', args=address)}?{named}",
-            table=table_of(metric) if as_table else None,
+            table=table,
             other_url=reverse("run-metrics", args=address) + other.query() if other else "",
+            columns=columns,
+            pair=pair_of(columns, *state.pair_of(metric.name)) if columns else None,
         )
-        for variant, title in (variants[:1] if as_table else variants)
-    ]
 
 
 def key_of(text: str) -> str:
@@ -186,7 +219,7 @@ def figure(request: Request, uid: str) -> HttpResponseBase:
             **drawn,
             "version": version,
             "is_live": not run.is_terminal,
-            "badge": chart.badge if chart.figure else "No numbers to draw: see the table.",
+            "badge": chart.badge,
             "is_thinned": chart.is_thinned,
             "label": label_of(metric),
         }
@@ -198,7 +231,7 @@ def table(request: Request, uid: str) -> HttpResponse:
     """The table of one metric, for its place under the chart."""
     _, metric = find_metric(request, uid)
     key = key_of(metric.name)
-    context = {"table": table_of(metric), "key": key, "name": metric.name}
+    context = {"table": table_of(metric, points_of(metric)), "key": key, "name": metric.name}
     return render_parts(request, ["runs/_points.html"], context)
 
 

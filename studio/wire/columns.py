@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,7 @@ from studio.wire.checks import (
 )
 
 MAX_COLUMNS = 200
+MAX_DOUBLE = sys.float_info.max
 SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -115,6 +117,8 @@ def _number_list(data: dict[str, Any], key: str, path: str, *, n: int | None = N
     value = _list_in(data, key, path, n=n)
     if not set(map(type, value)) <= {int, float}:
         raise WireError(f"{path}.{key}", "must hold numbers only")
+    if value and max(map(abs, value)) > MAX_DOUBLE:
+        raise WireError(f"{path}.{key}", "has an integer beyond the range of a double")
     return value
 
 

@@ -11,7 +11,7 @@ import pytest
 from sklearn import metrics as reference
 
 from studio.metrics.smoothing import ema
-from studio.web import document_figures, figures
+from studio.web import accuracy_curves, accuracy_figures, document_figures, figures
 from studio.web.figures import Trace
 from studio.web.staticfiles import package_file
 from tests.browser import charting
@@ -76,17 +76,19 @@ def test_dates_make_a_time_axis_and_log_a_log_axis() -> None:
         ([{"a": 1, "b": 2, "c": 3}], ("a", "b")),
         ([{"name": "x", "n": 4}], ("row", "n")),
         ([{"a": 1, "b": "NaN"}, {"b": 2, "a": 3}], ("a", "b")),
+        ([{"a": None, "b": 10**400}, {"b": 2, "a": 3}], ("a", "b")),
         ([{"a": True, "b": "x"}], None),
         ([{}], None),
         ([], None),
     ],
 )
 def test_a_table_draws_its_first_two_numeric_columns(rows, axes) -> None:
-    figure = figures.table(rows, slot=0)
+    columns = figures.numeric_columns(rows)
 
+    assert bool(columns) == (axes is not None)
     if axes is None:
-        assert figure is None
         return
+    figure = figures.table(rows, figures.pair_of(columns, None, None), slot=0)
     layout = figure["layout"]
     assert (layout["xaxis"]["title"]["text"], layout["yaxis"]["title"]["text"]) == axes
     plotly_reads(figure)
@@ -95,7 +97,7 @@ def test_a_table_draws_its_first_two_numeric_columns(rows, axes) -> None:
 @pytest.mark.parametrize(("_what", "n", "seed"), PREDICTIONS)
 def test_roc_and_its_area_equal_scikit_learn(_what, n, seed) -> None:
     truth, scores = simple(n, seed)
-    curve = document_figures.roc_curve(counts_of(truth, scores, sorted(set(scores))))
+    curve = accuracy_curves.roc_curve(counts_of(truth, scores, sorted(set(scores))))
 
     fpr, tpr, _ = reference.roc_curve(truth, scores, drop_intermediate=False)
     assert curve.x == pytest.approx(fpr.tolist())
@@ -106,7 +108,7 @@ def test_roc_and_its_area_equal_scikit_learn(_what, n, seed) -> None:
 @pytest.mark.parametrize(("_what", "n", "seed"), PREDICTIONS)
 def test_precision_recall_and_average_precision_equal_scikit_learn(_what, n, seed) -> None:
     truth, scores = simple(n, seed)
-    curve = document_figures.precision_recall_curve(counts_of(truth, scores, sorted(set(scores))))
+    curve = accuracy_curves.precision_recall_curve(counts_of(truth, scores, sorted(set(scores))))
 
     precision, recall, _ = reference.precision_recall_curve(truth, scores)
     assert curve.x == pytest.approx(recall[::-1].tolist())
@@ -117,9 +119,9 @@ def test_precision_recall_and_average_precision_equal_scikit_learn(_what, n, see
 def test_a_class_nobody_has_makes_no_division_by_zero() -> None:
     empty = [[0, 5, 0, 0], [0, 0, 5, 0]]
 
-    assert document_figures.roc_curve(empty).y[0] == 0.0
-    assert document_figures.precision_recall_curve(empty).y == [1.0, 0.0]
-    assert document_figures.roc_curve([]).area == 0.5
+    assert accuracy_curves.roc_curve(empty).y[0] == 0.0
+    assert accuracy_curves.precision_recall_curve(empty).y == [1.0, 0.0]
+    assert accuracy_curves.roc_curve([]).area == 0.5
 
 
 def test_the_confusion_matrix_divides_by_row_sums_and_survives_an_empty_row() -> None:
@@ -137,8 +139,8 @@ def test_every_document_makes_a_figure_that_plotly_reads() -> None:
     accuracy = charting.accuracy_document()["data"]
     made = [
         document_figures.confusion_matrix(charting.matrix_document()["data"], normalised=True),
-        document_figures.accuracy_table(accuracy, curve="roc"),
-        document_figures.accuracy_table(accuracy, curve="pr"),
+        accuracy_figures.accuracy_table(accuracy, curve="roc"),
+        accuracy_figures.accuracy_table(accuracy, curve="pr"),
         document_figures.residuals(charting.residuals_document()["data"], slot=3),
         document_figures.predictions(charting.predictions_document()["data"], slot=3),
     ]

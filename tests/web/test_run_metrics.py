@@ -104,7 +104,10 @@ def test_tables_show_values_newest_first_in_place_of_charts(full, bob_client) ->
 
 @pytest.mark.parametrize(
     ("name", "n_traces"),
-    [("loss", 1), ("weights", 1), ("grid", 1), ("matrix", 1), ("errors", 1), ("predicted", 3)],
+    [
+        *[("loss", 1), ("weights", 1), ("grid", 1), ("matrix", 1), ("errors", 1)],
+        *[("predicted", 4), ("holes", 2), ("note", 1)],
+    ],
 )
 def test_each_kind_answers_a_figure(name, n_traces, full, bob_client) -> None:
     figure = get(bob_client, full, "run-figure", m=name).json()
@@ -113,19 +116,30 @@ def test_each_kind_answers_a_figure(name, n_traces, full, bob_client) -> None:
     assert figure["is_live"] is True
 
 
-def test_an_accuracy_table_has_two_charts_of_three_classes_and_their_average(full, bob_client):
+def test_an_accuracy_table_has_five_charts_of_three_classes_and_their_averages(full, bob_client):
     text = get(bob_client, full, m="table of accuracy").content.decode()
-    roc = get(bob_client, full, "run-figure", m="table of accuracy", variant="roc").json()
-    pr = get(bob_client, full, "run-figure", m="table of accuracy", variant="pr").json()
 
-    assert text.count("data-figure-url") == 2
-    assert len(roc["data"]) == 5
-    assert len(pr["data"]) == 4
+    assert text.count("data-figure-url") == 5
+    for variant in ("roc", "pr", "lift", "gains"):
+        answer = get(bob_client, full, "run-figure", m="table of accuracy", variant=variant)
+        names = [trace["name"].split(" (")[0] for trace in answer.json()["data"]]
+        assert names[:3] == ["ash", "birch", "&lt;b&gt;cedar&lt;/b&gt;"]
+        assert names[3:] == ["micro average", "macro, dashed", "weighted, dotted", "chance"]
 
 
-def test_a_text_metric_has_no_figure_but_a_table(full, bob_client) -> None:
-    assert get(bob_client, full, "run-figure", m="note").json()["data"] == []
-    assert "warming up" in get(bob_client, full, m="note").content.decode()
+def test_texts_are_drawn_over_the_steps_and_many_different_ones_are_a_table(run, bob_client):
+    phases = ["warm-up", "warm-up", "train", "train", None]
+    charting.log(run, charting.others("phase", "text", phases))
+    charting.log(run, charting.others("note", "text", [f"line {i}" for i in range(13)]))
+
+    figure = get(bob_client, run, "run-figure", m="phase").json()
+    assert figure["data"][0]["x"] == [0.0, 1.0, 2.0, 3.0, 4.0]
+    assert figure["data"][0]["text"] == ["warm-up", "warm-up", "train", "train", "–"]
+    assert figure["layout"]["yaxis"]["ticktext"] == ["warm-up", "train", "–"]
+    assert get(bob_client, run, "run-figure", m="note").json()["data"] == []
+    text = get(bob_client, run).content.decode()
+    assert text.count("data-figure-url") == 1
+    assert "line 12" in text
 
 
 def test_nothing_is_sent_while_nothing_is_new_and_once_more_at_the_end(full, bob_client, people):
@@ -261,15 +275,6 @@ def test_the_page_asks_the_same_number_of_queries_for_any_number_of_metrics(
         bob_client.get(address(run), {"m": [f"m{i}" for i in range(20)]})
     with django_assert_max_num_queries(7):
         get(bob_client, run, "run-figure", m="m7")
-
-
-def test_images_are_shown_by_name_with_a_link_for_each_step(run, bob_client) -> None:
-    images = [{"path": f"images/a_{i}.png"} for i in range(3)]
-    charting.log(run, charting.others("samples", "image", images))
-
-    text = get(bob_client, run, "run-images").content.decode()
-    assert text.count('data-step="') == 3
-    assert 'alt="samples, step 2"' in text
 
 
 def test_curves_are_drawn_before_tables_when_nothing_is_ticked(run, bob_client) -> None:
