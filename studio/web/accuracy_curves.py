@@ -80,7 +80,8 @@ def calibration_curve(counts: Counts, thresholds: Sequence[float]) -> Curve:
     n, hits = -np.diff(called), -np.diff(np.append(rows[:, 0], 0.0))
     if (n < 0).any() or (hits < 0).any():
         return Curve([], [])
-    middle = (cuts + np.append(cuts[1:], 1.0)) / 2
+    above = min(1.0, 2 * cuts[-1] - cuts[-2])
+    middle = (cuts + np.append(cuts[1:], above)) / 2
     bins = np.minimum((middle * N_BINS).astype(int), N_BINS - 1)
     total, own, score = (np.bincount(bins, part, N_BINS) for part in (n, hits, n * middle))
     filled = total > 0

@@ -33,8 +33,8 @@ N_SLOTS = 12
 # name -> (what it is called, how its line is drawn)
 AVERAGES = {
     "micro": ("micro average", "solid"),
-    "macro": ("macro average, dashed", "dash"),
-    "weighted": ("weighted average, dotted", "dot"),
+    "macro": ("macro, dashed", "dash"),
+    "weighted": ("weighted, dotted", "dot"),
 }
 
 

@@ -87,11 +87,12 @@ def _line(trace: Trace) -> dict[str, Any]:
 def numeric_columns(rows: Sequence[dict[str, Any]]) -> list[str]:
     """The columns that hold numbers, and beside them at most nothing, in the order they first
     appear."""
-    seen: dict[str, bool] = {}
+    seen: dict[str, bool | None] = {}
     for row in rows:
         for key, value in row.items():
+            known = seen.setdefault(key, None)
             if value is not None:
-                seen[key] = seen.get(key, True) and is_number(value)
+                seen[key] = known is not False and is_number(value)
     return [key for key, fits in seen.items() if fits]
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 from sklearn import metrics as reference
+from sklearn.calibration import calibration_curve
 
 from studio.metrics.smoothing import ema
 from studio.web import accuracy_curves, accuracy_figures, document_figures, figures
@@ -114,6 +115,17 @@ def test_precision_recall_and_average_precision_equal_scikit_learn(_what, n, see
     assert curve.x == pytest.approx(recall[::-1].tolist())
     assert curve.y == pytest.approx(precision[::-1].tolist())
     assert curve.area == pytest.approx(reference.average_precision_score(truth, scores))
+
+
+def test_calibration_equals_scikit_learn_to_the_width_of_its_thresholds() -> None:
+    truth, scores = simple(400, 0)
+    cuts = [i / 100 for i in range(101)]
+    curve = accuracy_curves.calibration_curve(counts_of(truth, scores, cuts), cuts)
+
+    share, mean = calibration_curve(truth, scores, n_bins=10)
+    assert curve.y == pytest.approx(share.tolist())
+    assert curve.x == pytest.approx(mean.tolist(), abs=0.005)
+    assert accuracy_curves.calibration_curve(counts_of(truth, scores, [-1.0, 5.0]), [-1, 5]).x == []
 
 
 def test_a_class_nobody_has_makes_no_division_by_zero() -> None:
