@@ -43,7 +43,7 @@ def test_every_kind_is_drawn_under_the_real_content_policy(
     charting.log_every_kind(run)
     tab = open_tab(people.bob, width=width, theme=theme)
     page = tab.open(address(run, *EVERY, smooth="0.6"))
-    drawn(page, 9)
+    drawn(page, 12)
 
     plot = page.locator("[data-figure-url*='m=loss']")
     plot.hover(position={"x": 150, "y": 120})

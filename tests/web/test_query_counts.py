@@ -77,6 +77,9 @@ PAGES = {
     "run-metrics": RUN + "/metrics",
     "run-figure": RUN + "/metrics/figure?m=loss",
     "run-figure zoomed": RUN + "/metrics/figure?m=loss&from=10&to=20",
+    "run-metric-news": RUN + "/metrics/news",
+    "run-images": RUN + "/images",
+    "run-images at a step": RUN + "/images?m=samples&step=1",
     "run-compare": "/w/lab/compare?chosen={chosen}",
     "run-compare-add": "/w/lab/compare/add?chosen={chosen}&add_find=vision",
     "run-snapshot": RUN + "/snapshot",
@@ -102,7 +105,8 @@ def many(workspace: Any, n: int) -> Any:
         source = snapshot(workspace, {"train.py": str(i).encode()})
         Run.objects.filter(pk=run.pk).update(snapshot=source.digest)
         make.run(experiment, parent=run)
-        charting.log(run, charting.scalars("loss", [1.0] * 40))
+        images = charting.others("samples", "image", [{"path": "images/a.png"}] * n)
+        charting.log(run, charting.scalars("loss", [1.0] * 40), images)
     return run
 
 
