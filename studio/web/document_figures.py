@@ -57,6 +57,7 @@ def confusion_matrix(data: dict[str, Any], *, normalised: bool) -> Figure:
     }
     named = range(0, n, -(-n // MAX_NAMES) or 1)
     ticks = {"tickvals": list(named), "ticktext": [_short(labels[i]) for i in named]}
+    ticks |= {"tickfont": {"size": 10}} if n > MAX_CLASSES_IN_CARD else {}
     bounds = {"range": [-0.5, n - 0.5], "showgrid": False, "zeroline": False, **ticks}
     layout = {
         "xaxis": axis("predicted", **bounds),
