@@ -68,6 +68,8 @@
     listed(target);
   });
 
+  document.addEventListener("studio:chart-moved", ({ target }) => listed(target));
+
   document.addEventListener("change", (event) => {
     const box = event.target.closest("[data-legend-lines] input");
     const plot = box?.closest("[data-chart]").querySelector("[data-figure-url]");

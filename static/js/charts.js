@@ -279,6 +279,7 @@
     plot.closest("[data-chart]").querySelector("[data-chart-tools]").hidden = false;
     tell(plot);
     Plotly.Plots.resize(plot);
+    plot.dispatchEvent(new CustomEvent("studio:chart-moved", { bubbles: true }));
     if (plain(chart.url) === plain(address)) return;
     Object.assign(chart, { url: address, part: undefined, version: undefined });
     load(plot);
