@@ -4,13 +4,21 @@ import io
 import re
 
 import pytest
-from playwright.sync_api import expect
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
 
 from studio.artifacts.actions import put_artifact
 from tests import make
 from tests.browser import charting, picturing
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+def fits(page: Page) -> None:
+    """Nothing that axe finds, and nothing wider than the window."""
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_news_keep_zoom_and_ticks_while_a_run_goes_on(run, people, open_tab) -> None:
@@ -44,7 +52,7 @@ def test_columns_lines_and_raw_documents_on_the_cards(run, people, open_tab) -> 
     charting.log(
         run, charting.others("wide", "table", rows), charting.others("odd", "residuals", [future])
     )
-    tab = open_tab(people.bob)
+    tab = open_tab(people.bob, theme="dark")
     page = tab.open(f"/w/lab/runs/{run.uid}/metrics?m=wide&m=table+of+accuracy&m=odd")
 
     expect(page.get_by_role("region", name="odd as JSON")).to_contain_text('"9.0"')
@@ -56,6 +64,7 @@ def test_columns_lines_and_raw_documents_on_the_cards(run, people, open_tab) -> 
     lines.get_by_role("checkbox", name=re.compile("^birch")).uncheck()
     hidden = "() => document.querySelector('[data-figure-url*=roc]').data[1].visible"
     page.wait_for_function(f"{hidden} === 'legendonly'")
+    fits(page)
     assert tab.troubles == []
 
 
@@ -82,5 +91,5 @@ def test_images_go_step_by_step_by_keyboard_and_live(run, people, open_tab) -> N
     page.get_by_role("checkbox", name="broken").uncheck()
     expect(page).to_have_url(re.compile(r"\?m=samples&step=30$"))
     tab.page.set_viewport_size({"width": 390, "height": 800})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    fits(page)
     assert tab.troubles == []
