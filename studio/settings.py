@@ -214,6 +214,7 @@ WORKER_LOST_AFTER_S = env_float("STUDIO_WORKER_LOST_AFTER_S", 60)
 DEFAULT_GRACE_S = env_float("STUDIO_GRACE_S", 30)
 TRASH_DAYS = env_float("STUDIO_TRASH_DAYS", 30)
 RECORD_DAYS = env_float("STUDIO_RECORD_DAYS", 30)
+MONITOR_S = env_float("STUDIO_MONITOR_S", 5)
 
 # ---------------------------------------------------------------- people
 AUTH_PASSWORD_VALIDATORS = [

@@ -24,6 +24,7 @@ from studio.compute.workdir import materialise
 from studio.execution.claims import Claim, give_back, still_held
 from studio.execution.closing import finish, tail_of, tidy_up
 from studio.execution.environment import command, variables
+from studio.execution.monitoring import RunMonitor
 from studio.execution.shipping import LogShipper
 from studio.execution.verdict import Ending
 from studio.runs.actions import cancel_run
@@ -119,7 +120,13 @@ class Supervisor(threading.Thread):
         except (OSError, snapshots.SnapshotError, BlobError, ValueError) as error:
             return Ending(could_not_start=self._explain(error), was_cancelled=self._cancel)
         self._persist(self._note_running)
-        return self._watch(self.guard)
+        monitor = RunMonitor(self.claim, pid=self.guard.process.pid, folder=self.work)
+        if settings.MONITOR_S > 0:
+            monitor.start()
+        try:
+            return self._watch(self.guard)
+        finally:
+            monitor.stop()
 
     def _not_begun(self) -> Ending | None:
         reason = "The worker was shut down before it began"

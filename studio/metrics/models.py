@@ -1,10 +1,14 @@
 """Metrics of runs: one summary row per name, points packed in chunks, batches seen."""
 
+from typing import Self
+
 from django.db import models
+from django.db.models.functions import Left
 from django.utils import timezone
 
 from studio.accounts.models import Workspace
 from studio.runs.models import Run
+from studio.wire.measures import PREFIX
 
 
 class Kind(models.TextChoices):
@@ -20,6 +24,24 @@ class Kind(models.TextChoices):
 
 
 NUMERIC = frozenset({Kind.SCALAR, Kind.LIST})
+
+
+class MetricQuerySet(models.QuerySet["Metric"]):
+    """Metrics; those of a machine (`system/…`) are shown apart from what a training logs."""
+
+    def ordinary(self) -> Self:
+        """What the training logged."""
+        return self._named().exclude(_head=PREFIX)
+
+    def of_machines(self, host: str = "") -> Self:
+        """Samples of the machines a run used, of one `host` only when it is given."""
+        start = f"{PREFIX}{host}/" if host else PREFIX
+        return self._named(start).filter(_head=start)
+
+    def _named(self, start: str = PREFIX) -> Self:
+        # Not LIKE, which takes no heed of case on SQLite, and no range, which depends on the
+        # collation.
+        return self.alias(_head=Left("name", len(start)))
 
 
 class Metric(models.Model):
@@ -48,6 +70,8 @@ class Metric(models.Model):
     min_step = models.BigIntegerField(null=True, blank=True)
     max = models.FloatField(null=True, blank=True)
     max_step = models.BigIntegerField(null=True, blank=True)
+
+    objects = MetricQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "name"], name="metric_once")]

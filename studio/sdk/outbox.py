@@ -89,7 +89,7 @@ class Outbox:
 
     def forget(self, channel: Channel) -> None:
         """The run has ended: no more heartbeats."""
-        channel.beats, channel.on_cancel = False, None
+        channel.beats, channel.on_cancel, channel.monitor = False, None, None
         self._channels.pop(channel, None)
 
     def flush(self, timeout_s: float = 300.0) -> bool:
@@ -161,6 +161,7 @@ class Outbox:
                 log.exception("studio: the sender failed")
 
     def _turn(self) -> None:
+        self._sample()
         records = self._drain()
         self._markers += [record.done for record in records if type(record) is Marker]
         for channel, request in pack(records):
@@ -173,6 +174,12 @@ class Outbox:
             waiting, self._markers = self._markers, []
             for done in waiting:
                 done.set()
+
+    def _sample(self) -> None:
+        """Samples of the machine that are due; they may never crowd out what the training logs."""
+        for channel in list(self._channels):
+            if channel.monitor is not None and len(self._queue) < WAKE_RECORDS:
+                self._queue.extend(channel.monitor.points(channel))
 
     def _drain(self) -> list[Record]:
         waiting, records, heavy = self._queue, [], 0
@@ -255,7 +262,7 @@ class Outbox:
     def after_fork(self) -> None:
         """In the child: forget the parent's records, thread and spool."""
         for channel in self._channels:
-            channel.beats = False
+            channel.beats, channel.monitor = False, None
         for line in self._lines.values():
             line.spool.abandon()
         self._reset()

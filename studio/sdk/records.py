@@ -9,11 +9,14 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from studio.sdk.client import Client, path_of
 from studio.sdk.spool import Request
 from studio.wire import Batch, Series
+
+if TYPE_CHECKING:
+    from studio.sdk.monitoring import Monitor
 
 BATCH_WEIGHT = 20_000  # points; heavier values count by their size, so a batch stays under 2 MB
 CHUNK_BYTES = 1 << 20
@@ -35,6 +38,7 @@ class Channel:
         self.answered_at_s = time.monotonic()
         self.n_dropped = self.n_dropped_told = 0
         self.log_sizes: dict[str, int] = {}
+        self.monitor: Monitor | None = None  # samples the machine, in the sender thread
 
     def path(self, *parts: str) -> str:
         """A request path below this run."""

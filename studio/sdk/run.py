@@ -23,8 +23,10 @@ from studio.sdk.errors import (
 from studio.sdk.files import Files
 from studio.sdk.labels import Labels
 from studio.sdk.metrics import Metrics, read_points
+from studio.sdk.monitoring import Monitor
 from studio.sdk.outbox import OUTBOX
 from studio.sdk.waiting import Waiting
+from studio.wire.measures import PREFIX
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -149,7 +151,8 @@ class Run(Metrics, Labels, Files, Children, Waiting):
 
         One shape per kind whatever the count, unlike in the original: numbers, strings and lists
         as a list in order, tables as {column: list}, images as a list of artifact paths,
-        documents as a list of dicts. What this process has queued is sent first.
+        documents as a list of dicts. What this process has queued is sent first. Samples of the
+        machine (`system/…`) come for their name only.
         """
         self.flush(30)
         if recursive:
@@ -168,7 +171,7 @@ class Run(Metrics, Labels, Files, Children, Waiting):
 
     def _metrics(self, name: str | None) -> dict[str, Any]:
         items = self._client.items(self._channel.path("metrics"), limit=500)
-        chosen = [item for item in items if name is None or item["name"] == name]
+        chosen = [item for item in items if _is_meant(item["name"], name)]
         return {i["name"]: read_points(i["kind"], self._points(i["name"])) for i in chosen}
 
     def _points(self, name: str) -> Iterator[dict[str, Any]]:
@@ -262,6 +265,7 @@ class Run(Metrics, Labels, Files, Children, Waiting):
         _watch_for_crash()
         OUTBOX.watch(self._channel)
         if tee:
+            self._channel.monitor = Monitor.wanted()
             self._tee = Tee(self._channel)
             self._tee.start()
         return self
@@ -302,6 +306,10 @@ class SubmittedRun(Run):
 
     def _end_by(self, error: BaseException | None) -> None:
         self.flush(END_FLUSH_S)
+
+
+def _is_meant(found: str, asked: str | None) -> bool:
+    return not found.startswith(PREFIX) if asked is None else found == asked
 
 
 _ENDS = {"complete": "Completed", "fail": "Failed", "canceled": "Canceled"}

@@ -189,7 +189,7 @@ def _parameters(runs: Sequence[Run], stat: str) -> _Source:
 
 def _metrics(runs: Sequence[Run], stat: str) -> _Source:
     """2 queries. What has no number under `stat` is the text of its last value, or not there."""
-    rows = Metric.objects.filter(run__in=runs)
+    rows = Metric.objects.ordinary().filter(run__in=runs)
     if stat != "last":
         rows = rows.filter(**{f"{stat}__isnull": False})
     told = ["last", "last_text"] if stat == "last" else [stat]
@@ -261,8 +261,9 @@ class Common:
 
 def common_metrics(runs: Sequence[Run]) -> list[Common]:
     """The metrics of numbers that at least two of the runs have, in the table's order (1 query)."""
-    rows = Metric.objects.filter(run__in=runs, kind__in=NUMERIC).order_by().values("name")
-    counted = rows.annotate(n=Count("pk"), most=Max("n_points")).filter(n__gte=2)
+    rows = Metric.objects.ordinary().filter(run__in=runs, kind__in=NUMERIC)
+    named = rows.order_by().values("name")
+    counted = named.annotate(n=Count("pk"), most=Max("n_points")).filter(n__gte=2)
     found = [Common(row["name"], row["n"], row["most"] > 1) for row in counted]
     return sorted(found, key=lambda one: order_of_name(one.name))
 

@@ -30,7 +30,8 @@ class Entry:
 
 
 def metrics_of(run: Run) -> QuerySet[Metric]:
-    return Metric.objects.filter(run=run).exclude(kind=Kind.IMAGE).order_by("name")
+    ordinary = Metric.objects.ordinary().filter(run=run)
+    return ordinary.exclude(kind=Kind.IMAGE).order_by("name")
 
 
 def listed(run: Run, state: ChartState) -> tuple[list[Entry], int]:

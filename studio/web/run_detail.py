@@ -37,6 +37,7 @@ TABS = [
     ("children", "Child runs", "run-children"),
     ("logs", "Outputs + logs", "run-logs"),
     ("snapshot", "Snapshot", "run-snapshot"),
+    ("monitoring", "Monitoring", "run-monitoring"),
     ("history", "History", "run-history"),
     ("json", "Raw JSON", "run-json"),
 ]
@@ -45,7 +46,7 @@ TABS = [
 def run_context(request: Request, run: Run, *, tab: str) -> dict[str, Any]:
     """What every tab shows: header, tabs with their counts, what may be done (8 queries)."""
     counts = {
-        "metrics": run.metrics.exclude(kind=Kind.IMAGE).count(),
+        "metrics": Metric.objects.ordinary().filter(run=run).exclude(kind=Kind.IMAGE).count(),
         "images": run.metrics.filter(kind=Kind.IMAGE).count(),
         "children": run.children.filter(deleted_at=None).count(),
     }
@@ -83,7 +84,8 @@ def details_context(request: Request, run: Run) -> dict[str, Any]:
 
 def values_context(run: Run) -> dict[str, Any]:
     """Last values of the metrics; their version changes with every point (1 query)."""
-    metrics = list(Metric.objects.filter(run=run).order_by("name")[:MAX_METRICS_SHOWN])
+    found = Metric.objects.ordinary().filter(run=run).order_by("name")
+    metrics = list(found[:MAX_METRICS_SHOWN])
     version = f"{sum(metric.n_points for metric in metrics)}-{len(metrics)}"
     return {"metrics": metrics, "values_version": version}
 

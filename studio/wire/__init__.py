@@ -1,5 +1,7 @@
 """Messages between client and server, standard library only.
 
+`measures` names what machines are measured by, and `sampling`, for whoever has psutil, measures.
+
 `Message.parse(json_value)` returns the message or raises `WireError` with the path of the first
 wrong field ("metrics[3].values"); unknown fields are refused. `dump()` gives JSON-ready values.
 Numbers that JSON lacks travel as "NaN", "Infinity", "-Infinity".

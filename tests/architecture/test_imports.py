@@ -56,6 +56,7 @@ SETTINGS = "studio.settings"
 DOTTED = re.compile(r"studio(\.[a-z_]\w*)+")
 # Third-party packages that the lowest modules may import; the standard library is always allowed.
 LEAN = {
+    "studio.wire.sampling": {"psutil", "pynvml"},
     "studio.wire": set(),
     "studio.blobs": {"boto3", "botocore", "fsspec", "django"},
     "studio.broker": {"kombu"},
