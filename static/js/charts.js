@@ -266,7 +266,7 @@
   function subject(plot) {
     const url = new URL(plot.dataset.figureUrl, location.href);
     const chart = new URLSearchParams(url.searchParams.get("charts") ?? url.search);
-    return `${url.pathname} ${["kind", "x", "y", "z", "axis", "m"].map((name) => chart.getAll(name))}`;
+    return `${url.pathname} ${["kind", "x", "y", "z", "axis", "m", "host", "panel"].map((name) => chart.getAll(name))}`;
   }
 
   // The drawing of a plot that was swapped out goes on in the place of the new one until its figure

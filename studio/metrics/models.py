@@ -4,6 +4,7 @@ from typing import Self
 
 from django.db import models
 from django.db.models.functions import Left
+from django.db.models.lookups import Exact
 from django.utils import timezone
 
 from studio.accounts.models import Workspace
@@ -26,22 +27,26 @@ class Kind(models.TextChoices):
 NUMERIC = frozenset({Kind.SCALAR, Kind.LIST})
 
 
+def _begins(start: str) -> models.Q:
+    """Names that begin with `start`. Not LIKE, which takes no heed of case on SQLite, and no range,
+    which depends on the collation."""
+    return models.Q(Exact(Left("name", len(start)), models.Value(start)))
+
+
+# Metrics that a training logged: those of a machine (`system/…`) are shown apart from them.
+ORDINARY = ~_begins(PREFIX)
+
+
 class MetricQuerySet(models.QuerySet["Metric"]):
-    """Metrics; those of a machine (`system/…`) are shown apart from what a training logs."""
+    """Metrics by whom they are of."""
 
     def ordinary(self) -> Self:
         """What the training logged."""
-        return self._named().exclude(_head=PREFIX)
+        return self.filter(ORDINARY)
 
     def of_machines(self, host: str = "") -> Self:
         """Samples of the machines a run used, of one `host` only when it is given."""
-        start = f"{PREFIX}{host}/" if host else PREFIX
-        return self._named(start).filter(_head=start)
-
-    def _named(self, start: str = PREFIX) -> Self:
-        # Not LIKE, which takes no heed of case on SQLite, and no range, which depends on the
-        # collation.
-        return self.alias(_head=Left("name", len(start)))
+        return self.filter(_begins(f"{PREFIX}{host}/" if host else PREFIX))
 
 
 class Metric(models.Model):

@@ -3,11 +3,14 @@
 A loose index scan: one seek in the index for each distinct value, whatever the number of rows.
 """
 
+from collections.abc import Sequence
+
 from django.db import connection
 from django.db.models import Model
 
 from studio.metrics.models import Metric
 from studio.runs.models import Parameter, Property, Tag
+from studio.wire.measures import PREFIX
 
 MODELS: dict[str, tuple[type[Model], str]] = {
     "tag": (Tag, "key"),
@@ -24,6 +27,18 @@ WITH RECURSIVE seen(v, n) AS (
   FROM seen WHERE seen.v IS NOT NULL AND seen.n < %s
 ) SELECT v FROM seen WHERE v IS NOT NULL
 """
+# The same without the names that begin with {jump}: from the first of them on it goes on behind the
+# last (`behind`). There may be a dozen for each machine that ever ran something.
+_SCAN_JUMPING = """
+WITH RECURSIVE seen(v, n) AS (
+  SELECT (SELECT min({column}) FROM {table} WHERE {within} AND {column} >= %s), 1
+  UNION ALL
+  SELECT CASE WHEN substr(seen.v, 1, {n_jump}) = '{jump}'
+    THEN (SELECT min({column}) FROM {table} WHERE {within} AND {column} >= '{behind}')
+    ELSE (SELECT min({column}) FROM {table} WHERE {within} AND {column} > seen.v) END, seen.n + 1
+  FROM seen WHERE seen.v IS NOT NULL AND seen.n < %s
+) SELECT v FROM seen WHERE v IS NOT NULL AND substr(v, 1, {n_jump}) <> '{jump}'
+"""
 # One seek for each name: the next one from it on is itself. A join or EXISTS might be planned as a
 # reading of all rows, which are as many as runs.
 _PRESENT = """
@@ -38,15 +53,27 @@ def present(family: str, workspace_id: int, asked: list[str]) -> list[str]:
     model, column = MODELS[family]
     rows = ", ".join(["(%s)"] * len(asked))
     sql = _PRESENT.format(rows=rows, column=column, table=model._meta.db_table)
-    with connection.cursor() as cursor:
-        cursor.execute(sql, (*asked, workspace_id))
-        return [row[0] for row in cursor.fetchall()]
+    return _texts(sql, (*asked, workspace_id))
 
 
 def names(family: str, workspace_id: int, *, start: str = "", limit: int) -> list[str]:
-    """Distinct tag keys, metric names … from `start` on, in the index's order (1 query)."""
+    """Distinct tag keys, metric names … from `start` on, in the index's order (1 query); without
+    the metrics that measure machines."""
     model, column = MODELS[family]
-    return _scan(model, column, "workspace_id = %s", [workspace_id], start, limit)
+    within = "workspace_id = %s"
+    if family != "metric":
+        return _scan(model, column, within, [workspace_id], start, limit)
+    behind = PREFIX[:-1] + chr(ord(PREFIX[-1]) + 1)
+    sql = _SCAN_JUMPING.format(
+        column=column,
+        table=model._meta.db_table,
+        within=within,
+        jump=PREFIX,
+        n_jump=len(PREFIX),
+        behind=behind,
+    )
+    asked = (workspace_id, start, workspace_id, workspace_id, limit + 1)
+    return _texts(sql, asked)[:limit]
 
 
 def values(family: str, name: str, workspace_id: int, *, start: str = "", limit: int) -> list[str]:
@@ -65,6 +92,10 @@ def _scan(
     limit: int,
 ) -> list[str]:
     sql = _SCAN.format(column=column, table=model._meta.db_table, within=within)
+    return _texts(sql, (*scope, start, *scope, limit))
+
+
+def _texts(sql: str, values: Sequence[int | str]) -> list[str]:
     with connection.cursor() as cursor:
-        cursor.execute(sql, (*scope, start, *scope, limit))
+        cursor.execute(sql, values)
         return [row[0] for row in cursor.fetchall()]

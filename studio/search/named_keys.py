@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from django.db.models import Q
 
-from studio.metrics.models import NUMERIC, Metric
+from studio.metrics.models import NUMERIC, ORDINARY, Metric
 from studio.runs.models import Parameter, Property, Tag
 from studio.runs.searchtext import folded
 from studio.search import distinct
@@ -114,7 +114,7 @@ def _number(text: str) -> float | None:
 
 def metric_q(term: Term, scope: Scope) -> Q:
     stat = term.key.stat
-    named = Q(name=nfc(term.key.name)) if term.key.name else Q()
+    named = Q(name=nfc(term.key.name)) if term.key.name else ORDINARY
     if stat:
         if term.op in (Op.CONTAINS, Op.STARTS):
             raise refuse(term, f"The {stat} of a metric is a number; {term.op} is for text.")

@@ -4,9 +4,10 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from studio.metrics.models import Kind, Metric
@@ -163,6 +164,14 @@ def csv_of(metric: Metric) -> Iterator[str]:
     for start in range(0, len(points), ROWS_AT_ONCE):
         part = points.part(start, start + ROWS_AT_ONCE)
         yield _lines(rows_of(metric, part, columns))
+
+
+def csv_lines(head: list[str], rows: Iterable[list[Any]]) -> Iterator[str]:
+    """A head and rows as CSV text, a piece at a time; no cell is a formula."""
+    yield _lines([head])
+    rest = iter(rows)
+    while part := list(islice(rest, ROWS_AT_ONCE)):
+        yield _lines(part)
 
 
 def _lines(rows: Any) -> str:

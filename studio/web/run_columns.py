@@ -224,7 +224,7 @@ def _metric(workspace: Workspace, typed: str, field: str) -> str:
     name = nfc(typed.strip())
     if not name or UNSTORABLE.search(name):
         raise Refused(field, "Name a metric.")
-    if distinct.names("metric", workspace.pk, start=name, limit=1) != [name]:
+    if not distinct.present("metric", workspace.pk, [name]):
         raise Refused(field, f"No run has a metric called “{name[:80]}”.")
     return name
 

@@ -33,7 +33,8 @@ class Card:
     """A chosen metric; `table` only where it is shown as one. `key` makes its elements' ids.
 
     `other_url` draws a confusion matrix the other way: as counts or as shares. `columns`: those of
-    a table to choose the axes from, `pair` those chosen.
+    a table to choose the axes from, `pair` those chosen. `said` is its name where one name stands
+    on a page more than once.
     """
 
     key: str
@@ -48,6 +49,7 @@ class Card:
     other_url: str = ""
     columns: Sequence[str] = ()
     pair: tuple[str, str] | None = None
+    said: str = ""
 
 
 def find_metric(request: Request, uid: str) -> tuple[Run, Metric]:
