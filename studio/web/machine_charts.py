@@ -46,7 +46,7 @@ def chart_of(run: Run, panel: Panel, axis: Axis, bounds: Bounds = (None, None)) 
         )
         for i, (line, curve) in enumerate(zip(panel.lines, found, strict=True))
     ]
-    figure = figures.lines(traces, x_label=AXES[axis], y_label=panel.axis_words)
+    figure = figures.lines(traces, x_label=AXES[axis], y_label=panel.scale[0])
     figure["layout"]["yaxis"] |= {"rangemode": "tozero", "hoverformat": ".4~g"}
     return Chart(figure, _badge(panel, found), any(curve.is_thinned for curve in found))
 

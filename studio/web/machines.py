@@ -79,7 +79,8 @@ class Panel:
         return self.unit.replace("B", SIZES[power], 1), 1000.0**power
 
     @property
-    def axis_words(self) -> str:
+    def words(self) -> str:
+        """The unit, and what is to be known of it."""
         unit, _ = self.scale
         note = NOTES.get(self.key, "")
         return f"{unit}, {note}" if unit and note else unit
@@ -130,7 +131,7 @@ def hosts_of(metrics: Iterable[Metric]) -> list[Host]:
             host.facts.append(_fact(measure, metric))
         else:
             key = measure.group if measure else OTHER + reading.words
-            title, unit = (TITLES[key], measure.unit) if measure else (reading.words, "")
+            title, unit = (TITLES[key], measure.unit) if measure else (reading.words.strip() or "No name", "")
             panel = host.panels.setdefault(key, Panel(key, title, unit))
             panel.lines.append(Line(metric, reading.words, measure))
     for host in hosts.values():

@@ -118,8 +118,6 @@ def monitoring(request: Request, uid: str) -> HttpResponse:
         "n_hosts": len(hosts),
         "choices": _choices(base, hosts, shown, state),
         "n_unlisted": max(0, len(hosts) - MAX_HOSTS_LISTED),
-        "is_full": len(shown) >= MAX_HOSTS,
-        "has_charts": bool(shown) and not state.is_table,
         "missing": [name for name in state.hosts if name not in {host.name for host in hosts}],
         "live_url": _live_url(base, state, version, run),
         "is_submitted": run.job_id is not None,
@@ -190,7 +188,7 @@ def _card(
     return Card(
         key=_key(host, panel),
         name=panel.title,
-        title=panel.axis_words,
+        title=panel.words,
         kind="",
         label=label_of(host, panel),
         figure_url=f"{reverse('run-monitoring-figure', args=address)}?{named}{axis}",
