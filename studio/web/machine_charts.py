@@ -15,7 +15,7 @@ from studio.metrics.series import points_of_each
 from studio.runs.models import Run
 from studio.web import figures
 from studio.web.figures import Trace
-from studio.web.machines import Host, Panel, heads_of
+from studio.web.machines import NOTES, Host, Panel, heads_of
 from studio.web.metric_charts import MAX_POINTS, Bounds, Chart, left_out, xs_of
 from studio.web.metric_tables import MAX_ROWS, Table, cell, csv_lines, moment
 
@@ -57,6 +57,8 @@ def _badge(panel: Panel, found: Sequence[Curve]) -> str:
     n = max((curve.count.n_points for curve in found), default=0)
     if not any(curve.is_thinned for curve in found):
         said = [f"{n:,} sample{'' if n == 1 else 's'}", *said]
+    if panel.key in NOTES:
+        said.append(NOTES[panel.key])
     if panel.n_left_out:
         said.append(f"{len(panel.lines)} of {len(panel.lines) + panel.n_left_out} lines shown")
     return " · ".join(said)

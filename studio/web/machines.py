@@ -79,13 +79,6 @@ class Panel:
         return self.unit.replace("B", SIZES[power], 1), 1000.0**power
 
     @property
-    def words(self) -> str:
-        """The unit, and what is to be known of it."""
-        unit, _ = self.scale
-        note = NOTES.get(self.key, "")
-        return f"{unit}, {note}" if unit and note else unit
-
-    @property
     def version(self) -> str:
         return "-".join(str(line.metric.n_points) for line in self.lines)
 

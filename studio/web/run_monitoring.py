@@ -188,7 +188,7 @@ def _card(
     return Card(
         key=_key(host, panel),
         name=panel.title,
-        title=panel.words,
+        title=panel.scale[0],
         kind="",
         label=label_of(host, panel),
         figure_url=f"{reverse('run-monitoring-figure', args=address)}?{named}{axis}",

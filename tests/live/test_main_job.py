@@ -10,6 +10,8 @@ from typing import Any
 import psutil
 import pytest
 
+from studio.wire.measures import name_of
+from studio.wire.sampling import this_host
 from tests.live.studio import ROOT, Studio, status_of, write_script
 from tests.waiting import wait_until
 
@@ -71,7 +73,10 @@ def test_a_submitted_script_runs_logs_and_keeps_its_outputs(
     assert run.get_status() == "Completed"
     assert "arguments ['--lr', '0.1']" in log_of(run)
     assert "secrets []" in log_of(run)
-    assert len(run.get_metrics()["loss"]) == 20
+    assert [(name, len(values)) for name, values in run.get_metrics().items()] == [("loss", 20)]
+    # However short it was, its worker has looked at the machine.
+    (memory,) = run.get_metrics(name_of(this_host(), "host_memory_used_bytes")).values()
+    assert memory[0] > 1e6
     assert "outputs/model.txt" in run.get_file_names()
     statuses = [event["after"] for event in run.history() if event["kind"] == "status"]
     assert statuses in (ORDER, ORDER[::-1])

@@ -71,7 +71,7 @@ def test_each_host_has_its_charts_in_words_and_units(run: Any, carol_client: Cli
     titles = ("CPU", "Memory", "GPU", "GPU memory", "Disk", "Network", "Processes")
     assert heads(answer) == [f"{t} of {h}" for h in ("node2", "node10") for t in titles]
     text = read(answer).text
-    for words in ("2 hosts", "8 cores", "32 GB memory", "2 GPUs", "%, 100 % is one core", "MB/s"):
+    for words in ("2 hosts", "8 cores", "32 GB memory", "2 GPUs", "CPU · %", "MB/s"):
         assert words in text
     assert "Chart of Memory, node2: last Run's processes 1.425 GB, Host, used 8.55 GB" in (
         answer.content.decode().replace("&#39;", "'")
