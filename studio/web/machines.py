@@ -11,7 +11,7 @@ from hashlib import sha256
 
 from studio.metrics.models import Metric
 from studio.web.formats import SIZES, count, number, size
-from studio.wire.measures import Measure, read_name
+from studio.wire.measures import Measure, Reading, read_name
 
 # Group -> title of its chart, in the order of the page.
 TITLES = {
@@ -123,14 +123,20 @@ def hosts_of(metrics: Iterable[Metric]) -> list[Host]:
         if measure is not None and measure.group == FACTS:
             host.facts.append(_fact(measure, metric))
         else:
-            key = measure.group if measure else OTHER + reading.words
-            title, unit = (TITLES[key], measure.unit) if measure else (reading.words.strip() or "No name", "")
-            panel = host.panels.setdefault(key, Panel(key, title, unit))
+            new = _panel(reading)
+            panel = host.panels.setdefault(new.key, new)
             panel.lines.append(Line(metric, reading.words, measure))
     for host in hosts.values():
         _put_in_order(host)
     named = sorted(hosts.values(), key=lambda host: natural(host.name))
     return [host for host in named if host.panels]
+
+
+def _panel(reading: Reading) -> Panel:
+    if reading.measure:
+        group = reading.measure.group
+        return Panel(group, TITLES[group], reading.measure.unit)
+    return Panel(OTHER + reading.words, reading.words.strip() or "No name", "")
 
 
 def _put_in_order(host: Host) -> None:

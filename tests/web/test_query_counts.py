@@ -74,6 +74,10 @@ PAGES = {
     "run-logs": RUN + "/logs",
     "run-tree": RUN + "/tree",
     "run-history": RUN + "/history",
+    "run-monitoring": RUN + "/monitoring",
+    "run-monitoring as tables": RUN + "/monitoring?as=table",
+    "run-monitoring-figure": RUN + "/monitoring/figure?host=node0&panel=cpu",
+    "run-monitoring-table": RUN + "/monitoring/table?host=node0&panel=cpu",
     "run-metrics": RUN + "/metrics",
     "run-figure": RUN + "/metrics/figure?m=loss",
     "run-figure zoomed": RUN + "/metrics/figure?m=loss&from=10&to=20",
@@ -136,6 +140,12 @@ def describe(run: Any, user: Any, n: int) -> None:
         describe_experiment(experiment, f"text {n} {i}", by=by)
 
 
+def monitor(run: Any, n: int) -> None:
+    """Samples of `n` hosts."""
+    hosts = [f"system/node{i}/{key}" for i in range(n) for key in ("cpu_percent", "memory_bytes")]
+    charting.log(run, *[charting.scalars(name, [1.0, 2.0]) for name in hosts])
+
+
 def cost(client: Client, address: str) -> int:
     with CaptureQueriesContext(connection) as seen:
         answer = client.get(address)
@@ -148,10 +158,12 @@ def test_pages_cost_what_they_did_and_not_more_with_more_runs(
 ) -> None:
     run, view = many(workspace, 3), views(workspace, people.bob, 3)
     describe(run, people.bob, 3)
+    monitor(run, 2)
     few = costs(bob_client, run, view)
     many(workspace, 30)
     views(workspace, people.bob, 60)
     describe(run, people.bob, 35)
+    monitor(run, 30)
     lots = costs(bob_client, run, view)
 
     assert lots == few

@@ -96,6 +96,10 @@ QUERIES: dict[str, dict[str, str]] = {
     "run-figure": {"m": "loss"},
     "run-metric-table": {"m": "loss"},
     "run-metric-csv": {"m": "loss"},
+    **dict.fromkeys(
+        ("run-monitoring-figure", "run-monitoring-table", "run-monitoring-csv"),
+        {"host": "node1", "panel": "cpu"},
+    ),
     "run-log-piece": {"path": "logs/output.txt", "after": "0"},
     "run-snapshot-file": {"path": "train.py"},
     "description-suggest": {"text": "see run:"},
@@ -158,7 +162,8 @@ def world(run: Any, experiment: Any, people: Any) -> World:
     api = make.Api(people.bob, run.workspace)
     raw = "application/octet-stream"
     points = {"kind": "scalar", "steps": [0, 1], "times": [1e9, 1e9 + 1], "values": [0.3, 0.2]}
-    batch = {"batch": BATCH, "metrics": [{"name": "loss", **points}]}
+    names = ("loss", "system/node1/cpu_percent")
+    batch = {"batch": BATCH, "metrics": [{"name": name, **points} for name in names]}
     made = [
         api.post(f"/runs/{run.uid}/batches", batch),
         api.send("POST", f"/runs/{run.uid}/images", PNG, raw),
