@@ -88,6 +88,7 @@ FORMS: dict[str, dict[str, Any]] = {
 }
 # What a page needs in its query.
 CHART = {"charts": "kind=line&y=metric.loss", "chart": "0"}
+CPU = {"host": "node1", "panel": "cpu"}
 QUERIES: dict[str, dict[str, str]] = {
     "run-list-figure": CHART,
     "run-list-chart-table": CHART,
@@ -96,10 +97,9 @@ QUERIES: dict[str, dict[str, str]] = {
     "run-figure": {"m": "loss"},
     "run-metric-table": {"m": "loss"},
     "run-metric-csv": {"m": "loss"},
-    **dict.fromkeys(
-        ("run-monitoring-figure", "run-monitoring-table", "run-monitoring-csv"),
-        {"host": "node1", "panel": "cpu"},
-    ),
+    "run-monitoring-figure": CPU,
+    "run-monitoring-table": CPU,
+    "run-monitoring-csv": CPU,
     "run-log-piece": {"path": "logs/output.txt", "after": "0"},
     "run-snapshot-file": {"path": "train.py"},
     "description-suggest": {"text": "see run:"},
