@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from studio.wire.measures import MAX_HOST, host_name, name_of, read_name
+from studio.wire.measures import MAX_HOST, MEASURES, host_name, name_of, read_name
 from studio.wire.sampling import Sample, open_sampler, this_host
-from tests.sdk.conftest import Training
+from tests.sdk.conftest import ROOT, Training
 from tests.sdk.fake_server import FakeStudio
 from tests.waiting import wait_until
 
@@ -23,6 +24,7 @@ import subprocess, sys
 held = bytearray({150 * MB})
 subprocess.run([sys.executable, "-c", '''
 import os
+import re
 with open("burnt", "wb") as file:
     while True:
         sum(range(200_000)); file.write(b"x" * {MB}); file.seek(0)
@@ -163,3 +165,14 @@ def test_a_fork_samples_nothing_and_a_machine_that_cannot_be_read_is_told_once(
     assert studio.values(uid, "parent") == [0, 1, 2]
     assert studio.values(uid, "child") == [1]
     assert studio.values(uid, name_of(this_host(), "memory_bytes"))
+
+
+def test_the_docs_name_every_key_with_its_unit() -> None:
+    rows = re.findall(
+        r"^\| `(.+?)` \| (\S+?),? .*\|$",
+        (ROOT / "docs" / "monitoring.md").read_text(),
+        re.MULTILINE,
+    )
+    ours = MEASURES[: next(i for i, one in enumerate(MEASURES) if one.key == "gpu_count") + 1]
+    told = {key.replace("<n>", "{gpu}"): unit.replace("–", "") for key, unit in rows}
+    assert told == {one.key: one.unit for one in ours}
