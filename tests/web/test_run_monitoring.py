@@ -115,6 +115,10 @@ def test_a_figure_is_over_wall_time_or_the_time_since_the_start(
     assert figure["badge"] == "4 samples"
     x = figure["data"][0]["x"]
     assert x[0] == first or x[0] == pytest.approx(T0 - run.started_at.timestamp())
+    low = T0 + 4 - (run.started_at.timestamp() if axis else 0)
+    query |= {"from": repr(low), "to": repr(low + 7)}
+    part = get(bob_client, run, "run-monitoring-figure", **query).json()
+    assert part["data"][0]["x"] == x[1:3]
 
 
 def test_news_come_only_when_there_are_some(run: Any, bob_client: Client, people: Any) -> None:
