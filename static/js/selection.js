@@ -150,7 +150,7 @@
   function follow(link) {
     const target = new URL(link.href);
     const query = new URLSearchParams(location.search);
-    for (const name of ["format", "view", "experiment", "type"]) {
+    for (const name of ["format", "view", "experiment", "type", "parent"]) {
       if (target.searchParams.has(name)) query.set(name, target.searchParams.get(name));
     }
     for (const name of ["after", "before"]) query.delete(name);

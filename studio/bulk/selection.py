@@ -21,8 +21,9 @@ UIDS_PER_QUERY = 500
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Explicit `uids`, or (None) what `query` matches: root runs, with `children` all, of one
-    `experiment` or every one; `trash`: what people deleted instead. Relative dates mean `at`, and
-    runs made after it are left out."""
+    `experiment` or every one; with `parent`, a uid, its child runs, with `children` those of all
+    levels; `trash`: what people deleted instead. Relative dates mean `at`, and runs made after it
+    are left out."""
 
     uids: tuple[str, ...] | None = None
     query: str = ""
@@ -30,6 +31,7 @@ class Selection:
     children: bool = False
     trash: bool = False
     at: str = ""
+    parent: str = ""
 
     def dump(self) -> dict[str, Any]:
         return asdict(self)
@@ -50,7 +52,7 @@ def checked(selection: Selection) -> Selection:
     Raises Invalid, and SearchSyntaxError for a wrong query.
     """
     if selection.uids is not None:
-        if selection.query or selection.experiment or selection.children:
+        if selection.query or selection.experiment or selection.children or selection.parent:
             raise Invalid("selection", "Give uids, or a query with its limits, not both.")
         if not 1 <= len(selection.uids) <= MAX_UIDS:
             raise Invalid(
@@ -86,10 +88,19 @@ def matching(selection: Selection, workspace: Workspace, *, user: User | None) -
     runs = _base(selection, workspace).filter(created_at__lte=selection.moment)
     if not selection.trash:
         runs = runs if asks_for_archived(node) else runs.listed()
-        runs = runs if selection.children else runs.roots()
+        if selection.parent:
+            runs = _below(runs, selection, workspace)
+        elif not selection.children:
+            runs = runs.roots()
     if selection.experiment:
         runs = runs.filter(experiment__name=selection.experiment)
     return apply(runs, node, user=user, now=selection.moment, workspace=workspace)
+
+
+def _below(runs: RunQuerySet, selection: Selection, workspace: Workspace) -> RunQuerySet:
+    """The runs below the parent of a selection; none of one that is gone (1 query)."""
+    parent = Run.objects.of(workspace).filter(uid=selection.parent).first()
+    return runs.none() if parent is None else runs.below(parent, all_levels=selection.children)
 
 
 def ticked(selection: Selection, workspace: Workspace, uids: Sequence[str]) -> RunQuerySet:

@@ -32,6 +32,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "parallel": ("y",),
     "contour": ("x", "y", "z"),
 }
+# Lines of the best value so far: the least or the greatest.
+BESTS = {"": "No line", "min": "The least so far", "max": "The greatest so far"}
 OPTIONAL = {"scatter": frozenset({"z"}), "box": frozenset({"x"})}
 MANY = frozenset({"line", "bar", "parallel"})
 MAX_COLUMNS = 12
@@ -54,8 +56,9 @@ class ChartSpec:
     kind: of KINDS; x, y, z: the columns its fields draw, y several for kinds in MANY; axis: of
     AXES, the horizontal one of a line ("metric": x); smooth: weight 0 … 0.99; smoothing: of
     SMOOTHINGS; log_x, log_y: logarithmic axes; clip: outliers left out; zoom_x, zoom_y: the part
-    shown, in units of the axis (moments: epoch seconds); hidden: the first HIDDEN_DIGITS of the
-    uids whose lines are off; width: thirds of the page; height: 1 … 3; title: "" for the usual.
+    shown, in units of the axis (moments: epoch seconds); best: of BESTS, of a scatter; hidden: the
+    first HIDDEN_DIGITS of the uids whose lines are off; width: thirds of the page; height: 1 … 3;
+    title: "" for the usual.
     """
 
     kind: str = "line"
@@ -70,6 +73,7 @@ class ChartSpec:
     clip: bool = False
     zoom_x: Range | None = None
     zoom_y: Range | None = None
+    best: str = ""
     hidden: tuple[str, ...] = ()
     width: int = 1
     height: int = 1
@@ -85,7 +89,8 @@ class ChartSpec:
             return self.title
         ys = ", ".join(column.label for column in self.y)
         xs = ", ".join(column.label for column in self.x)
-        return f"{ys} over {xs}" if xs and self.kind != "box" else ys or KINDS[self.kind]
+        said = f"{ys} over {xs}" if xs and self.kind != "box" else ys or KINDS[self.kind]
+        return f"{said}, best so far" if self.best else said
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -108,6 +113,7 @@ def print_chart(chart: ChartSpec) -> str:
         "clip": "1" if chart.clip else "",
         "zx": _print_range(chart.zoom_x),
         "zy": _print_range(chart.zoom_y),
+        "best": chart.best,
         "hidden": ",".join(chart.hidden),
         "width": "" if chart.width == 1 else str(chart.width),
         "height": "" if chart.height == 1 else str(chart.height),
@@ -134,6 +140,7 @@ def chart_of(fields: Mapping[str, str]) -> ChartSpec | None:
         return None
     used = {*FIELDS[kind], *({"x"} if kind == "line" else ())}
     axis, smoothing = fields.get("axis", ""), fields.get("smoothing", "")
+    best = fields.get("best", "") if kind == "scatter" else ""
     log = fields.get("log", "")
     return ChartSpec(
         kind=kind,
@@ -150,6 +157,7 @@ def chart_of(fields: Mapping[str, str]) -> ChartSpec | None:
         clip=fields.get("clip") == "1",
         zoom_x=_range(fields.get("zx", "")),
         zoom_y=_range(fields.get("zy", "")),
+        best=best if best in BESTS else "",
         hidden=_uids(fields.get("hidden", "")),
         width=_one_of(fields.get("width", ""), WIDTHS),
         height=_one_of(fields.get("height", ""), HEIGHTS),

@@ -219,6 +219,10 @@ class RunQuerySet(models.QuerySet["Run"]):
 
         return self.annotate(is_starred=Exists(Star.objects.filter(user=user, run=OuterRef("pk"))))
 
+    def below(self, run: Run, *, all_levels: bool) -> Self:
+        """The child runs of a run, or those of all levels below it (`descendants_of`)."""
+        return self.descendants_of(run) if all_levels else self.filter(parent=run)
+
     def descendants_of(self, run: Run) -> Self:
         """All levels below `run`, without it (1 query when it is a root run)."""
         if run.root_id is None:

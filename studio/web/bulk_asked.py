@@ -15,11 +15,11 @@ from studio.search.printer import print_query
 from studio.search.syntax import parse
 from studio.search.tree import UNSTORABLE, Key, Op, Term
 from studio.web.access import Request
-from studio.web.run_list_reading import listing_of, listing_of_view
+from studio.web.run_list_reading import find_parent, listing_of, listing_of_view
 from studio.web.run_rows import Listing
 
 # What the next form has to say again. `runs` and `at` are written anew.
-CARRIED = ("list", "view", "experiment", "type", "name", "trash", "back")
+CARRIED = ("list", "view", "experiment", "type", "parent", "name", "trash", "back")
 KEEP, PUT, REMOVE = "keep", "put", "remove"
 _UID = re.compile(r"[0-9a-f]{32}")
 
@@ -37,8 +37,8 @@ def asked_of(request: Request) -> Asked:
     """Read the form.
 
     run, runs: ids, one in each and many joined by commas; or all=1 with list, the query part of
-    the list's URL, and experiment and type, its limits; for the trash, trash=1 and name instead of
-    list; at: the moment the dialog was opened.
+    the list's URL, and experiment, type and parent, its limits; for the trash, trash=1 and name
+    instead of list; at: the moment the dialog was opened.
     Raises Invalid, SearchSyntaxError.
     """
     form = request.POST
@@ -87,7 +87,8 @@ def _matching(request: Request) -> Selection:
     query = print_query(node) if node else ""
     # Who shows only ticked runs sees child runs among them.
     children = state.children == FLAT or state.only
-    return Selection(query=query, experiment=experiment, children=children, at=at)
+    parent = listing.parent.uid if listing.parent else ""
+    return Selection(query=query, experiment=experiment, children=children, at=at, parent=parent)
 
 
 def listed(request: Request) -> Listing:
@@ -95,6 +96,8 @@ def listed(request: Request) -> Listing:
     query = QueryDict(request.POST.get("list", "").removeprefix("?"), mutable=True)
     if view := request.POST.get("view", ""):
         return listing_of_view(request, view, query)
+    if uid := storable(request.POST, "parent"):
+        return listing_of(request, query, parent=find_parent(request, uid))
     return listing_of(request, query)
 
 

@@ -117,7 +117,8 @@ def scatter(
 ) -> Figure:
     """A dot for each run that has x and y; `z` colours them by number, else each by its run.
 
-    axes: as of `run_lines`, and times: whether x and y are ISO times.
+    axes: as of `run_lines`, times: whether x and y are ISO times, and best: "min" or "max" draws
+    a line of the least or greatest y so far.
     """
     kept = [i for i in range(len(marks)) if drawable(x[i]) and drawable(y[i])]
     trace: dict[str, Any] = {
@@ -150,7 +151,29 @@ def scatter(
         "showlegend": False,
         "meta": {"scale": None if z is None else scale_legend(labels[2], trace["marker"]["color"])},
     }
-    return {"data": [trace], "layout": layout}
+    path = _best_so_far(trace["x"], trace["y"], axes.get("best", ""))
+    return {"data": [*path, trace], "layout": layout}
+
+
+def _best_so_far(x: Sequence[Value], y: Sequence[Value], best: str) -> list[Figure]:
+    """The steps of the least or greatest y from left to right; none of words."""
+    heights = [value for value in y if isinstance(value, int | float)]
+    if not best or len(heights) < len(y):
+        return []
+    dots = sorted(zip(x, heights, strict=True), key=lambda dot: (isinstance(dot[0], str), dot[0]))
+    better = np.minimum if best == "min" else np.maximum
+    return [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "x": [place for place, _ in dots],
+            "y": better.accumulate([height for _, height in dots]).tolist() if dots else [],
+            "line": {"shape": "hv"},
+            "meta": {"slot": 0, "role": "rail"},
+            "hovertemplate": "best so far %{y}<extra></extra>",
+            "showlegend": False,
+        }
+    ]
 
 
 def _place(value: Value) -> Value:

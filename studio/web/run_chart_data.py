@@ -103,6 +103,7 @@ def _scatter(marks: Sequence[Mark], chart: ChartSpec, held: Held) -> tuple[Figur
         zoom_x=chart.zoom_x,
         zoom_y=chart.zoom_y,
         times=tuple(part[0].type == "time" for part in (chart.x, chart.y)),
+        best=chart.best,
     )
     return figure, _n_drawn(x, y)
 

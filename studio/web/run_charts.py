@@ -11,6 +11,7 @@ from django.urls import reverse
 from studio.custom_views import charts
 from studio.custom_views.charts import (
     AXES,
+    BESTS,
     HEIGHTS,
     KINDS,
     MANY,
@@ -237,6 +238,7 @@ def edit_chart(request: Request) -> HttpResponse:
         "names": _names(request, chart),
         "kinds": KINDS,
         "axes": AXES,
+        "bests": BESTS,
         "smoothings": SMOOTHINGS,
         "max_smooth": MAX_SMOOTH,
         "widths": WIDTHS,
@@ -264,7 +266,7 @@ def _drafted(
         texts[name] = print_columns(columns)
         if wrong:
             errors[name] = wrong
-    plain = ("axis", "smooth", "smoothing", "clip", "width", "height", "title")
+    plain = ("axis", "smooth", "smoothing", "clip", "best", "width", "height", "title")
     fields: dict[str, str] = {name: request.GET.get(name, "") for name in plain}
     logs = "".join(request.GET.getlist("log"))
     chart = charts.chart_of({**fields, **texts, "kind": kind, "log": logs}) or ChartSpec()

@@ -1,34 +1,27 @@
 """Run Details: one page a tab, one frame around them."""
 
-from dataclasses import replace
 from typing import Any
 
 from django.http import HttpResponse
 from django.urls import reverse
 from django_htmx.http import HttpResponseStopPolling, trigger_client_event
 
-from studio.custom_views.state import ViewState
 from studio.metrics.models import Kind, Metric
 from studio.runs.descriptions import description_of_run
 from studio.runs.models import Run, RunEvent
 from studio.runs.status import TERMINAL
-from studio.search import keyset
 from studio.web.access import Request, find_run, page
 from studio.web.deep_links import linked
 from studio.web.frame import frame
 from studio.web.history import LONGEST, entry_of
 from studio.web.render import render_page, render_parts
 from studio.web.run_header import header_context
-from studio.web.run_list_links import page_links, paging_links, table_context
-from studio.web.run_list_reading import order_of, reading_of
-from studio.web.run_rows import Listing, live_url, rows_of
 from studio.web.run_signs import signed, version_of
 
 MAX_METRICS_SHOWN = 500
 EVENTS_PAGE = 100
 # More digits than an id of the database has.
 MAX_DIGITS = 19
-CHILDREN_PAGE = 100
 
 TABS = [
     ("details", "Details", "run-detail"),
@@ -132,35 +125,6 @@ def header(request: Request, uid: str) -> HttpResponse:
     if run.status in TERMINAL:
         answer.status_code = HttpResponseStopPolling.status_code
     return trigger_client_event(answer, "studio:run-changed")
-
-
-@page
-def children(request: Request, uid: str) -> HttpResponse:
-    run = find_run(request, uid)
-    base = reverse("run-children", args=[request.workspace.name, run.uid])
-    state = replace(ViewState.from_query(request.GET), children="", size=CHILDREN_PAGE)
-    listing = Listing(base, state, run.experiment)
-    reading = reading_of(listing)
-    below = Run.objects.of(request.workspace).filter(parent=run).for_list()
-    shown = keyset.page(
-        below,
-        order_of(request, reading),
-        size=CHILDREN_PAGE,
-        after=state.after,
-        before=state.before,
-    )
-    rows = rows_of(request, listing, shown.runs, reading.columns)
-    context = {
-        **run_context(request, run, tab="children"),
-        **page_links(listing),
-        **paging_links(listing, older=shown.older, newer=shown.newer),
-        "listing": listing,
-        "state": state,
-        **table_context(listing, reading),
-        "rows": rows,
-        "live_url": live_url(request, listing, rows),
-    }
-    return render_page(request, "runs/children.html", context, part="runs/_children.html")
 
 
 @page

@@ -63,7 +63,8 @@ def _ways(
     for way in found.ways_out:
         words = " and ".join(describe(one) for one in way.dropped)
         yield Way(f"Without {words}", listing.url(state.with_node(way.rest)), way.n)
-    wider = [("Search child runs too", state.with_children(FLAT))] if state.children != FLAT else []
+    below = "Search child runs too" if listing.parent is None else "Search all levels below too"
+    wider = [(below, state.with_children(FLAT))] if state.children != FLAT else []
     if state.mine:
         wider.append(("Runs of everybody", state.with_mine(False)))
     if state.only:

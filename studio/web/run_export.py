@@ -33,6 +33,8 @@ def export(request: Request) -> HttpResponseBase:
 
 def _name(request: Request, listing: Listing) -> str:
     what = f"{listing.type}s" if listing.type else "runs"
+    if listing.parent is not None:
+        return f"child-runs-{request.workspace.name}-{listing.parent.short_uid}"
     parts = [what, request.workspace.name]
     if listing.experiment is not None:
         parts.append(listing.experiment.name)

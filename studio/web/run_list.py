@@ -1,4 +1,5 @@
-"""All runs, the runs of one experiment, pipelines: the same page with one scope."""
+"""All runs, the runs of one experiment, the child runs of a run, pipelines: the same page with one
+scope."""
 
 from dataclasses import replace
 from typing import Any
@@ -15,11 +16,12 @@ from studio.search import keyset
 from studio.search.errors import SearchSyntaxError
 from studio.search.order import NEWEST
 from studio.search.syntax import parse
-from studio.web.access import Request, find_experiment, page
+from studio.web.access import Request, find_experiment, find_run, page
 from studio.web.experiment_head import experiment_head
 from studio.web.frame import frame
 from studio.web.render import render_page, render_parts, wants_part
 from studio.web.run_charts import chart_context
+from studio.web.run_detail import run_context
 from studio.web.run_groups import group_context, group_links
 from studio.web.run_list_links import (
     counter_links,
@@ -43,6 +45,7 @@ from studio.web.run_list_reading import (
 from studio.web.run_pills import pill_context
 from studio.web.run_rows import Listing, live_url, rows_of
 from studio.web.run_suggest import typing_context
+from studio.web.sweeps import sweep_context, usual_state
 from studio.web.view_bar import place_of, view_context
 
 PARTS = [
@@ -66,6 +69,18 @@ def experiment_runs(request: Request, name: str) -> HttpResponse:
 @page
 def pipeline_list(request: Request) -> HttpResponse:
     return _list(request, listing_of(request, request.GET, type="pipeline"))
+
+
+@page
+def run_children(request: Request, uid: str) -> HttpResponse:
+    """The child runs of a run: the list below its header. A bare one of a sweep opens with its
+    charts."""
+    listing = listing_of(request, request.GET, parent=find_run(request, uid))
+    if not request.GET and not wants_part(request):
+        usual = usual_state(request, listing)
+        if usual is not None:
+            return redirect(listing.url(replace(usual, base=Base(ViewState()))))
+    return _answer(request, listing)
 
 
 @page
@@ -105,6 +120,7 @@ def _answer(request: Request, listing: Listing) -> HttpResponse:
     # The box that somebody types into is not replaced under their fingers.
     own = request.htmx and request.htmx.trigger == SEARCH_FORM
     also = PARTS if own else [*PARTS, "runs/_search"]
+    also = also if listing.parent is None else [*also, "runs/_sweep"]
     answer = render_page(
         request,
         "runs/list.html",
@@ -169,7 +185,16 @@ def list_context(request: Request, listing: Listing, wrong: Wrong | None = None)
         "sizes": PAGE_SIZES,
         "is_filtered": bool(state.q) or state.mine or state.only,
         **body,
+        **_run_context(request, listing),
+        **sweep_context(request, listing, found, body.get("rows", [])),
     }
+
+
+def _run_context(request: Request, listing: Listing) -> dict[str, Any]:
+    """The run around a list of its child runs; parts of the page show nothing of it."""
+    if listing.parent is None or wants_part(request):
+        return {}
+    return run_context(request, listing.parent, tab="children")
 
 
 def row_context(
@@ -186,12 +211,16 @@ def row_context(
     )
     runs, depths = with_children(request, listing, shown.runs)
     rows = rows_of(request, listing, runs, reading.columns, depths=depths)
-    is_top = not (state.after or state.before) and reading.keys == NEWEST
+    is_first, newest = not (state.after or state.before), shown.runs
+    if reading.keys != NEWEST:
+        # A sweep stands in the order of its metric, and goes on.
+        is_first = is_first and listing.parent is not None
+        newest = list(found.newest()[:1]) if is_first else []
     return {
         **paging_links(listing, older=shown.older, newer=shown.newer),
         "rows": rows,
         "live_url": live_url(request, listing, rows),
-        "newer_news_url": newer_news_url(request, listing, shown.runs) if is_top else "",
+        "newer_news_url": newer_news_url(request, listing, newest) if is_first else "",
     }
 
 
@@ -222,6 +251,8 @@ def _section(listing: Listing) -> str:
 
 
 def _name(listing: Listing) -> str:
+    if listing.parent is not None:
+        return "Child runs"
     if listing.experiment is not None:
         return listing.experiment.name
     return "Pipelines" if listing.type == "pipeline" else "All runs"

@@ -154,7 +154,7 @@ def counter_links(listing: Listing, counts: dict[str, int] | None) -> list[Choic
 
 def experiment_links(request: Request, listing: Listing) -> list[Choice]:
     """The menu of experiments, latest submission first, at most 40 (1 query)."""
-    if listing.experiment is not None:
+    if listing.experiment is not None or listing.parent is not None:
         return []
     state = listing.state
     names = Experiment.objects.of(request.workspace).listed().values_list("name", flat=True)

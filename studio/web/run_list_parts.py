@@ -7,14 +7,16 @@ from django.urls import reverse
 
 from studio.runs.models import Run
 from studio.search.errors import SearchSyntaxError
+from studio.search.sweeps import primary_of
 from studio.search.syntax import parse
 from studio.web.access import Request, page
 from studio.web.frame import frame
 from studio.web.paging import EXACT_UP_TO, count_of, cursor_of, newer_than, read_cursor
 from studio.web.render import render_parts
 from studio.web.run_list_links import counter_links
-from studio.web.run_list_reading import listing_aside, matching, reading_of
+from studio.web.run_list_reading import listing_aside, matching, reading_of, scope
 from studio.web.run_rows import Listing, news
+from studio.web.sweeps import best_context
 
 MAX_NEWER = 100
 COUNTED = ["runs/_total.html", "runs/_counters.html"]
@@ -35,6 +37,17 @@ def count_context(request: Request, listing: Listing) -> dict[str, Any]:
     except SearchSyntaxError:
         return {"n": None, "is_exact": True, "counters": counter_links(listing, None)}
     return {"n": n, "is_exact": is_exact, "counters": counter_links(listing, counts)}
+
+
+def _best_of_all(request: Request, listing: Listing) -> dict[str, Any]:
+    """The best of all child runs that match; of a query that can't be read, of all."""
+    parent, reading = listing.parent, reading_of(listing)
+    primary = primary_of(parent) if parent else None
+    try:
+        found = matching(request, listing, reading.node)
+    except SearchSyntaxError:
+        found = scope(request, listing, None)
+    return {"listing": listing, **best_context(request, primary, found)}
 
 
 @page
@@ -77,6 +90,8 @@ def run_list_newer(request: Request) -> HttpResponse:
         "max_newer": MAX_NEWER,
         "first_page_url": listing.url(listing.state.first_page()),
         "newer_news_url": _news_address(request, listing, since=since, told=n),
+        # Nothing can move under a reader where nothing is.
+        "comes_by_itself": listing.parent is not None and not since,
     }
     return render_parts(request, ["runs/_newer.html"], context)
 
@@ -95,4 +110,7 @@ def run_list_live(request: Request) -> HttpResponse:
     if request.GET.get("counters") == "1":
         context |= count_context(request, listing)
         parts += COUNTED
+    if listing.parent is not None:
+        context |= _best_of_all(request, listing)
+        parts.append("runs/_sweep_best.html")
     return render_parts(request, parts, context)

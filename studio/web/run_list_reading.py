@@ -6,11 +6,12 @@ from typing import Any
 
 from django.db.models import F, Window
 from django.db.models.functions import RowNumber
+from django.http import Http404
 from django.urls import reverse
 
 from studio.custom_views.finding import base_of
 from studio.custom_views.models import CustomView, Place
-from studio.custom_views.state import NO_VIEW, TREE, Base, ViewState
+from studio.custom_views.state import FLAT, NO_VIEW, TREE, Base, ViewState
 from studio.runs.models import Experiment, Run
 from studio.runs.querysets import RunQuerySet
 from studio.search.apply import apply, asks_for_archived
@@ -58,16 +59,19 @@ def listing_of(
     *,
     experiment: Experiment | None = None,
     type: str = "",
+    parent: Run | None = None,
 ) -> Listing:
     here = request.workspace.name
-    if experiment is not None:
+    if parent is not None:
+        base = reverse("run-children", args=[here, parent.uid])
+    elif experiment is not None:
         base = reverse("experiment-runs", args=[here, experiment.name])
     else:
         base = reverse("pipeline-list" if type else "run-list", args=[here])
     # Links say so too: without it they would lead to the default view.
     usual = Base(ViewState()) if query.get("view") == NO_VIEW else None
     state = ViewState.from_query(query, usual)
-    return Listing(base, state, experiment, type, has_counters=True)
+    return Listing(base, state, experiment, type, has_counters=True, parent=parent)
 
 
 def listing_of_view(request: Request, address: str, query: Mapping[str, str]) -> Listing:
@@ -101,10 +105,20 @@ def listing_said(request: Request, query: Mapping[str, str]) -> Listing:
     """The list whose limits and state `query` says."""
     if query.get("view", NO_VIEW) != NO_VIEW:
         return listing_of_view(request, query["view"], query)
+    if uid := query.get("parent", ""):
+        return listing_of(request, query, parent=find_parent(request, uid))
     name = query.get("experiment", "")
     if name:
         return listing_of(request, query, experiment=find_experiment(request, name))
     return listing_of(request, query, type="pipeline" if query.get("type") == "pipeline" else "")
+
+
+def find_parent(request: Request, uid: str) -> Run:
+    """The run whose child runs are listed, bare (1 query), else 404."""
+    found = Run.objects.of(request.workspace).filter(uid=uid).first()
+    if found is None:
+        raise Http404(f"There is no run “{uid[:80]}” in the workspace “{request.workspace}”.")
+    return found
 
 
 def reading_of(listing: Listing) -> Reading:
@@ -132,7 +146,7 @@ def shown_columns(listing: Listing, columns: Iterable[Column]) -> tuple[Shown, .
     """The columns asked for, or the usual ones; the name is always there, it leads to the run."""
     asked = tuple(columns)
     if not asked:
-        own = listing.experiment is not None
+        own = listing.experiment is not None or listing.parent is not None
         asked = tuple(c for c in DEFAULT_COLUMNS if not (own and c.family == "experiment"))
     name = Column("name")
     return tuple(map(Shown, asked if name in asked else (name, *asked)))
@@ -153,7 +167,10 @@ def scope(request: Request, listing: Listing, node: Node | None) -> RunQuerySet:
     if listing.type:
         runs = runs.filter(type=listing.type)
     # Who ticked child runs wants to see them.
-    if state.children in ("", TREE) and not state.only:
+    has_all_levels = state.children == FLAT or state.only
+    if listing.parent is not None:
+        runs = runs.below(listing.parent, all_levels=has_all_levels)
+    elif not has_all_levels:
         runs = runs.roots()
     if state.mine:
         runs = runs.filter(submitter=request.user)

@@ -61,8 +61,9 @@ class Row:
 @dataclass(frozen=True)
 class Listing:
     """A list of runs: its page without a query, what its URL says, and what it is limited to: an
-    experiment, a type of run. `has_counters` is whether the page shows the counters of the list;
-    `view`: the custom view that is open, which says where and of what the list is."""
+    experiment, a type of run, the child runs of `parent`. `has_counters` is whether the page shows
+    the counters of the list; `view`: the custom view that is open, which says where and of what the
+    list is."""
 
     base_url: str
     state: ViewState
@@ -70,6 +71,7 @@ class Listing:
     type: str = ""
     has_counters: bool = False
     view: CustomView | None = None
+    parent: Run | None = None
     # What the page is called, and one of its chosen runs.
     page_name: ClassVar[str] = "Runs"
     chosen_word: ClassVar[str] = "ticked run"
@@ -82,6 +84,8 @@ class Listing:
         """The limits as parameters, for addresses that serve every list."""
         if self.view is not None:
             return {"view": self.view.uid}
+        if self.parent is not None:
+            return {"parent": self.parent.uid}
         found = {"type": self.type} if self.type else {}
         return found | ({"experiment": self.experiment.name} if self.experiment else {})
 

@@ -21,23 +21,29 @@ from studio.web.access import Request, action, find_experiment, page
 from studio.web.frame import frame
 from studio.web.render import done, render_page
 from studio.web.run_list_reading import listing_aside
+from studio.web.sweeps import among_all_runs
 from studio.web.typed import number_in, typed_text
 from studio.web.view_bar import permalink, place_of
 from studio.web.views_found import found_view
 
-FIELDS = ("name", "description", "state", "place", "experiment", "back", "of", "ticks")
+FIELDS = ("name", "description", "state", "place", "experiment", "back", "of", "ticks", "below")
 
 
 @page
 def new_view(request: Request) -> HttpResponse:
     """The form that names what the list shows now."""
     listing = listing_aside(request)
+    state = listing.state
+    if listing.parent is not None:
+        state = among_all_runs(state, listing.parent)
     fields = {
-        "state": listing.state.first_page().whole.to_query(),
+        "state": state.first_page().whole.to_query(),
         "place": place_of(listing),
         "experiment": listing.experiment.name if listing.experiment else "",
         "back": listing.url(listing.state),
     }
+    if listing.parent is not None:
+        fields["below"] = listing.state.children or "1"
     if listing.view is not None:
         fields |= {"of": listing.view.name, "description": listing.view.description}
     return _form(request, fields)

@@ -15,7 +15,8 @@ MAX_QUERY = 8_000
 
 @dataclass(frozen=True)
 class SelectionFields(Message):
-    """Runs by `uids`, or all that match `query` (root runs, `children`: all) at the moment `at`."""
+    """Runs by `uids`, or all that match `query` at the moment `at`: root runs, `children`: all; of
+    the run `parent` its child runs, `children`: of all levels."""
 
     uids: tuple[str, ...] | None = field(
         default=None, metadata={"check": array(checks.uid, least=1, most=MAX_SELECTED_UIDS)}
@@ -25,6 +26,7 @@ class SelectionFields(Message):
     children: bool = field(default=False, metadata={"check": flag})
     trash: bool = field(default=False, metadata={"check": flag})
     at: str = field(default="", metadata={"check": text(most=40)})
+    parent: str = field(default="", metadata={"check": text(most=256)})
 
 
 @dataclass(frozen=True)
