@@ -83,6 +83,12 @@ RUN_INDEXES = [
         name="run_children_of_status",
         condition=models.Q(parent__isnull=False),
     ),
+    # The child runs of one run, newest first.
+    models.Index(
+        fields=["parent", "-created_at", "-id"],
+        name="run_children_newest",
+        condition=models.Q(parent__isnull=False, deleted_at=None, archived_at=None),
+    ),
     # All below a run. As the one above it leaves out those without: taking “no parent” for a rare
     # value, SQLite began the default page here and sorted every root run, 600 ms at 1,000,000.
     models.Index(fields=["root"], name="run_descendants", condition=models.Q(root__isnull=False)),

@@ -80,8 +80,8 @@ def best_of(runs: RunQuerySet, primary: Primary, workspace: Workspace) -> Best |
 
 
 def shared_of(runs: RunQuerySet) -> Shared:
-    """What the newest LOOKED_AT of the runs have in common (2 queries)."""
-    some = runs.newest().values("pk")[:LOOKED_AT]
+    """What the newest LOOKED_AT of the runs have in common (3 queries)."""
+    some = list(runs.newest().values_list("pk", flat=True)[:LOOKED_AT])
     metrics = list(
         Metric.objects.filter(run__in=some, kind__in=NUMERIC)
         .order_by()
