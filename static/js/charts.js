@@ -51,6 +51,7 @@
     line: (hue) => ({ line: { color: hue(), width: 1.75 }, marker: { color: hue(), size: 5 } }),
     faint: (hue) => ({ line: { color: hue(0.3), width: 1 } }),
     strong: () => ({ line: { color: colour("ink"), width: 2.5 } }),
+    best: () => ({ line: { color: colour("ink"), width: 1.5 } }),
     guide: () => ({ line: { color: colour("ink-faint"), width: 1, dash: "dot" } }),
     marks: () => ({ marker: { color: colour("failed"), size: 7 }, cliponaxis: false }),
     band: (hue) => ({ line: { color: hue(0), width: 0 }, fillcolor: hue(0.18) }),

@@ -89,8 +89,9 @@ class ChartSpec:
             return self.title
         ys = ", ".join(column.label for column in self.y)
         xs = ", ".join(column.label for column in self.x)
-        said = f"{ys} over {xs}" if xs and self.kind != "box" else ys or KINDS[self.kind]
-        return f"{said}, best so far" if self.best else said
+        if self.best:
+            return f"{ys}, best so far"
+        return f"{ys} over {xs}" if xs and self.kind != "box" else ys or KINDS[self.kind]
 
     @property
     def missing(self) -> tuple[str, ...]:

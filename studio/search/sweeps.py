@@ -6,7 +6,7 @@ A sweep is a run whose property or tag `primary_metric` names a metric of its ch
 
 from dataclasses import dataclass
 
-from django.db.models import Count, Max
+from django.db.models import Count, Max, Min
 
 from studio.accounts.models import Workspace
 from studio.metrics.models import NUMERIC, Metric
@@ -18,6 +18,8 @@ METRIC, GOAL = "primary_metric", "primary_metric_goal"
 # So many of the newest child runs are looked at: the answer costs the same of thousands.
 LOOKED_AT = 200
 MAX_METRICS = 12
+# From so many times the least value on an axis is better logarithmic.
+SPREAD = 100
 MAX_PARAMETERS = 11
 
 
@@ -45,13 +47,14 @@ class Best:
 @dataclass(frozen=True, slots=True)
 class Shared:
     """metrics: names of those that two runs or more have, the most common first; parameters: keys
-    of those that differ, those with most values first, and the ones of them that are numbers;
-    has_lines: the metrics with several points."""
+    of those that differ, those with most values first, numbers: the ones of them that are some;
+    has_lines: the metrics with several points; spread: the parameters over two powers of ten."""
 
     metrics: tuple[str, ...]
     has_lines: frozenset[str]
     parameters: tuple[str, ...]
     numbers: tuple[str, ...]
+    spread: frozenset[str]
 
 
 def primary_of(run: Run) -> Primary | None:
@@ -96,13 +99,15 @@ def shared_of(runs: RunQuerySet) -> Shared:
         .order_by()
         .values("key")
         .annotate(n=Count("value", distinct=True), n_numbers=Count("number", distinct=True))
+        .annotate(low=Min("number"), high=Max("number"))
         .filter(n__gt=1)
         .order_by("-n", "key")
-        .values_list("key", "n_numbers")[:MAX_PARAMETERS]
+        .values_list("key", "n_numbers", "low", "high")[:MAX_PARAMETERS]
     )
     return Shared(
         tuple(name for name, _ in metrics),
         frozenset(name for name, n_points in metrics if n_points > 1),
-        tuple(key for key, _ in parameters),
-        tuple(key for key, n_numbers in parameters if n_numbers > 1),
+        tuple(key for key, *_ in parameters),
+        tuple(key for key, n_numbers, *_ in parameters if n_numbers > 1),
+        frozenset(key for key, n, low, high in parameters if n > 1 and 0 < SPREAD * low <= high),
     )

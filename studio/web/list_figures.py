@@ -115,12 +115,13 @@ def scatter(
     labels: tuple[str, str, str],
     **axes: Any,
 ) -> Figure:
-    """A dot for each run that has x and y; `z` colours them by number, else each by its run.
+    """A dot for each run that has x, y and z; `z` colours them by number, else each by its run.
 
     axes: as of `run_lines`, times: whether x and y are ISO times, and best: "min" or "max" draws
     a line of the least or greatest y so far.
     """
-    kept = [i for i in range(len(marks)) if drawable(x[i]) and drawable(y[i])]
+    axes_of = (x, y) if z is None else (x, y, z)
+    kept = [i for i in range(len(marks)) if all(drawable(values[i]) for values in axes_of)]
     trace: dict[str, Any] = {
         "type": "scatter",
         "mode": "markers",
@@ -152,7 +153,7 @@ def scatter(
         "meta": {"scale": None if z is None else scale_legend(labels[2], trace["marker"]["color"])},
     }
     path = _best_so_far(trace["x"], trace["y"], axes.get("best", ""))
-    return {"data": [*path, trace], "layout": layout}
+    return {"data": [trace, *path], "layout": layout}
 
 
 def _best_so_far(x: Sequence[Value], y: Sequence[Value], best: str) -> list[Figure]:
@@ -169,7 +170,7 @@ def _best_so_far(x: Sequence[Value], y: Sequence[Value], best: str) -> list[Figu
             "x": [place for place, _ in dots],
             "y": better.accumulate([height for _, height in dots]).tolist() if dots else [],
             "line": {"shape": "hv"},
-            "meta": {"slot": 0, "role": "rail"},
+            "meta": {"slot": 0, "role": "best"},
             "hovertemplate": "best so far %{y}<extra></extra>",
             "showlegend": False,
         }

@@ -105,7 +105,7 @@ def _scatter(marks: Sequence[Mark], chart: ChartSpec, held: Held) -> tuple[Figur
         times=tuple(part[0].type == "time" for part in (chart.x, chart.y)),
         best=chart.best,
     )
-    return figure, _n_drawn(x, y)
+    return figure, _n_drawn(x, y) if z is None else _n_drawn(x, y, z)
 
 
 def _bars(marks: Sequence[Mark], chart: ChartSpec, held: Held) -> tuple[Figure, int]:

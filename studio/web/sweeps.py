@@ -1,6 +1,6 @@
 """Above the child runs of a run: the best of them, and the charts of a sweep."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from django.urls import reverse
@@ -23,14 +23,6 @@ from studio.web.run_rows import Listing, Row
 
 # So many parameters are columns of the table; the chart has more.
 MAX_COLUMNS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """A metric, and the list with the charts of a sweep about it."""
-
-    name: str
-    url: str
 
 
 def usual_state(request: Request, listing: Listing) -> ViewState | None:
@@ -63,14 +55,16 @@ def sweep_charts(primary: Primary, shared: Shared) -> list[ChartSpec]:
     against each other, and all of them with the metric at the right."""
     value = primary.column
     numbers = [Column("param", key) for key in shared.numbers[:2]]
+    log_x, log_y = ([*(key in shared.spread for key in shared.numbers[:2]), False, False])[:2]
     charts = []
     if primary.name in shared.has_lines:
         charts.append(ChartSpec("line", y=(Column("metric", primary.name),)))
     charts.append(ChartSpec("scatter", x=(Column("number"),), y=(value,), best=primary.goal))
     if len(numbers) == 2:
-        charts.append(ChartSpec("scatter", x=(numbers[0],), y=(numbers[1],), z=(value,)))
+        x, y = ((one,) for one in numbers)
+        charts.append(ChartSpec("scatter", x=x, y=y, z=(value,), log_x=log_x, log_y=log_y))
     elif numbers:
-        charts.append(ChartSpec("scatter", x=(numbers[0],), y=(value,)))
+        charts.append(ChartSpec("scatter", x=(numbers[0],), y=(value,), log_x=log_x))
     if len(charts) == 2:
         charts[1] = replace(charts[1], width=2)
     if shared.parameters:
@@ -92,13 +86,15 @@ def sweep_context(
     offered = [Primary(name) for name in shared.metrics]
     if primary is not None:
         offered = [primary] if primary.name in shared.metrics else []
+    offers = [(one.name, swept(listing.state, one, shared)) for one in offered]
     uids = tuple(row.run.uid for row in rows[:MOST_RUNS])
     compare = reverse("run-compare", args=[request.workspace.name])
     all_runs = reverse("run-list", args=[request.workspace.name])
     return {
         **best_context(request, primary, found),
+        # Those of charts that are there already lead nowhere.
         "sweep_offers": [
-            Offer(one.name, listing.url(swept(listing.state, one, shared))) for one in offered
+            (name, listing.url(state)) for name, state in offers if state != listing.state
         ],
         "these_url": compare + Comparison(chosen=uids).to_query() if len(uids) > 1 else "",
         "n_compared": len(uids),
