@@ -176,24 +176,6 @@ def test_hostile_values_are_only_text(open_tab: Open, people: Any, experiment: A
     assert tab.troubles == []
 
 
-def test_on_the_page_of_child_runs_a_value_leads_to_all_runs(
-    open_tab: Open, people: Any, experiment: Any
-) -> None:
-    parent = make.run(experiment, display_name="parent")
-    for name in ("left", "right"):
-        make.run(experiment, display_name=name, parent=parent, tags={"side": name})
-    tab = open_tab(people.bob)
-    page = tab.open(f"{LIST}/{parent.uid}/children")
-    page.get_by_role("button", name="side: left").click()
-    menu(page).get_by_role("menuitem", name="Exclude this").click()
-
-    page.wait_for_url("**/w/lab/runs?**")
-    assert "children=flat" in page.url
-    expect(names(page)).to_have_text(["right", "parent"])
-    expect(page.locator("#runs-q")).to_have_value("-tag.side:left")
-    assert tab.troubles == []
-
-
 def test_a_head_sorts_after_the_others_with_shift(
     open_tab: Open, people: Any, three: list[Any]
 ) -> None:

@@ -71,6 +71,8 @@ PAGES = {
     "run-header": RUN + "/header",
     "run-values": RUN + "/values",
     "run-children": RUN + "/children",
+    "run-children sorted": RUN + "/children?order=metric.loss&children=flat",
+    "run-children-counts": "/w/lab/runs-counts?parent={uid}",
     "run-logs": RUN + "/logs",
     "run-tree": RUN + "/tree",
     "run-history": RUN + "/history",
