@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("runs", "0008_sorted_columns")]
+    dependencies = [("runs", "0009_attachments")]
     operations = [
         migrations.AddIndex(
             "run",
