@@ -6,3 +6,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("studio.web.urls")),
     path("api/v1/", include("studio.api.urls")),
 ]
+# What Django shows instead of its own page.
+handler404 = "studio.web.missing.not_found"

@@ -42,6 +42,11 @@
   document.addEventListener("click", (event) => {
     event.target.closest("[data-toast-close]")?.closest("[data-toast]").remove();
   });
+  // A button that is disabled says why also to those who can't point at it.
+  document.addEventListener("click", (event) => {
+    const why = event.target.closest("[aria-disabled=true][title]");
+    if (why && !event.target.closest("[data-menu]")) show({ text: why.title });
+  });
   // What is being taken back offers it no more.
   document.addEventListener("htmx:afterRequest", (event) => {
     if (event.detail.successful) event.detail.elt.closest?.("[data-toast]")?.remove();

@@ -13,6 +13,7 @@ from studio.api import (
     keeping,
     labels,
     metrics,
+    steps,
     view_code,
     workspaces,
 )
@@ -33,6 +34,7 @@ api.add_router("", workspaces.router)
 for part in (
     experiments,
     creating,
+    steps,
     labels,
     metrics,
     files,

@@ -87,6 +87,7 @@ def _new_run(new: wire.RunCreate) -> actions.NewRun:
         start=new.start,
         max_duration_s=new.max_run_duration_s,
         submit=_submission(new.submit) if new.submit else None,
+        depends_on=new.depends_on,
     )
 
 
@@ -111,7 +112,12 @@ def create_children(request: HttpRequest, workspace: Path[str], uid: str) -> Any
     asked = read_body(request, wire.ChildrenCreate)
     news = [
         actions.NewRun(
-            uid=child.uid, display_name=child.display_name or "", tags=child.tags, start=asked.start
+            uid=child.uid,
+            display_name=child.display_name or "",
+            type=child.type or "interactive",
+            tags=child.tags,
+            start=asked.start,
+            depends_on=child.depends_on,
         )
         for child in asked.children
     ]

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from studio.accounts.models import Workspace
@@ -14,13 +15,18 @@ class UnknownTarget(Exception):
     """No enabled target of that name serves this workspace; the text lists those that do."""
 
 
+def usable_targets(workspace: Workspace) -> QuerySet[Target]:
+    """The enabled targets that runs of `workspace` may be submitted to, by name."""
+    mine = Q(workspace=None) | Q(workspace=workspace)
+    return Target.objects.filter(mine, is_enabled=True).order_by("name")
+
+
 def find_target(name: str, *, workspace: Workspace) -> Target:
     """The enabled target of that name which `workspace` may use (1 query, 2 on a miss)."""
-    usable = Target.objects.filter(is_enabled=True)
-    usable = usable.filter(workspace=None) | usable.filter(workspace=workspace)
+    usable = usable_targets(workspace)
     target = usable.filter(name=name).first()
     if target is None:
-        names = ", ".join(usable.order_by("name").values_list("name", flat=True)) or "none"
+        names = ", ".join(usable.values_list("name", flat=True)) or "none"
         raise UnknownTarget(f"There is no compute target “{name}”. Targets you can use: {names}.")
     return target
 

@@ -17,7 +17,7 @@ from studio.accounts.actions import revoke_run_tokens
 from studio.accounts.permissions import Actor
 from studio.compute.models import Job, Worker
 from studio.runs.lifecycle import InvalidTransition, transition
-from studio.runs.models import Run
+from studio.runs.models import Dependency, Run
 from studio.runs.status import Status
 
 logger = logging.getLogger(__name__)
@@ -44,13 +44,14 @@ class Claim:
 
 
 def claim_next(worker: Worker) -> Claim | None:
-    """Take the oldest waiting job of the worker's target, None when there is none.
+    """Take the oldest waiting job of the worker's target, None when there is none. A step waits
+    until the steps it depends on are Completed.
 
     Run Queued -> Starting in the same transaction. A job whose run was cancelled meanwhile is
     closed and the next one is tried.
     """
-    waiting = Job.objects.waiting().filter(target=worker.target).values_list("pk", flat=True)
-    for job_id in waiting[:20]:
+    waiting = Job.objects.waiting().filter(~Dependency.objects.unmet().of_job())
+    for job_id in waiting.filter(target=worker.target).values_list("pk", flat=True)[:20]:
         claim = _claim(worker, job_id)
         if claim is not None:
             return claim

@@ -17,6 +17,7 @@ from studio.artifacts.models import MAIN_LOG
 from studio.compute.models import Job, Worker
 from studio.execution.claims import Claim, give_back
 from studio.execution.closing import release
+from studio.execution.steps import close_doomed
 from studio.execution.verdict import storable
 from studio.runs.lifecycle import InvalidTransition, LeaseLost, transition
 from studio.runs.models import Run
@@ -36,7 +37,7 @@ def reap(now: datetime | None = None) -> int:
     is one conditional UPDATE."""
     now = now or database_now()
     forget_workers(now)
-    return reap_jobs(now) + reap_silent(now) + reap_unheard_cancels(now)
+    return reap_jobs(now) + reap_silent(now) + reap_unheard_cancels(now) + close_doomed()
 
 
 def database_now() -> datetime:

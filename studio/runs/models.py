@@ -21,6 +21,7 @@ from studio.runs.experiment_models import ExperimentStar as ExperimentStar
 from studio.runs.indexes import RUN_INDEXES
 from studio.runs.querysets import ExperimentQuerySet, RunQuerySet
 from studio.runs.status import TERMINAL, Status
+from studio.runs.step_models import Dependency as Dependency
 
 UID_RULE = r"^[A-Za-z0-9_\-]{1,256}$"
 EXPERIMENT_NAME_RULE = r"^[a-zA-Z0-9][\w\-]{0,254}$"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Self
 
 from studio.sdk.errors import UserErrorException
@@ -20,16 +20,25 @@ class Children(RunState):
     """The family half of a run."""
 
     def child_run(
-        self, name: str | None = None, run_id: str | None = None, outputs: Any = None
+        self,
+        name: str | None = None,
+        run_id: str | None = None,
+        outputs: Any = None,
+        *,
+        depends_on: Iterable[RunState | str] = (),
     ) -> Self:
-        """Create and start one child; as a context manager it completes on exit."""
+        """Create and start one child; as a context manager it completes on exit.
+
+        depends_on: other children of this run, or their ids, for the graph of a pipeline.
+        """
         body = {
             "uid": run_id or uuid.uuid4().hex,
             "experiment": self.experiment.name,
             "parent": self._uid,
             "display_name": name,
-            "type": "interactive",
+            "type": self._type_of_children("interactive"),
             "start": True,
+            "depends_on": _ids_of(depends_on),
         }
         record = self._client.post("/runs", {k: v for k, v in body.items() if v is not None})
         return self._started(record)
@@ -51,13 +60,31 @@ class Children(RunState):
         return [self._started(record) for record in answer["items"]]
 
     def submit_child(
-        self, config: ScriptRunConfig, tags: dict[str, Any] | None = None, **kwargs: Any
+        self,
+        config: ScriptRunConfig,
+        tags: dict[str, Any] | None = None,
+        *,
+        display_name: str | None = None,
+        depends_on: Iterable[RunState | str] = (),
+        **kwargs: Any,
     ) -> Self:
-        """Submit a script as a child of this run; returns at once."""
+        """Submit a script as a child of this run; returns at once.
+
+        depends_on: children of this run, or their ids. The script starts when all of them are
+        Completed; when one ends otherwise it never starts and is Canceled.
+        """
         from studio.sdk.script import submit
 
-        record = submit(self._client, self.experiment.name, config, tags=tags, parent=self._uid)
+        record = submit(
+            self._client, self.experiment.name, config, tags=tags, parent=self._uid,
+            type=self._type_of_children("script"), display_name=display_name,
+            depends_on=_ids_of(depends_on),
+        )  # fmt: skip
         return self._sibling(record["uid"], record)
+
+    def _type_of_children(self, otherwise: str) -> str:
+        """The children of a pipeline are its steps."""
+        return "step" if self._known().get("type") == "pipeline" else otherwise
 
     def get_children(
         self,
@@ -85,6 +112,12 @@ class Children(RunState):
     def _started(self, record: dict[str, Any]) -> Self:
         """A child this process has started and answers for."""
         raise NotImplementedError
+
+
+def _ids_of(runs: Iterable[RunState | str]) -> list[str] | None:
+    """Ids of runs; None for no runs. A text is one id, not many letters."""
+    given = [runs] if isinstance(runs, str | RunState) else list(runs)
+    return [run if isinstance(run, str) else run.id for run in given] or None
 
 
 def _child_tags(count: Any, key: Any, tag_values: Any) -> list[dict[str, Any]]:

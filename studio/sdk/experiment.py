@@ -84,7 +84,10 @@ class Experiment:
     def submit(
         self, config: ScriptRunConfig, tags: dict[str, Any] | None = None, **kwargs: Any
     ) -> Run:
-        """Upload the sources and queue the script on its compute target; returns at once."""
+        """Upload the sources and queue the script on its compute target; returns at once.
+
+        `type="pipeline"`: a script that submits the steps of a pipeline as its child runs.
+        """
         from studio.sdk.script import submit
 
         record = submit(self._client, self.name, config, tags=tags, **kwargs)

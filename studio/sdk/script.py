@@ -144,7 +144,11 @@ def submit(
     parent: str | None = None,
     **options: Any,
 ) -> dict[str, Any]:
-    """The record of a new, queued run: uploads the snapshot, then creates the run with it."""
+    """The record of a new, queued run: uploads the snapshot, then creates the run with it.
+
+    options: run_id, display_name, type ("pipeline" for a script whose children are its steps),
+    depends_on (ids of other children of the parent).
+    """
     if not isinstance(config, ScriptRunConfig):
         raise UserErrorException(f"submit takes a ScriptRunConfig, not {type(config).__name__}")
     checked = config.script_path() if config.script else None
@@ -154,8 +158,9 @@ def submit(
         "uid": options.get("run_id") or uuid.uuid4().hex,
         "experiment": experiment,
         "display_name": options.get("display_name"),
-        "type": "script",
+        "type": options.get("type") or "script",
         "parent": parent,
+        "depends_on": options.get("depends_on"),
         "tags": checked_texts(tags or {}, "tags"),
         "properties": git,
         "definition": {

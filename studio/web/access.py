@@ -21,7 +21,7 @@ from django_htmx.middleware import HtmxDetails
 from studio.accounts.models import Membership, Role, User, Workspace
 from studio.accounts.permissions import Actor, NotAllowed, Permission, permissions_of
 from studio.runs.models import Experiment, Run
-from studio.web.run_signs import signed
+from studio.web.run_signs import signed, sourced
 
 View = Callable[..., HttpResponseBase]
 PERSONAL = "for whoever is signed in"
@@ -133,10 +133,25 @@ def enter(request: Request, name: str) -> None:
         raise Http404("There is no such workspace, or you are not a member of it.")
 
 
+class InTrash(Http404):
+    """The run was deleted, and can be restored."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        super().__init__(f"The run “{run.display_name}” is in the trash.")
+
+
 def find_run(request: Request, uid: str) -> Run:
-    """The run of the request's workspace with everything its pages show (1 query), else 404."""
-    found = signed(Run.objects.of(request.workspace).for_detail()).filter(uid=uid).first()
+    """The run of the request's workspace with everything its pages show (1 query), else 404.
+
+    Raises InTrash for a deleted one.
+    """
+    known = Run.objects.of(request.workspace).for_detail()
+    found = sourced(signed(known)).filter(uid=uid).first()
     if found is None:
+        deleted = Run.objects.filter(workspace=request.workspace, uid=uid).in_trash().first()
+        if deleted is not None:
+            raise InTrash(deleted)
         raise Http404(f"There is no run “{uid[:80]}” in the workspace “{request.workspace}”.")
     return found
 

@@ -23,7 +23,11 @@ KINDS = {
     "parameters": "Parameters",
     "artifact": "File",
     "image": "Image for the description",
+    "resubmitted": "Resubmitted as",
+    "resubmitted_from": "Resubmitted from",
 }
+# Their value is the uid of another run.
+LEADING = {"resubmitted", "resubmitted_from"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +41,20 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """`has_versions`: whether the whole texts are among the versions of the description."""
+    """`has_versions`: whether the whole texts are among the versions of the description;
+    `leads_to`: the uid of the run that it tells of, or ""."""
 
     event: RunEvent
     kind: str
     changes: list[Change]
     has_versions: bool
+    leads_to: str = ""
 
 
 def entry_of(event: RunEvent) -> Entry:
     kind = KINDS.get(event.kind, event.kind.replace("_", " ").capitalize())
-    return Entry(event, kind, changes_of(event), event.kind in DESCRIBED)
+    leads_to = str(event.after) if event.kind in LEADING else ""
+    return Entry(event, kind, changes_of(event), event.kind in DESCRIBED, leads_to)
 
 
 def changes_of(event: RunEvent) -> list[Change]:

@@ -4,12 +4,15 @@ with what was typed still there."""
 from django.contrib import messages
 from django.http import HttpResponse
 from django.urls import reverse
-from django_htmx.http import trigger_client_event
+from django_htmx.http import reswap, retarget, trigger_client_event
 
 from studio.runs import actions
+from studio.runs.actions import keeping
+from studio.runs.history import Refused
 from studio.runs.lifecycle import InvalidTransition
 from studio.runs.limits import Invalid
 from studio.runs.models import Run
+from studio.runs.rollup import rollups
 from studio.runs.status import Status
 from studio.web.access import Request, action, find_run
 from studio.web.frame import frame
@@ -22,18 +25,21 @@ def address(request: Request, run: Run) -> str:
     return reverse("run-detail", args=[request.workspace.name, run.uid])
 
 
-def changed(request: Request, run: Run, *, notice: str = "") -> HttpResponse:
+def changed(request: Request, run: Run, *, notice: str = "", undo_url: str = "") -> HttpResponse:
     """The new header and a toast for HTMX; else back to the run's page with a message."""
     if not request.htmx:
         if notice:
-            messages.info(request, notice)
+            messages.info(request, notice, extra_tags=undo_url)
         return done(request, address(request, run))
     context = {
         **frame(request, active="runs"),
         **header_context(request, find_run(request, run.uid)),
         "toast": notice,
+        "undo_url": undo_url,
     }
     answer = render_parts(request, ["runs/_header.html", "runs/_toast.html"], context)
+    # A toast's Undo has no place of its own in the page.
+    answer = retarget(reswap(answer, "outerHTML"), "#runs-header")
     return trigger_client_event(answer, "studio:run-changed")
 
 
@@ -52,6 +58,7 @@ def refused(request: Request, run: Run, panel: str, error: str) -> HttpResponse:
 @action
 def cancel(request: Request, uid: str) -> HttpResponse:
     run = find_run(request, uid)
+    open_steps = rollups([run.pk]).get(run.pk) if run.type == "pipeline" else None
     try:
         run = actions.cancel_run(
             run,
@@ -66,6 +73,8 @@ def cancel(request: Request, uid: str) -> HttpResponse:
         Status.CANCELED: "The run is Canceled",
     }
     notice = words.get(Status(run.status), f"The run is already {run.status}")
+    if run.status not in words and open_steps is not None and open_steps.n_unfinished:
+        notice = "The unfinished steps are being cancelled"
     return changed(request, run, notice=notice)
 
 
@@ -84,6 +93,46 @@ def fail(request: Request, uid: str) -> HttpResponse:
     except (InvalidTransition, Invalid) as wrong:
         return refused(request, run, "fail-panel", str(wrong))
     return changed(request, run, notice="Marked as failed")
+
+
+@action
+def archive(request: Request, uid: str) -> HttpResponse:
+    """Hide the run, and those below it, from lists."""
+    run = keeping.archive_run(find_run(request, uid), by=request.actor)
+    undo = reverse("run-unarchive", args=[request.workspace.name, run.uid])
+    return changed(request, run, notice=f"Archived “{run.display_name}”", undo_url=undo)
+
+
+@action
+def unarchive(request: Request, uid: str) -> HttpResponse:
+    run = keeping.unarchive_run(find_run(request, uid), by=request.actor)
+    return changed(request, run, notice=f"“{run.display_name}” is in the lists again")
+
+
+@action
+def delete(request: Request, uid: str) -> HttpResponse:
+    """Into the trash, then to the parent run's page, or the list of the experiment, with Undo."""
+    run = find_run(request, uid)
+    try:
+        keeping.delete_run(run, by=request.actor)
+    except Refused as wrong:
+        return not_done(request, run, str(wrong))
+    here = request.workspace.name
+    where = reverse("experiment-runs", args=[here, run.experiment.name])
+    if run.parent is not None:
+        where = reverse("run-detail", args=[here, run.parent.uid])
+    undo = reverse("trash-restore", args=[here, run.uid])
+    messages.success(request, f"“{run.display_name}” is in the trash", extra_tags=undo)
+    return done(request, where)
+
+
+def not_done(request: Request, run: Run, why: str) -> HttpResponse:
+    """A refusal of a button, which has no form to say it in."""
+    if request.htmx:
+        toast = {"text": why, "level": "error"}
+        return trigger_client_event(HttpResponse(status=204), "studio:toast", toast)
+    messages.error(request, why)
+    return done(request, address(request, run))
 
 
 @action

@@ -3,10 +3,13 @@
 from typing import Any
 
 from django.http import HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 from django_htmx.http import HttpResponseStopPolling, trigger_client_event
 
+from studio.execution.resubmitting import relatives_of
 from studio.metrics.models import Kind, Metric
+from studio.runs.dependencies import needed_by
 from studio.runs.descriptions import description_of_run
 from studio.runs.models import Run, RunEvent
 from studio.runs.status import TERMINAL
@@ -14,7 +17,7 @@ from studio.web.access import Request, find_run, page
 from studio.web.deep_links import linked
 from studio.web.frame import frame
 from studio.web.history import LONGEST, entry_of
-from studio.web.render import render_page, render_parts
+from studio.web.render import render_page, render_parts, wants_part
 from studio.web.run_header import header_context
 from studio.web.run_signs import signed, version_of
 
@@ -23,6 +26,8 @@ EVENTS_PAGE = 100
 # More digits than an id of the database has.
 MAX_DIGITS = 19
 
+# A pipeline opens with its steps; its details have an address of their own.
+STEPS, DETAILS = ("steps", "Steps", "run-steps"), ("details", "Details", "run-details")
 TABS = [
     ("details", "Details", "run-detail"),
     ("metrics", "Metrics", "run-metrics"),
@@ -43,29 +48,48 @@ def run_context(request: Request, run: Run, *, tab: str) -> dict[str, Any]:
         "images": run.metrics.filter(kind=Kind.IMAGE).count(),
         "children": run.children.filter(deleted_at=None).count(),
     }
+    counts["steps"] = counts["children"]
     address = [request.workspace.name, run.uid]
+    is_pipeline = run.type == "pipeline"
     return {
-        **frame(request, active="runs"),
+        **frame(request, active="pipelines" if is_pipeline else "runs"),
         **header_context(request, run),
         "tab": tab,
         "tabs": [
             {"key": key, "label": label, "url": reverse(name, args=address), "n": counts.get(key)}
-            for key, label, name in TABS
+            for key, label, name in ([STEPS, DETAILS, *TABS[1:]] if is_pipeline else TABS)
         ],
     }
 
 
 @page
 def details(request: Request, uid: str) -> HttpResponse:
+    """The run's own address: its details, of a pipeline its steps."""
     run = find_run(request, uid)
+    if run.type == "pipeline" and not wants_part(request):
+        return redirect("run-steps", request.workspace.name, run.uid)
+    return _details(request, run)
+
+
+@page
+def details_page(request: Request, uid: str) -> HttpResponse:
+    return _details(request, find_run(request, uid))
+
+
+def _details(request: Request, run: Run) -> HttpResponse:
     context = {**run_context(request, run, tab="details"), **details_context(request, run)}
     return render_page(request, "runs/detail.html", context, part="runs/_details.html")
 
 
 def details_context(request: Request, run: Run) -> dict[str, Any]:
-    """What the tab Details shows besides the header (3 queries, and those of `linked`)."""
+    """What the tab Details shows besides the header (5 queries, 6 of a step, and those of
+    `linked`)."""
+    source, copies = relatives_of(run)
     description = description_of_run(run)
     return {
+        "resubmitted_from": source,
+        "resubmitted_as": copies,
+        "depends_on": needed_by(run) if run.parent_id else [],
         "description": linked(request, description) if description else None,
         "properties": list(run.properties.order_by("key")),
         "parameters": list(run.parameters.order_by("key")),

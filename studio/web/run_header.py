@@ -10,8 +10,10 @@ from django.urls import reverse
 from studio.accounts.permissions import Permission
 from studio.compute.launcher import KILL_AFTER_S
 from studio.custom_views.state import ViewState
+from studio.execution.resubmitting import NO_SOURCE, NOT_SUBMITTED
+from studio.runs.dependencies import waits_for
 from studio.runs.models import Run
-from studio.runs.rollup import rollups
+from studio.runs.rollup import Rollup, rollups
 from studio.runs.status import CANCELLABLE, TERMINAL, Status
 from studio.search.tree import Key
 from studio.web.access import Request
@@ -21,6 +23,9 @@ from studio.web.run_signs import version_of, waits_for_worker
 
 NO_CANCEL = "Your role does not allow cancelling runs"
 NO_EDIT = "Your role does not allow changing runs"
+NO_SUBMIT = "Your role does not allow submitting runs"
+NO_ARCHIVE = "Your role does not allow archiving runs"
+NO_DELETE = "Your role does not allow deleting runs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ class CancelStep:
 
 
 def header_context(request: Request, run: Run) -> dict[str, Any]:
-    """What `runs/_header.html` shows (3 queries); `run` comes from `find_run`."""
+    """What `runs/_header.html` shows (3 queries, 4 of a queued step); `run`: from `find_run`."""
     tags = list(run.tags.order_by("key"))
     rollup = rollups([run.pk]).get(run.pk)
     version = version_of(run)
@@ -54,9 +59,13 @@ def header_context(request: Request, run: Run) -> dict[str, Any]:
         "is_starred": run.stars.filter(user=request.user).exists(),
         "rollup": rollup,
         "can_edit": Permission.EDIT_RUN in request.permissions,
-        "cancel_refused": why_not_cancel(request, run),
+        "cancel_refused": why_not_cancel(request, run, rollup),
         "kill_refused": why_not_kill(request, run),
         "fail_refused": why_not_fail(request, run),
+        "resubmit_refused": why_not_resubmit(request, run),
+        "archive_refused": "" if Permission.ARCHIVE_RUN in request.permissions else NO_ARCHIVE,
+        "delete_refused": why_not_delete(request, run, rollup),
+        "waits_for": waits_for(run) if run.parent_id and run.status == Status.QUEUED else [],
         "cancel_step": cancel_step(run),
         "exit_words": exit_words(run),
         "time_used": (run.elapsed_s() or 0.0) / run.max_duration_s if run.max_duration_s else 0.0,
@@ -82,12 +91,15 @@ def chips_of(request: Request, tags: list[Any]) -> list[TagLink]:
     ]
 
 
-def why_not_cancel(request: Request, run: Run) -> str:
-    """Why Cancel is disabled, in words; "" when it is not."""
+def why_not_cancel(request: Request, run: Run, rollup: Rollup | None) -> str:
+    """Why Cancel is disabled, in words; "" when it is not. A pipeline that is over may have steps
+    that are not."""
     if Permission.CANCEL_RUN not in request.permissions:
         return NO_CANCEL
     if run.status == Status.CANCEL_REQUESTED:
         return "A cancel was requested already"
+    if run.type == "pipeline" and rollup is not None and rollup.n_unfinished:
+        return ""
     return "" if run.status in CANCELLABLE else f"The run is already {run.status}"
 
 
@@ -104,6 +116,25 @@ def why_not_fail(request: Request, run: Run) -> str:
         return NO_EDIT
     over = {Status.FAILED, Status.CANCELED}
     return f"The run is already {run.status}" if run.status in over else ""
+
+
+def why_not_resubmit(request: Request, run: Run) -> str:
+    """As `execution.resubmitting` says; asks nothing, since `run` comes from `find_run`."""
+    if Permission.SUBMIT_RUN not in request.permissions:
+        return NO_SUBMIT
+    if run.job is None:
+        return NOT_SUBMITTED
+    return "" if vars(run)["has_source"] else NO_SOURCE
+
+
+def why_not_delete(request: Request, run: Run, rollup: Rollup | None) -> str:
+    if Permission.DELETE_RUN not in request.permissions:
+        return NO_DELETE
+    if run.status not in TERMINAL:
+        return "The run is not finished: cancel it first"
+    if rollup is not None and rollup.n_unfinished:
+        return "A child run is not finished: cancel it first"
+    return ""
 
 
 def cancel_step(run: Run) -> CancelStep | None:

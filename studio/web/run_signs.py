@@ -7,6 +7,7 @@ import zlib
 
 from django.db.models import Aggregate, Count, Exists, Max, OuterRef, QuerySet, Subquery
 
+from studio.artifacts.models import Snapshot
 from studio.compute.models import Worker
 from studio.runs.models import Run, RunEvent
 from studio.runs.status import Status
@@ -21,6 +22,14 @@ def signed(runs: QuerySet[Run]) -> QuerySet[Run]:
         n_below=_of_children(Count("pk")),
         below_changed_at=_of_children(Max("status_at")),
     )
+
+
+def sourced(runs: QuerySet[Run]) -> QuerySet[Run]:
+    """The same runs, each with whether its source is still stored (no query more)."""
+    stored = Snapshot.objects.filter(
+        workspace=OuterRef("workspace"), digest=OuterRef("job__snapshot")
+    )
+    return runs.annotate(has_source=Exists(stored))
 
 
 def _of_children(what: Aggregate) -> Subquery:
@@ -38,7 +47,7 @@ def version_of(run: Run) -> str:
     """Differs when anything changed that the head of the page shows; `run` comes from `signed`."""
     signs = vars(run)
     shown = [run.status_at, run.status_reason, run.display_name, signs["last_tags_event"]]
-    shown += [signs["n_below"], signs["below_changed_at"], waits_for_worker(run)]
+    shown += [run.archived_at, signs["n_below"], signs["below_changed_at"], waits_for_worker(run)]
     if run.job is not None:
         job = run.job
         shown += [job.cancel_step, job.cancel_step_at, job.kill_requested_at, job.grace_s]

@@ -103,7 +103,7 @@ def read_place(text: str) -> Run | None:
 
 @action
 def restore(request: Request, uid: str) -> HttpResponse:
-    """One run back into the lists, at once."""
+    """One run back into the lists, at once; `back`: "run" leads to the run instead of the trash."""
     run = Run.objects.filter(workspace=request.workspace, uid=uid).in_trash().first()
     if run is None:
         raise Http404(f"There is no run “{uid[:80]}” in the trash.")
@@ -112,6 +112,9 @@ def restore(request: Request, uid: str) -> HttpResponse:
         keeping.restore_run(run, by=request.actor)
     except Refused as refused:
         return told(request, str(refused), is_error=True)
+    if request.POST.get("back") == "run":
+        messages.success(request, f"“{run.display_name}” is restored")
+        return done(request, reverse("run-detail", args=[request.workspace.name, run.uid]))
     return told(request, f"“{run.display_name}” is restored")
 
 

@@ -47,6 +47,24 @@ class DeleteRequest(Message):
 
 
 @dataclass(frozen=True)
+class ResubmitRequest(Message):
+    """Submit a run again; what is left out stays as it was.
+
+    `arguments`: those of the script, or the whole command of a run that was one. The client makes
+    `uid`, so that a repeat is harmless."""
+
+    uid: str | None = field(default=None, metadata={"check": checks.uid})
+    display_name: str | None = field(default=None, metadata={"check": text(least=1, most=256)})
+    experiment: str | None = field(
+        default=None, metadata={"check": text(least=1, most=255, pattern=checks.EXPERIMENT)}
+    )
+    target: str | None = field(default=None, metadata={"check": checks.name})
+    arguments: tuple[str, ...] | None = field(
+        default=None, metadata={"check": array(checks.long_text, most=1000)}
+    )
+
+
+@dataclass(frozen=True)
 class NothingToSay(Message):
     """An empty object: the address says it all."""
 

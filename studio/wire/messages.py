@@ -174,6 +174,7 @@ class RunCreate(Message):
     start: bool = _field(flag, default=False)
     max_run_duration_s: float | None = _optional(seconds)
     submit: Submit | None = _optional(_nested(Submit))
+    depends_on: tuple[str, ...] = _field(array(checks.uid, most=1000), default=())
 
 
 @dataclass(frozen=True)
@@ -192,6 +193,8 @@ class ChildCreate(Message):
     uid: str = _field(checks.uid)
     display_name: str | None = _optional(text(least=1, most=256))
     tags: dict[str, str | None] = _field(checks.tags, default_factory=dict)
+    type: str | None = _optional(choice(*RUN_TYPES))
+    depends_on: tuple[str, ...] = _field(array(checks.uid, most=1000), default=())
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from studio.compute.actions import find_target, queue_job
 from studio.compute.models import Job, Target
 from studio.runs.actions.rights import require_on
 from studio.runs.attachments import note_uses
+from studio.runs.dependencies import check_dependencies, dependencies_of
 from studio.runs.families import add_children
 from studio.runs.history import reactivate
 from studio.runs.limits import (
@@ -79,8 +80,12 @@ class NewRun:
     start: bool = False
     max_duration_s: float | None = None
     submit: Submission | None = None
+    # Uids of child runs of the same parent; made in one call, also of each other.
+    depends_on: Sequence[str] = ()
 
 
+# A submitted run that says what it is; others are scripts.
+SUBMITTED_TYPES = {"pipeline", "step"}
 # Written out because each new run passes here: built by the ORM they take ten times longer than
 # they run.
 EXPERIMENT_OF_NAME = "SELECT * FROM runs_experiment WHERE workspace_id = %s AND name = %s"
@@ -147,6 +152,7 @@ def create_runs(
             raise Invalid("parent", "The token of a run can only make child runs of that run.")
     for new in news:
         _check(new)
+    check_dependencies([(new.uid, new.depends_on) for new in news], parent)
     targets = {
         name: find_target(name, workspace=workspace)
         for name in {new.submit.target for new in news if new.submit}
@@ -211,7 +217,7 @@ def _build(
         experiment=experiment,
         uid=new.uid or new_uid(),
         number=number,
-        type="script" if new.submit else new.type[:20],
+        type="script" if new.submit and new.type not in SUBMITTED_TYPES else new.type[:20],
         parent=parent,
         root=(parent.root or parent) if parent else None,
         submitter=by.user,
@@ -296,6 +302,7 @@ def _attach(runs: Sequence[Run], news: Sequence[NewRun], *, by: Actor) -> None:
         )
         for run in runs
     ]
+    needed = dependencies_of(runs, [new.depends_on for new in news])
     rows: tuple[Sequence[Model], ...] = (tags, properties, parameters, texts, definitions, events)
-    for table in rows:
+    for table in (*rows, needed):
         insert_rows(table)

@@ -1,0 +1,90 @@
+"""Resubmit: a dialog with what would be submitted again, and the new run that comes of it."""
+
+import shlex
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.urls import reverse
+
+from studio.accounts.permissions import Permission
+from studio.compute.actions import UnknownTarget, usable_targets
+from studio.execution.resubmitting import (
+    Changes,
+    original_of,
+    resubmit_run,
+    split_arguments,
+    why_not_resubmit,
+)
+from studio.runs.actions import ExperimentName, UidTaken
+from studio.runs.history import Refused
+from studio.runs.limits import Invalid
+from studio.runs.models import Experiment, Run, new_uid
+from studio.web.access import Request, action, find_run, page
+from studio.web.frame import frame
+from studio.web.render import done, render_page
+from studio.web.run_header import NO_SUBMIT
+from studio.web.typed import typed_text
+
+FIELDS = ("uid", "display_name", "experiment", "target", "arguments")
+EXPERIMENTS_OFFERED = 50
+
+
+@page
+def form(request: Request, uid: str) -> HttpResponse:
+    """What would be submitted, as it was. The new run's uid is made here, so that sending the form
+    twice makes one run."""
+    run = find_run(request, uid)
+    fields = {"uid": new_uid(), "display_name": run.display_name}
+    fields |= {"experiment": run.experiment.name, "target": run.target.name if run.target else ""}
+    return _shown(request, run, fields)
+
+
+@action
+def start(request: Request, uid: str) -> HttpResponse:
+    """Submit, and open the new run."""
+    run = find_run(request, uid)
+    fields = {name: request.POST.get(name, "").strip() for name in FIELDS}
+    fields["arguments"] = typed_text(request, "arguments")
+    try:
+        typed = "arguments" in request.POST
+        changes = Changes(
+            uid=fields["uid"],
+            display_name=fields["display_name"],
+            experiment=fields["experiment"],
+            target=fields["target"],
+            argv=split_arguments(fields["arguments"]) if typed else None,
+        )
+        made, is_new = resubmit_run(run, changes, by=request.actor)
+    except UnknownTarget as wrong:
+        return _shown(request, run, fields, error=str(wrong), field="target")
+    except (Invalid, Refused, UidTaken) as wrong:
+        field = "experiment" if isinstance(wrong, ExperimentName) else getattr(wrong, "field", "")
+        return _shown(request, run, fields, error=str(wrong), field=field)
+    words = "Submitted" if is_new else "Submitted already"
+    messages.success(request, f"{words}, as a copy of “{run.display_name}”")
+    return done(request, reverse("run-detail", args=[request.workspace.name, made.uid]))
+
+
+def _shown(
+    request: Request, run: Run, fields: dict[str, str], *, error: str = "", field: str = ""
+) -> HttpResponse:
+    context: dict[str, Any] = {
+        **frame(request, active="runs"),
+        "run": run,
+        "fields": fields,
+        "error": error,
+        "error_field": field if field in FIELDS else "",
+        "refused": why_not_resubmit(run),
+    }
+    if Permission.SUBMIT_RUN not in request.permissions:
+        context["refused"] = NO_SUBMIT
+    if run.job is not None:
+        original = original_of(run)
+        fields.setdefault("arguments", shlex.join(original.argv))
+        listed = Experiment.objects.of(request.workspace).listed()
+        names = listed.values_list("name", flat=True)[:EXPERIMENTS_OFFERED]
+        targets = [target.name for target in usable_targets(request.workspace)]
+        context |= {"original": original, "experiments": list(names), "targets": targets}
+    page_name, part = "runs/resubmit.html", "runs/_resubmit.html"
+    return render_page(request, page_name, context, part=part, status=422 if error else 200)
