@@ -55,6 +55,16 @@
     show();
   });
 
+  // Another log took the place of the one that was shown: it is followed from the start.
+  let known = log();
+  document.addEventListener("htmx:afterSettle", () => {
+    if (!log() || log() === known) return;
+    known = log();
+    follows = true;
+    if (isLive()) toEnd();
+    show();
+  });
+
   document.addEventListener("htmx:afterSettle", (event) => {
     if (!log() || !event.target.closest?.("[data-log]")) return;
     if (follows && isLive()) trim();

@@ -158,6 +158,8 @@ def run_log_piece(request: Request, uid: str) -> HttpResponse:
     artifact = actions.find_artifact(run, path)
     before = offset_of(request, "before")
     if artifact is None:
+        if run.is_terminal and path == MAIN_LOG and before is None:
+            return HttpResponse(status=HttpResponseStopPolling.status_code)
         if run.is_terminal or before is not None:
             raise Http404(f"The run has no file “{path[:200]}”.")
         return HttpResponse(status=204)

@@ -26,6 +26,7 @@ from studio.web.render import done, render_page
 from studio.web.run_header import NO_SUBMIT
 from studio.web.typed import typed_text
 
+# The last one may hold line ends.
 FIELDS = ("uid", "display_name", "experiment", "target", "arguments")
 EXPERIMENTS_OFFERED = 50
 
@@ -44,10 +45,11 @@ def form(request: Request, uid: str) -> HttpResponse:
 def start(request: Request, uid: str) -> HttpResponse:
     """Submit, and open the new run."""
     run = find_run(request, uid)
-    fields = {name: request.POST.get(name, "").strip() for name in FIELDS}
-    fields["arguments"] = typed_text(request, "arguments")
+    fields = {name: request.POST.get(name, "").strip() for name in FIELDS[:-1]}
+    typed = "arguments" in request.POST
+    if typed:
+        fields["arguments"] = typed_text(request, "arguments")
     try:
-        typed = "arguments" in request.POST
         changes = Changes(
             uid=fields["uid"],
             display_name=fields["display_name"],
@@ -74,7 +76,7 @@ def _shown(
         "run": run,
         "fields": fields,
         "error": error,
-        "error_field": field if field in FIELDS else "",
+        "error_field": field if field in FIELDS[1:] else "",
         "refused": why_not_resubmit(run),
     }
     if Permission.SUBMIT_RUN not in request.permissions:

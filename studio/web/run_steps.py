@@ -51,7 +51,10 @@ def steps(request: Request, uid: str) -> HttpResponse:
     if wants_part(request) and request.htmx.target == GRAPH:
         if request.GET.get("v") == graph["steps_version"]:
             return HttpResponse(status=204)
-        return render_parts(request, ["runs/_step_graph.html"], part)
+        part |= note_context(pipeline, request.GET.get("step", ""))
+        # Only where a step is chosen there is a place for its note.
+        notes = ["runs/_step_note.html"] if part["step"] else []
+        return render_parts(request, ["runs/_step_graph.html", *notes], part)
     log = log_context(request, pipeline)
     if wants_part(request) and request.htmx.target == LOG:
         parts = ["runs/_step_log.html", "runs/_step_graph.html"]
@@ -142,20 +145,21 @@ def _version(request: Request, runs: Sequence[Run], needs: Mapping[int, Sequence
     return str(zlib.crc32(str(shown).encode("utf-8", "replace")))
 
 
+def note_context(pipeline: Run, uid: str) -> dict[str, Any]:
+    """For `runs/_step_note.html` (2 queries at most)."""
+    found = steps_of(pipeline).filter(uid=uid).select_related("workspace", "job")
+    step = found.first() if uid else None
+    is_queued = step is not None and step.status == Status.QUEUED
+    return {"step": step, "step_waits_for": waits_for(step) if step and is_queued else []}
+
+
 def log_context(request: Request, pipeline: Run) -> dict[str, Any]:
     """For `runs/_step_log.html`: step: the chosen run, or None; is_gone: there is none with that
-    id; step_waits_for; and what `web.files.log_view` gives (4 queries at most)."""
+    id; and what `web.files.log_view` gives (4 queries at most)."""
     uid = request.GET.get("step", "")
-    closed = address(request, pipeline, **{"as": request.GET.get("as", "")})
-    if not uid:
-        return {"step": None, "is_gone": False, "closed_url": closed}
-    step = steps_of(pipeline).filter(uid=uid).select_related("workspace", "job").first()
-    if step is None:
-        return {"step": None, "is_gone": True, "closed_url": closed}
-    return {
-        "step": step,
-        "is_gone": False,
-        "closed_url": closed,
-        "step_waits_for": waits_for(step) if step.status == Status.QUEUED else [],
-        **log_view(request, step, find_artifact(step, MAIN_LOG)),
-    }
+    found = note_context(pipeline, uid)
+    found["closed_url"] = address(request, pipeline, **{"as": request.GET.get("as", "")})
+    found["is_gone"] = bool(uid) and found["step"] is None
+    if step := found["step"]:
+        found |= log_view(request, step, find_artifact(step, MAIN_LOG))
+    return found

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from itertools import pairwise
 
-WIDTH, HEIGHT = 184, 56
-GAP_ACROSS, GAP_DOWN = 56, 16
+WIDTH, HEIGHT = 164, 56
+GAP_ACROSS, GAP_DOWN = 36, 16
 # A line that passes a column needs less room than a step.
 LANE = 8
 MARGIN = 4
+# A short column stands in the middle of a tall one, but not far below what is seen first.
+DEEPEST = 160
 SWEEPS = 8
 
 Needs = Mapping[int, Sequence[int]]
@@ -65,7 +67,7 @@ def drawing_of(layers: Mapping[int, int], needs: Needs) -> Drawing:
     tallest = max(heights, default=0)
     corners: dict[Slot, tuple[int, int]] = {}
     for i, column in enumerate(columns):
-        y = MARGIN + (tallest - heights[i]) // 2
+        y = MARGIN + min((tallest - heights[i]) // 2, DEEPEST)
         for slot in column:
             corners[slot] = (MARGIN + i * (WIDTH + GAP_ACROSS), y)
             y += (HEIGHT if len(slot) == 1 else LANE) + GAP_DOWN

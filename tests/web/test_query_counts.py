@@ -73,6 +73,8 @@ PAGES = {
     "run-children": RUN + "/children",
     "run-children sorted": RUN + "/children?order=metric.loss&children=flat",
     "run-children-counts": "/w/lab/runs-counts?parent={uid}",
+    "run-steps": RUN + "/steps",
+    "run-resubmit": RUN + "/resubmit",
     "run-logs": RUN + "/logs",
     "run-tree": RUN + "/tree",
     "run-history": RUN + "/history",

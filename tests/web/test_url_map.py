@@ -60,6 +60,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "run-description-preview": {"text": "# Title"},
     "run-description-restore": {"version": "1", "expected": "2"},
     "run-star": {"starred": "1"},
+    "run-resubmit-start": {"uid": "another"},
     "run-fail": {"reason": "wrong data"},
     "run-cancel": {"reason": "enough"},
     "experiment-star": {"starred": "1"},
@@ -230,6 +231,13 @@ def own_values(experiment: Any, by: Any) -> dict[str, dict[str, str]]:
     Run.objects.filter(pk=submitted.pk).update(snapshot=source.digest)
     snapshots = ("run-snapshot", "run-snapshot-file", "run-snapshot-zip")
     found |= {name: {"uid": submitted.uid} for name in snapshots}
+    submit = actions.Submission(target="local", snapshot=source.digest, script="train.py")
+    again = make.run(experiment, start=False, submit=submit)
+    found |= {name: {"uid": again.uid} for name in ("run-resubmit", "run-resubmit-start")}
+    over, archived = make.run(experiment), make.run(experiment)
+    actions.complete_run(over, by=by)
+    actions.keeping.archive_run(archived, by=by)
+    found |= {"run-delete": {"uid": over.uid}, "run-unarchive": {"uid": archived.uid}}
     return found | {"work-cancel": waits, "trash-restore": {"uid": deleted.uid}}
 
 
