@@ -150,7 +150,7 @@ def test_a_cancel_is_asked_for_and_followed_to_its_end(
 
 
 def test_a_run_is_marked_as_failed_from_the_menu(open_tab: Open, people: Any, run: Any) -> None:
-    page = open_tab(people.bob).open(f"{LIST}/{run.uid}")
+    page = open_tab(people.bob, width=1000).open(f"{LIST}/{run.uid}")
     page.locator("#run-more-button").click()
     page.get_by_role("menuitem", name="Mark as failed").click()
     page.locator("#fail-reason").fill("wrong labels")
