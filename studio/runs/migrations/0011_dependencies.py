@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("runs", "0008_sorted_columns")]
+    dependencies = [("runs", "0010_children_newest")]
     operations = [
         migrations.CreateModel(
             "Dependency",
