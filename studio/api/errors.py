@@ -19,7 +19,7 @@ from studio.blobs import DigestMismatch, LogGap, StorageFull
 from studio.bulk.undoing import CannotUndo
 from studio.compute.actions import UnknownTarget
 from studio.custom_views.actions import ViewConflict
-from studio.runs.actions import EditConflict, PropertyConflict, UidTaken
+from studio.runs.actions import EditConflict, PropertyConflict, Seen, TagConflict, UidTaken
 from studio.runs.actions.experiments import NameTaken
 from studio.runs.history import Refused
 from studio.runs.lifecycle import InvalidTransition, LeaseLost
@@ -53,6 +53,24 @@ def _property_conflict(request: HttpRequest, problem: PropertyConflict) -> HttpR
 def _edit_conflict(request: HttpRequest, problem: EditConflict) -> HttpResponse:
     current = {"version": problem.current.version, "text": problem.current.text}
     return error(409, "conflict", str(problem), field="description", current=current)
+
+
+def _tag_conflict(request: HttpRequest, problem: TagConflict) -> HttpResponse:
+    """What the writer saw, what is stored and what was asked for; null where there is no tag."""
+
+    def held(seen: Seen) -> dict[str, Any] | None:
+        return {"value": seen.value} if seen.is_there else None
+
+    clashes = {
+        clash.key: {
+            "seen": held(clash.before),
+            "current": held(clash.now),
+            "asked": held(clash.asked),
+            "by": clash.by,
+        }
+        for clash in problem.clashes
+    }
+    return error(409, "conflict", str(problem), field="tags", clashes=clashes)
 
 
 def _bad_search(request: HttpRequest, problem: SearchSyntaxError) -> HttpResponse:
@@ -152,6 +170,7 @@ def add_handlers(api: NinjaAPI) -> None:
     add(StorageFull, _storage_full)
     add(PropertyConflict, _property_conflict)
     add(EditConflict, _edit_conflict)
+    add(TagConflict, _tag_conflict)
     add(AuthenticationError, _unauthenticated)
     add(ValidationError, _bad_parameters)
     add(HttpError, _http_error)

@@ -23,10 +23,13 @@ router = Router(tags=["runs"])
     "/runs/{uid}/tags", response=answers(RunItem), openapi_extra=documented(wire.TagChange)
 )
 def change_tags(request: HttpRequest, workspace: Path[str], uid: str) -> Any:
-    """Set some tags (null: no value) and remove others."""
+    """Set some tags (null: no value) and remove others. With what was seen of them (`seen`,
+    `absent`), 409 with both values when somebody changed them meanwhile."""
     run = run_of(request, workspace, uid)
     change = read_body(request, wire.TagChange)
-    actions.change_tags(run, by=actor_of(request), put=change.set, remove=change.remove)
+    seen = {key: actions.Seen(True, value) for key, value in change.seen.items()}
+    seen |= dict.fromkeys(change.absent, actions.NO_TAG)
+    actions.change_tags(run, by=actor_of(request), put=change.set, remove=change.remove, seen=seen)
     return run_answer(request, run)
 
 

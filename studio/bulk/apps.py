@@ -8,9 +8,11 @@ class BulkConfig(AppConfig):
     def ready(self) -> None:
         from studio.bulk.acting import BULK, BulkKind
         from studio.bulk.expiry import EXPIRE, ExpiryKind
+        from studio.bulk.retagging import RETAG, RetagKind
         from studio.bulk.undoing import UNDO, UndoKind
         from studio.work.kinds import register
 
         register(BULK, BulkKind())
         register(UNDO, UndoKind())
         register(EXPIRE, ExpiryKind())
+        register(RETAG, RetagKind())

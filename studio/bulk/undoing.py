@@ -4,6 +4,7 @@ from typing import Any
 
 from studio.accounts.permissions import Actor, Permission, require
 from studio.bulk.acting import BULK, piece_of
+from studio.bulk.retagging import RETAG
 from studio.runs.actions import many
 from studio.runs.models import RunEvent
 from studio.work.actions import start_work
@@ -34,7 +35,7 @@ def _undos_of(work: Work) -> WorkQuerySet:
 
 
 def _why_not(work: Work) -> str:
-    changed_tags = work.kind == UNDO or (
+    changed_tags = work.kind in (UNDO, RETAG) or (
         work.kind == BULK and work.arguments.get("action") == "tags"
     )
     if not changed_tags:

@@ -69,12 +69,17 @@ def clean_labels(
 def _clean_value(key: str, value: object, *, what: str) -> str:
     field = f"{what} “{key}”"
     text = clean_text(value, field=field, most=MAX_VALUE)
-    n_bytes = len(key.encode()) + len(text.encode())
+    n_bytes = bytes_of(key, text)
     if n_bytes > MAX_KEY_AND_VALUE_BYTES:
         raise Invalid(
             field, f"{field} has {n_bytes:,} bytes; at most {MAX_KEY_AND_VALUE_BYTES:,} fit."
         )
     return text
+
+
+def bytes_of(key: str, value: str | None) -> int:
+    """What a label takes in an index; at most MAX_KEY_AND_VALUE_BYTES fit."""
+    return len(key.encode()) + len((value or "").encode())
 
 
 def clean_name(value: object, *, field: str = "display_name") -> str:

@@ -1,11 +1,14 @@
 """What the buttons and forms of a run do. Each calls one action; a refusal comes back in words,
 with what was typed still there."""
 
+from dataclasses import replace
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.urls import reverse
 from django_htmx.http import reswap, retarget, trigger_client_event
 
+from studio.accounts.permissions import Actor
 from studio.runs import actions
 from studio.runs.actions import keeping
 from studio.runs.history import Refused
@@ -19,6 +22,7 @@ from studio.web.frame import frame
 from studio.web.render import done, render_page, render_parts
 from studio.web.run_detail import details_context, run_context
 from studio.web.run_header import header_context
+from studio.web.tag_form import TagForm, conflicting, edit_of, read_form
 
 
 def address(request: Request, run: Run) -> str:
@@ -43,7 +47,15 @@ def changed(request: Request, run: Run, *, notice: str = "", undo_url: str = "")
     return trigger_client_event(answer, "studio:run-changed")
 
 
-def refused(request: Request, run: Run, panel: str, error: str) -> HttpResponse:
+def refused(
+    request: Request,
+    run: Run,
+    panel: str,
+    error: str,
+    *,
+    tags: TagForm | None = None,
+    status: int = 422,
+) -> HttpResponse:
     """The panel open again below the header, with what was typed and what is wrong with it."""
     context = {
         **run_context(request, run, tab="details"),
@@ -52,7 +64,11 @@ def refused(request: Request, run: Run, panel: str, error: str) -> HttpResponse:
         "draft_panel": panel,
         "draft_error": error,
     }
-    return render_page(request, "runs/detail.html", context, part="runs/_header.html", status=422)
+    if tags is not None:
+        context["tag_form"] = tags
+    return render_page(
+        request, "runs/detail.html", context, part="runs/_header.html", status=status
+    )
 
 
 @action
@@ -158,27 +174,30 @@ def rename(request: Request, uid: str) -> HttpResponse:
 
 @action
 def tags(request: Request, uid: str) -> HttpResponse:
-    """`add` ("key" or "key: value"); `key`, `value` and `was` of each tag there is; `remove`."""
+    """The form of `tag_form`; back=all leads back to the page of all tags. A clash with what
+    somebody else saved (409) tells both texts."""
     run = find_run(request, uid)
-    removed = request.POST.getlist("remove")
-    try:
-        actions.change_tags(run, by=request.actor, put=asked_tags(request), remove=removed)
-    except Invalid as wrong:
-        return refused(request, run, "tags-panel", str(wrong))
+    form = read_form(request.POST)
+    saved = save_form(run, form, by=request.actor)
+    if saved is not None:
+        status = 409 if saved.is_conflict else 422
+        return refused(request, run, "tags-panel", saved.error, tags=saved, status=status)
+    if request.POST.get("back") == "all" and not request.htmx:
+        return done(request, reverse("run-all-tags", args=[request.workspace.name, run.uid]))
     return changed(request, run)
 
 
-def asked_tags(request: Request) -> dict[str, str | None]:
-    """The tags that were edited, and the one that was added."""
-    put = changed_tags(request)
-    if text := request.POST.get("add", "").strip():
-        key, colon, value = text.partition(":")
-        put[key.strip()] = value.strip() if colon else None
-    return put
-
-
-def changed_tags(request: Request) -> dict[str, str | None]:
-    """The tags whose value was edited: one that was left alone may have changed elsewhere."""
-    fields = (request.POST.getlist(name) for name in ("key", "value", "was"))
-    rows = zip(*fields, strict=False)
-    return {key: value.strip() or None for key, value, was in rows if value.strip() != was.strip()}
+def save_form(run: Run, form: TagForm, *, by: Actor) -> TagForm | None:
+    """None when it is saved, else the form as it was typed with what is wrong, and what somebody
+    else saved meanwhile."""
+    try:
+        edit = edit_of(form)
+        actions.change_tags(run, by=by, put=edit.put, remove=edit.remove, seen=edit.seen)
+    except Invalid as wrong:
+        return replace(form, error=str(wrong))
+    except actions.TagConflict as conflict:
+        try:
+            return conflicting(form, conflict)
+        except Invalid as wrong:
+            return replace(form, error=str(wrong))
+    return None

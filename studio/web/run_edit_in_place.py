@@ -4,37 +4,23 @@ The address of a form carries the list's state, so that the answer is the whole 
 draws it. Without HTMX the form is a page, and saving leads back to the list.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django_htmx.http import reswap, retarget
 
-from studio.accounts.models import Workspace
 from studio.accounts.permissions import Permission
 from studio.runs import actions
 from studio.runs.limits import MAX_NAME, Invalid
 from studio.runs.models import Run
-from studio.search.column_finder import find_columns
-from studio.search.facets import values_of
-from studio.search.tree import UNSTORABLE, Key
 from studio.web.access import Request, action, find_run, page
 from studio.web.frame import frame
 from studio.web.render import done, render_page, render_parts
-from studio.web.run_actions import asked_tags
+from studio.web.run_actions import save_form
 from studio.web.run_list_reading import listing_aside, reading_of
 from studio.web.run_rows import MAX_DEPTH, Listing, Row, rows_of
-
-
-@dataclass(frozen=True, slots=True)
-class TagField:
-    """A tag in the form: as stored, and as it is typed."""
-
-    key: str
-    was: str
-    value: str
-    is_removed: bool = False
+from studio.web.tag_form import choices_for, read_form, tag_form
 
 
 @page
@@ -45,16 +31,15 @@ def edit_name(request: Request, uid: str) -> HttpResponse:
 
 @page
 def edit_tags(request: Request, uid: str) -> HttpResponse:
-    """The form; for what is typed into its box of new tags only the choices."""
+    """The form; for what is typed into one of its boxes only the choices: into that of new tags
+    (add), of another key (rename), of the value of a key (of)."""
     run = find_run(request, uid)
     typed = request.GET.get("add", "")
     if str(request.htmx.target or "").startswith("runs-edit_tag_choices"):
-        choices = tag_choices(request.workspace, typed)
+        choices = choices_for(request.workspace, request.GET)
         context = {**frame(request, active="runs"), "run": run, "choices": choices}
         return render_parts(request, ["runs/_edit_tag_choices.html"], context)
-    stored = run.tags.order_by("key").values_list("key", "value")
-    tags = [TagField(key, value or "", value or "") for key, value in stored]
-    return _form(request, run, "tags", {"tags": tags, "typed": typed})
+    return _form(request, run, "tags", {"tag_form": tag_form(run, add=typed)})
 
 
 @page
@@ -80,29 +65,13 @@ def save_name(request: Request, uid: str) -> HttpResponse:
 
 @action
 def save_tags(request: Request, uid: str) -> HttpResponse:
-    """`add` ("key" or "key: value"); `key`, `value` and `was` of each tag there was; `gone`: keys.
-    Only what was edited is changed."""
+    """The form of `tag_form`: only what was edited is changed, and nothing that somebody else
+    saved meanwhile."""
     run = find_run(request, uid)
-    removed = request.POST.getlist("gone")
-    try:
-        actions.change_tags(run, by=request.actor, put=asked_tags(request), remove=removed)
-    except Invalid as wrong:
-        fields = (request.POST.getlist(name) for name in ("key", "was", "value"))
-        tags = [TagField(k, w, v, k in removed) for k, w, v in zip(*fields, strict=False)]
-        typed = request.POST.get("add", "")
-        return _form(request, run, "tags", {"tags": tags, "typed": typed, "error": str(wrong)})
+    saved = save_form(run, read_form(request.POST), by=request.actor)
+    if saved is not None:
+        return _form(request, run, "tags", {"tag_form": saved, "error": saved.error})
     return _saved(request, run)
-
-
-def tag_choices(workspace: Workspace, typed: str) -> list[str]:
-    """Tags there are, for who types "key" or "key: value" (2 queries at most)."""
-    if UNSTORABLE.search(typed):
-        return []
-    key, colon, value = typed.partition(":")
-    if colon and key.strip():
-        values = values_of(workspace, Key("tag", key.strip()), value.strip())
-        return [f"{key.strip()}: {one}" for one in values]
-    return [column.name for column in find_columns(workspace, f"tag.{typed.strip()}")]
 
 
 def _form(request: Request, run: Run, what: str, context: dict[str, Any]) -> HttpResponse:
@@ -121,9 +90,10 @@ def _form(request: Request, run: Run, what: str, context: dict[str, Any]) -> Htt
         **context,
     }
     part = f"runs/_edit_{what}.html"
-    status = 422 if whole["error"] else 200
+    is_conflict = "tag_form" in context and context["tag_form"].is_conflict
+    status = 409 if is_conflict else 422 if whole["error"] else 200
     answer = render_page(request, f"runs/edit_{what}.html", whole, part=part, status=status)
-    if status == 422:
+    if status != 200:
         return reswap(retarget(answer, f"#runs-edit_{what}-{run.uid}"), "outerHTML")
     return answer
 

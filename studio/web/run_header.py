@@ -1,6 +1,7 @@
 """The head of every Run Details page: what it shows, and why a button of it is disabled."""
 
 import signal
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,7 +21,10 @@ from studio.web.access import Request
 from studio.web.compare_state import Comparison
 from studio.web.run_cells import Conditions
 from studio.web.run_signs import version_of, waits_for_worker
+from studio.web.tag_form import tag_form
 
+# A run may have a thousand tags: the others are on a page of their own.
+MAX_CHIPS = 12
 NO_CANCEL = "Your role does not allow cancelling runs"
 NO_EDIT = "Your role does not allow changing runs"
 NO_SUBMIT = "Your role does not allow submitting runs"
@@ -47,15 +51,18 @@ class CancelStep:
 
 
 def header_context(request: Request, run: Run) -> dict[str, Any]:
-    """What `runs/_header.html` shows (3 queries, 4 of a queued step); `run`: from `find_run`."""
-    tags = list(run.tags.order_by("key"))
+    """What `runs/_header.html` shows (3 queries, one more of a queued step and one more for very
+    many tags); `run` comes from `find_run`."""
+    form = tag_form(run)
+    shown = form.fields[:MAX_CHIPS]
     rollup = rollups([run.pk]).get(run.pk)
     version = version_of(run)
     address = reverse("run-header", args=[request.workspace.name, run.uid])
     return {
         "run": run,
-        "tags": tags,
-        "chips": chips_of(request, tags),
+        "tag_form": form,
+        "chips": chips_of(request, [(one.key, one.was or None) for one in shown]),
+        "n_more_tags": len(form.fields) + form.n_more - len(shown),
         "is_starred": run.stars.filter(user=request.user).exists(),
         "rollup": rollup,
         "can_edit": Permission.EDIT_RUN in request.permissions,
@@ -78,16 +85,12 @@ def header_context(request: Request, run: Run) -> dict[str, Any]:
     }
 
 
-def chips_of(request: Request, tags: list[Any]) -> list[TagLink]:
-    """The tags as links to all runs that carry them."""
+def chips_of(request: Request, tags: Iterable[tuple[str, str | None]]) -> list[TagLink]:
+    """Tags, as (key, value), as links to all runs that carry them."""
     runs, conditions = reverse("run-list", args=[request.workspace.name]), Conditions()
     return [
-        TagLink(
-            tag.key,
-            tag.value,
-            runs + ViewState(q=conditions.of(Key("tag", tag.key), tag.value)).to_query(),
-        )
-        for tag in tags
+        TagLink(key, value, runs + ViewState(q=conditions.of(Key("tag", key), value)).to_query())
+        for key, value in tags
     ]
 
 

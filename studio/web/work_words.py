@@ -8,6 +8,7 @@ from studio.web.bulk_offers import runs
 from studio.web.formats import size
 from studio.work.models import State, Work
 
+MAX_WORDS = 60
 # While it goes on, and once it is over. {n}: «412 runs»; {to}: an experiment; {bytes}: «4.2 GB».
 WORDS = {
     "cancel": ("Cancelling {n}", "Cancel requested for {n}"),
@@ -20,6 +21,12 @@ WORDS = {
     "delete": ("Deleting {n}", "{n} moved to the trash"),
     "restore": ("Restoring {n}", "{n} restored"),
     "purge": ("Purging {n}", "{n} purged, {bytes} freed"),
+    "tag-rename": ("Renaming the tag “{tag}” to “{to}” on {n}", "“{tag}” is “{to}” now on {n}"),
+    "tag-replace": (
+        "Changing “{tag}: {value}” to “{to}” on {n}",
+        "“{tag}: {value}” is “{to}” now on {n}",
+    ),
+    "tag-delete": ("Removing the tag “{tag}” from {n}", "“{tag}” removed from {n}"),
     UNDO: ("Putting back the tags of {n}", "Tags put back on {n}"),
     EXPIRE: ("Emptying the trash of {n}", "{n} purged from the trash, {bytes} freed"),
 }
@@ -54,9 +61,16 @@ def outcome(work: Work) -> str:
 
 
 def _facts(work: Work, n: int | None) -> dict[str, Any]:
-    arguments = work.arguments.get("arguments", {})
+    arguments, rewrite = (work.arguments.get(name, {}) for name in ("arguments", "rewrite"))
     return {
         "n": runs(n),
-        "to": arguments.get("experiment", ""),
+        "to": _short(rewrite["to"] or "no value") if rewrite else arguments.get("experiment", ""),
+        "tag": _short(rewrite.get("key", "")),
+        "value": _short(rewrite.get("value") or "no value"),
         "bytes": size(work.result.get("n_bytes", 0)),
     }
+
+
+def _short(text: str) -> str:
+    """A key or a value as far as a sentence has room for it."""
+    return text if len(text) <= MAX_WORDS else f"{text[:MAX_WORDS]}…"

@@ -207,10 +207,14 @@ class ChildrenCreate(Message):
 
 @dataclass(frozen=True)
 class TagChange(Message):
-    """Tags to set (null: a tag without a value) and keys to remove."""
+    """Tags to set (null: a tag without a value) and keys to remove. `seen`: the values that the
+    writer saw of keys it changes, `absent`: keys it saw no tag of; nothing is changed when they are
+    not so any more."""
 
     set: dict[str, str | None] = _field(checks.tags, default_factory=dict)
     remove: tuple[str, ...] = _field(array(checks.key_text, most=1000), default=())
+    seen: dict[str, str | None] = _field(checks.tags, default_factory=dict)
+    absent: tuple[str, ...] = _field(array(checks.key_text, most=1000), default=())
 
 
 @dataclass(frozen=True)

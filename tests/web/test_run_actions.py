@@ -119,7 +119,7 @@ def test_tags_are_added_edited_and_removed_at_once(
         "key": ["a", "b", "c", "d"],
         "value": ["one", "", "", "4"],
         "was": ["1", "", "3", "4"],
-        "remove": ["d"],
+        "gone": ["d"],
     }
     bob_client.post(path(run, "tags"), form, headers=HTMX)
 

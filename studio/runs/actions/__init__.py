@@ -5,7 +5,6 @@ from studio.runs.actions.annotate import (
     EditConflict,
     PropertyConflict,
     add_properties,
-    change_tags,
     describe_run,
     rename_run,
     set_parameters,
@@ -29,13 +28,18 @@ from studio.runs.actions.status import (
     kill_run,
     start_run,
 )
+from studio.runs.actions.tags import NO_TAG, Seen, TagClash, TagConflict, change_tags
 
 __all__ = [
     "EditConflict",
+    "NO_TAG",
     "ExperimentName",
     "NewRun",
     "PropertyConflict",
+    "Seen",
     "Submission",
+    "TagClash",
+    "TagConflict",
     "UidTaken",
     "add_properties",
     "cancel_run",

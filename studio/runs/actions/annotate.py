@@ -1,6 +1,6 @@
 """Naming, describing and labelling runs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
@@ -18,7 +18,6 @@ from studio.runs.limits import (
     MAX_PARAMETERS,
     Invalid,
     as_number,
-    clean_key,
     clean_labels,
     clean_name,
     clean_text,
@@ -31,7 +30,6 @@ from studio.runs.models import (
     Property,
     Run,
     Star,
-    Tag,
 )
 
 
@@ -113,32 +111,6 @@ def describe_run(
         words = "" if restored is None else f"Version {restored} brought back"
         record_event(run, kind, by=by, before=before, after=text, message=words)
     return row
-
-
-def change_tags(
-    run: Run, *, by: Actor, put: Mapping[str, Any] | None = None, remove: Iterable[str] = ()
-) -> dict[str, str | None]:
-    """Set some tags and remove others; returns all tags of the run by key."""
-    require_on(by, Permission.EDIT_RUN, run)
-    new = clean_labels(put or {}, what="tag", nullable=True)
-    gone = {clean_key(key, what="tag") for key in remove} - set(new)
-    with transaction.atomic():
-        Run.objects.select_for_update().only("pk").get(pk=run.pk)
-        before = dict(run.tags.values_list("key", "value"))
-        after = {key: value for key, value in (before | new).items() if key not in gone}
-        if len(after) > MAX_LABELS:
-            raise Invalid("tags", f"A run holds at most {MAX_LABELS:,} tags.")
-        if after != before:
-            run.tags.filter(key__in=gone).delete()
-            Tag.objects.bulk_create(
-                [Tag(run=run, workspace_id=run.workspace_id, key=k, value=new[k]) for k in new],
-                update_conflicts=True,
-                unique_fields=["run", "key"],
-                update_fields=["value"],
-            )
-            searchtext.refresh(run)
-            record_event(run, "tags", by=by, before=before, after=after)
-    return dict(sorted(after.items()))
 
 
 def add_properties(run: Run, properties: Mapping[str, Any], *, by: Actor) -> dict[str, str]:
