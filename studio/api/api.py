@@ -14,6 +14,7 @@ from studio.api import (
     labels,
     metrics,
     steps,
+    tags,
     view_code,
     workspaces,
 )
@@ -41,6 +42,7 @@ for part in (
     keeping,
     bulk,
     export,
+    tags,
     view_code,
     custom_views,
     attachments,

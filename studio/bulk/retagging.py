@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery, TextField, Value
 from django.db.models.functions import Coalesce
 
 from studio.accounts.models import Workspace
@@ -129,8 +129,9 @@ def preview(workspace: Workspace, rewrite: Rewrite, *, by: Actor) -> Preview:
 def _with_both(to: "QuerySet[Tag]", live: "QuerySet[Run]", rewrite: Rewrite) -> int:
     """How many carry both keys with different values; no value and an empty one are the same."""
     source = Tag.objects.filter(run=OuterRef("run"), key=rewrite.key).values("value")[:1]
+    empty = Value("", output_field=TextField())
     both = to.filter(run__in=live.values("pk")).annotate(
-        source=Coalesce(Subquery(source), Value("")), own=Coalesce("value", Value(""))
+        source=Coalesce(Subquery(source), empty), own=Coalesce("value", empty)
     )
     return both.exclude(source=F("own")).order_by().count()
 

@@ -76,9 +76,11 @@ class TagPage(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """What a page is made of. read: texts from a start on; count: rows of some texts."""
+    """What a page is made of. own: the sort by the texts themselves; read: texts from a start on;
+    count: rows of some texts."""
 
     scope: str
+    own: str
     read: Callable[[str, int], list[str]]
     count: Callable[[Sequence[str]], list[TagRow]]
 
@@ -97,7 +99,7 @@ def tag_keys(
         values = _n_values(workspace, keys)
         return [TagRow(key, runs.get(key, 0), values.get(key, 0)) for key in keys]
 
-    return _page(_Source("tag-keys", read, count), find, sort, after, size)
+    return _page(_Source("tag-keys", "key", read, count), find, sort, after, size)
 
 
 def tag_values(
@@ -121,7 +123,7 @@ def tag_values(
         runs = _n_runs(workspace, "t.key = %s AND t.value = asked.v", [key], values)
         return [TagRow(value, runs.get(value, 0)) for value in values]
 
-    return _page(_Source("tag-values", read, count), find, sort, after, size)
+    return _page(_Source("tag-values", "value", read, count), find, sort, after, size)
 
 
 def n_bare(workspace: Workspace, key: str) -> int:
@@ -132,13 +134,13 @@ def n_bare(workspace: Workspace, key: str) -> int:
 
 
 def _page(source: _Source, find: str, sort: str, after: str, size: int) -> TagPage:
-    place = read_cursor(after, f"{source.scope}/{sort}") if after else None
     texts, is_sortable = _candidates(source, find, size)
-    if sort.removeprefix("-") in ("runs", "values") and is_sortable:
+    sort = sort if is_sortable else source.own
+    place = read_cursor(after, f"{source.scope}/{sort}") if after else None
+    if sort.removeprefix("-") in ("runs", "values"):
         rows = _behind(_sorted(source.count(texts), sort), place, sort)
         return _cut(source, rows, rows[:size], sort, is_sortable)
     if not is_sortable:
-        sort = "key" if source.scope == "tag-keys" else "value"
         start = str(place.values[1]) if place else ""
         texts = [text for text in source.read(start, size + 2) if not place or text != start]
     else:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from studio.wire import checks
-from studio.wire.checks import array, flag, integer, json_object, text
+from studio.wire.checks import array, choice, flag, integer, json_object, text
 from studio.wire.messages import Message
 
 MAX_SELECTED_UIDS = 10_000
@@ -86,3 +86,17 @@ class StarRequest(Message):
     """Whether it is a favourite of the person who asks."""
 
     starred: bool = field(metadata={"check": flag})
+
+
+@dataclass(frozen=True)
+class TagRewriteRequest(Message):
+    """What becomes of a tag on all runs: `rename` the key to `to` (`keep`, "target" or "source": of
+    runs that carry both, whose value stays), `replace` the value `value` ("": none) by `to`,
+    `delete` it (with `value` only where it has that); `dry_run`: only tell what it would do."""
+
+    action: str = field(metadata={"check": choice("rename", "replace", "delete")})
+    key: str = field(metadata={"check": checks.key_text})
+    to: str = field(default="", metadata={"check": checks.long_text})
+    value: str | None = field(default=None, metadata={"check": checks.long_text})
+    keep: str = field(default="", metadata={"check": choice("", "target", "source")})
+    dry_run: bool = field(default=False, metadata={"check": flag})
