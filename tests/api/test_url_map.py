@@ -44,6 +44,7 @@ BODIES: dict[str, Any] = {
         "selection": {"query": ""},
         "arguments": {"set": {"quality": "great"}},
     },
+    "/tags/rewrite": {"action": "rename", "key": "seen", "to": "noticed"},
     "POST /views": {"name": "another view"},
     "PATCH /views/{view}": {"name": "renamed", "version": 1},
     "/views/{view}/share": {"everyone": ""},
@@ -53,7 +54,11 @@ BODIES: dict[str, Any] = {
 }
 YAML = b"version: 1\nviews:\n- name: as code\n"
 FILE, LOG = "outputs/model.bin", "logs/output.txt"
-QUERIES = {"/metrics/points": "?name=loss", "POST /logs/{path}": "?offset=0"}
+QUERIES = {
+    "/metrics/points": "?name=loss",
+    "/tags/values": "?key=seen",
+    "POST /logs/{path}": "?offset=0",
+}
 # Writes that a reader with a full token may do, and why.
 OWN_TO_A_READER = {
     "/star": "a star is the reader's own bookmark",
@@ -116,6 +121,7 @@ def values(run: Any, experiment: Any) -> dict[str, str]:
         api.post("/snapshots", SOURCES),
     ]
     assert all(answer.status_code in {200, 201} for answer in made), made
+    assert api.post(f"/runs/{run.uid}/tags", {"set": {"seen": "once"}}).status_code == 200
     work = api.post("/bulk", BODIES["/bulk"]).json()["id"]
     run_work(Work.objects.get(uid=work).pk)
     view = api.post("/views", {"name": "mine"}).json()["uid"]
