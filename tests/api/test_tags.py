@@ -85,8 +85,8 @@ def test_a_merge_is_told_started_and_undone(api: Any, experiment: Any) -> None:
     assert again.status_code == 409
     run_work(Work.objects.get(uid=work["id"]).pk)
     assert [tags_of(run) for run in runs] == [{"b": "1"}, {"b": "2"}]
-    assert api.get(f"/work/{work['id']}").json()["can_undo"]
-    undo = api.post(f"/work/{work['id']}/undo").json()
+    assert api.get("/work" + f"/{work['id']}").json()["can_undo"]
+    undo = api.post("/work" + f"/{work['id']}/undo").json()
     run_work(Work.objects.get(uid=undo["id"]).pk)
     assert [tags_of(run) for run in runs] == [{"a": "1"}, {"a": "1", "b": "2"}]
 
