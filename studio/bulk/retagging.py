@@ -123,7 +123,7 @@ def preview(workspace: Workspace, rewrite: Rewrite, *, by: Actor) -> Preview:
         of_key = Tag.objects.filter(workspace=workspace, key=rewrite.key)
         is_merge = rewrite.action == REPLACE and of_key.filter(_valued(rewrite.to)).exists()
         n_both = 0
-    return Preview(n_runs, n_both, n - n_runs, is_merge)
+    return Preview(n_runs, min(n_both, COUNTED_TO), n - n_runs, is_merge)
 
 
 def _with_both(to: "QuerySet[Tag]", live: "QuerySet[Run]", rewrite: Rewrite) -> int:
