@@ -39,6 +39,8 @@
     return `${whole} s`;
   }
 
+  window.durationWords = duration;
+
   function write(element, text) {
     // Writing the same text again would drop what the reader has selected.
     if (element.textContent !== text) element.textContent = text;

@@ -6,7 +6,7 @@ part that is shown holds so few points that all of them can be read.
 
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from operator import itemgetter
 from typing import Literal
@@ -50,13 +50,15 @@ class Line:
 @dataclass(frozen=True, slots=True)
 class Curve:
     """A line: x and y of equal length and, when asked for, the smoothed line. count: what the part
-    that is shown holds, thinned or not."""
+    that is shown holds, thinned or not; times: of the points, in epoch seconds, along steps only.
+    """
 
     metric: Metric
     x: Floats
     y: Floats
     smooth: Line | None = None
     count: Count = NONE
+    times: Floats = field(default_factory=lambda: NOTHING)
 
     @property
     def is_thinned(self) -> bool:
@@ -108,6 +110,7 @@ def _curve(
     if isinstance(points.values, list):
         return Curve(metric, NOTHING, NOTHING)
     x, y = _columns(metric, points, wish, across)
+    times = points.times if wish.axis == "step" else NOTHING
     smooth = None
     if wish.smooth:
         # Where time stands still or an axis runs backwards there is no gap to weigh.
@@ -115,7 +118,7 @@ def _curve(
         smooth = ema(clock, y, wish.smooth)
     if wish.zoom is not None and wish.axis != "metric":
         inside = part_of(x, wish.zoom)
-        x, y = x[inside], y[inside]
+        x, y, times = x[inside], y[inside], times[inside]
         smooth = None if smooth is None else smooth[inside]
     order = np.arange(len(x)) if wish.axis == "metric" else x
     kept = downsample(order, y, max_points)
@@ -123,7 +126,8 @@ def _curve(
     if smooth is not None:
         drawn = downsample(order, smooth, max_points)
         line = Line(x[drawn], smooth[drawn])
-    return Curve(metric, x[kept], y[kept], line, Count.of(y) + read.hidden)
+    seen = times[kept] if len(times) else NOTHING
+    return Curve(metric, x[kept], y[kept], line, Count.of(y) + read.hidden, seen)
 
 
 def _columns(

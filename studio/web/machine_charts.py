@@ -16,7 +16,7 @@ from studio.runs.models import Run
 from studio.web import figures
 from studio.web.figures import Trace
 from studio.web.machines import NOTES, Host, Panel, heads_of
-from studio.web.metric_charts import MAX_POINTS, Bounds, Chart, left_out, xs_of
+from studio.web.metric_charts import MAX_POINTS, Bounds, Chart, left_out, set_clock, xs_of
 from studio.web.metric_tables import MAX_ROWS, Table, cell, csv_lines, moment
 
 N_COLOURS = 12
@@ -48,6 +48,7 @@ def chart_of(run: Run, panel: Panel, axis: Axis, bounds: Bounds = (None, None)) 
     ]
     figure = figures.lines(traces, x_label=AXES[axis], y_label=panel.scale[0])
     figure["layout"]["yaxis"] |= {"rangemode": "tozero", "hoverformat": ".4~g"}
+    set_clock(figure, axis, run)
     return Chart(figure, _badge(panel, found), any(curve.is_thinned for curve in found))
 
 

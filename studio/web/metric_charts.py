@@ -120,6 +120,8 @@ def _text_chart(run: Run, points: Points, state: ChartState) -> Chart:
     if drawn is None:
         return Chart(None, "Too many different texts to draw: see the table")
     drawn["layout"]["xaxis"]["title"]["text"] = axis_label(state)
+    if state.x != "step":
+        set_clock(drawn, state.x, run)
     return Chart(drawn, f"{len(points):,} values")
 
 
@@ -137,7 +139,21 @@ def _line_chart(run: Run, metric: Metric, state: ChartState, bounds: Bounds) -> 
         traces = [faint, _trace(metric.name, curve.smooth, state, run.colour)]
     figure = figures.lines(traces, x_label=axis_label(state), log_y=state.log)
     figures.mark_gaps(figure, traces[0])
+    set_clock(figure, state.x, run, curve.times)
     return Chart(figure, badge_of(curve, log=state.log), curve.is_thinned)
+
+
+def set_clock(figure: Figure, axis: str, run: Run, times: Floats | None = None) -> None:
+    """Tell the page which moment each place of the horizontal axis is (static/js/moments.js):
+    `layout.meta.clock` has the axis, the start of the run in ms of Unix time and, for an axis of
+    steps, how many ms after it each point of the first trace was logged."""
+    start_ms = round((run.started_at or run.created_at).timestamp() * 1000)
+    clock: dict[str, Any] = {"axis": axis, "start_ms": start_ms}
+    if axis == "step":
+        known = np.nan_to_num(np.empty(0) if times is None else times)
+        bounded = np.clip(known, FIRST_MOMENT, LAST_MOMENT)
+        clock["after_ms"] = np.rint(bounded * 1000 - start_ms).astype(np.int64).tolist()
+    figure["layout"]["meta"] = {"clock": clock}
 
 
 def _wish(run: Run, state: ChartState, bounds: Bounds) -> Wish:

@@ -17,6 +17,8 @@ from studio.web.access import Request, find_run, page
 from studio.web.deep_links import linked
 from studio.web.frame import frame
 from studio.web.history import LONGEST, entry_of
+from studio.web.moments import TABS as MOMENT_TABS
+from studio.web.moments import moment_of
 from studio.web.render import render_page, render_parts, wants_part
 from studio.web.run_header import header_context
 from studio.web.run_signs import signed, version_of
@@ -51,12 +53,20 @@ def run_context(request: Request, run: Run, *, tab: str) -> dict[str, Any]:
     counts["steps"] = counts["children"]
     address = [request.workspace.name, run.uid]
     is_pipeline = run.type == "pipeline"
+    moment = moment_of(request, run) if tab in MOMENT_TABS else None
+
+    def link(key: str, name: str) -> str:
+        url = reverse(name, args=address)
+        return moment.on(url) if moment and key in MOMENT_TABS else url
+
     return {
         **frame(request, active="pipelines" if is_pipeline else "runs"),
         **header_context(request, run),
         "tab": tab,
+        "moment": moment,
+        "moment_tabs": MOMENT_TABS if moment else (),
         "tabs": [
-            {"key": key, "label": label, "url": reverse(name, args=address), "n": counts.get(key)}
+            {"key": key, "label": label, "url": link(key, name), "n": counts.get(key)}
             for key, label, name in ([STEPS, DETAILS, *TABS[1:]] if is_pipeline else TABS)
         ],
     }

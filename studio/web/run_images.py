@@ -18,6 +18,7 @@ from studio.metrics.series import points_of_each
 from studio.runs.models import Run
 from studio.web.access import Request, find_run, page
 from studio.web.image_state import MAX_SHOWN, ImageState, whole_of
+from studio.web.moments import Moment, moment_of, step_at
 from studio.web.render import render_page, render_parts
 from studio.web.run_detail import run_context
 
@@ -144,6 +145,9 @@ def shown_context(request: Request, run: Run, asked: ImageState) -> dict[str, An
     other = other_run(request, run, asked)
     series = series_of([run, other] if other else [run], state.names)
     steps = steps_of(series)
+    said = ""
+    if asked.step is None and "at" not in request.GET:
+        asked, said = asked_by_moment(moment_of(request, run), asked, series, run)
     place = place_of(request, steps, asked.step)
     is_newest = asked.step is None and "at" not in request.GET
     step = steps[place] if steps else None
@@ -163,7 +167,23 @@ def shown_context(request: Request, run: Run, asked: ImageState) -> dict[str, An
         "cards": cards_of(request, series, step) if step is not None else [],
         "n_dropped": len(asked.names) - len(names),
         "n_names": images_of(run).count(),
+        "moment_words": said,
     }
+
+
+def asked_by_moment(
+    moment: Moment, asked: ImageState, series: Sequence[Series], run: Run
+) -> tuple[ImageState, str]:
+    """The step of the run's last image by the moment of the address, if there is one; what is said
+    of it."""
+    own = [one.points for one in series if one.run.pk == run.pk]
+    if moment.at is None or not own:
+        return asked, ""
+    steps = np.concatenate([points.steps for points in own])
+    found = step_at(moment.at, steps, np.concatenate([points.times for points in own]))
+    if found is None:
+        return asked.at(int(steps.min())), "No image was logged by then: this is the first"
+    return asked.at(found), "the last by then"
 
 
 def other_run(request: Request, run: Run, asked: ImageState) -> Run | None:

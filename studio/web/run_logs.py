@@ -4,6 +4,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 
 from studio.artifacts.actions import find_artifact
@@ -12,7 +13,8 @@ from studio.runs.models import Run
 from studio.web.access import Request, find_run, page
 from studio.web.files import log_view
 from studio.web.frame import frame
-from studio.web.render import render_page, render_parts
+from studio.web.moments import NOT_NOTED, log_url_at, moment_of
+from studio.web.render import render_page, render_parts, wants_part
 from studio.web.run_detail import run_context
 
 MAX_FILES_SHOWN = 2_000
@@ -20,14 +22,22 @@ MAX_FILES_SHOWN = 2_000
 
 @page
 def logs(request: Request, uid: str) -> HttpResponse:
-    """The opened file is `path`, else the main log; a run that has none yet is waited for."""
+    """The opened file is `path`, else the main log; a run that has none yet is waited for. With a
+    moment (`t`) and no `line`: on to the line that had arrived by then."""
     run = find_run(request, uid)
     tree = tree_context(request, run)
     wanted = request.GET.get("path", "") or tree["first_path"] or MAIN_LOG
     tree["path"] = wanted
     opened = find_artifact(run, wanted)
+    moment = moment_of(request, run)
+    if moment.at is not None and opened and "line" not in request.GET and not wants_part(request):
+        line_url = log_url_at(request, run, opened, moment)
+        if line_url:
+            return redirect(line_url)
+        moment = moment.saying(NOT_NOTED)
     context = {
         **run_context(request, run, tab="logs"),
+        "moment": moment,
         "is_empty": run.is_terminal and not tree["groups"],
         **tree,
         **log_view(request, run, opened, wanted),
