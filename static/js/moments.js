@@ -38,7 +38,7 @@
       write(find("words"), words(pinned));
       find("words").title = whole.format(pinned);
     }
-    find("pointed").hidden = pointed === null;
+    find("pointed").hidden = pointed === null || pointed === pinned;
     if (pointed !== null) write(find("pointed"), words(pointed));
     const hint = find("hint");
     if (hint) hint.hidden = pinned !== null || pointed !== null || !plots.size;

@@ -37,11 +37,10 @@ def near(page: Page, name: str, expected: list[float], within: float) -> None:
 
 
 def point_at(page: Page, i: int) -> tuple[float, float]:
-    """Where point i of the first chart is drawn."""
-    page.locator(".js-plotly-plot").first.scroll_into_view_if_needed()
+    """Where point i of the second chart is drawn."""
     at = page.evaluate(
         """(i) => {
-          const plot = document.querySelector(".js-plotly-plot");
+          const plot = document.querySelectorAll(".js-plotly-plot")[1];
           const { xaxis, yaxis } = plot._fullLayout;
           const { left, top } = plot.getBoundingClientRect();
           const [{ x, y }] = plot.data;
@@ -75,7 +74,7 @@ def test_a_spike_leads_to_the_machine_and_to_the_line_of_the_log(
     page.screenshot(path=folder / "moment-metrics.png")
 
     # Zoomed, and over the time since the start, the line stays at the moment.
-    page.get_by_role("button", name="Zoom out of loss").click()
+    page.get_by_role("button", name="Zoom out of accuracy").click()
     page.wait_for_function(
         "() => document.querySelector('.js-plotly-plot')._fullLayout.xaxis.range[0] < -50"
     )
