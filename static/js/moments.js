@@ -116,13 +116,15 @@
     return [i - 1, i].filter((j) => j in at).sort((a, b) => Math.abs(at[a] - l) - Math.abs(at[b] - l))[0];
   }
 
-  // The moment under the mouse, of a point where one is near; null beside the axes.
+  // The moment under the mouse: of the point that Plotly tells about, else of one that is near; null
+  // beside the axes.
   function momentUnder(plot, clientX) {
     const axis = axisOf(plot);
     const px = clientX - plot.getBoundingClientRect().left - axis._offset;
     if (px < 0 || px > axis._length) return null;
     const l = axis.p2l(px);
-    const i = nearest(plot, l);
+    const told = plot._hoverdata?.[0];
+    const i = nearest(plot, told ? axis.d2l(told.x) : l);
     if (i === undefined) return msAt(plot, l);
     const { at, ms } = pointsOf(plot);
     return Math.abs(axis.l2p(at[i]) - px) <= SNAP_PX ? ms[i] : msAt(plot, l);
@@ -182,6 +184,7 @@
     plot.setAttribute("aria-describedby", "moment-hint");
     if (detail.isFirst) {
       plot.on("plotly_afterplot", () => plots.has(plot) && clockOf(plot) && place(plot));
+      plot.on("plotly_hover", ({ event }) => plots.has(plot) && event && point(momentUnder(plot, event.clientX)));
       plot.on("plotly_relayouting", () => plots.has(plot) && place(plot));
       plot.on("plotly_doubleclick", () => pin(beforeClicks));
     }

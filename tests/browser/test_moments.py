@@ -56,34 +56,11 @@ def test_a_spike_leads_to_the_machine_and_to_the_line_of_the_log(
 ) -> None:
     start = moments.fill(run)
     spike = start + moments.SPIKE * moments.EVERY_S * 1000
-    folder = Path(PICTURES) if PICTURES else tmp_path
     tab = open_tab(people.carol)
     page = tab.open(f"/w/lab/runs/{run.uid}/metrics?m=loss&m=accuracy")
-    drawn(page, 2)
-    x, y = point_at(page, moments.SPIKE)
-    page.mouse.move(x - 2, y + 20)
-    page.wait_for_function(f"() => ({SEEN})('pointed') === 2")
-    near(page, "pointed", [155, 155], 1)
-    expect(page.locator("[data-moment-pointed]")).to_have_text(re.compile("5 m 10 s after the sta"))
-    page.screenshot(path=folder / "moment-pointed.png")
-    page.mouse.click(x - 2, y + 20)
-    expect(page).to_have_url(re.compile(rf"[?&]t={spike}\b"))
-    page.mouse.move(5, 5)
-    page.wait_for_function(f"() => ({SEEN})('pointed') === 0")
-    near(page, "pinned", [155, 155], 1)
-    page.screenshot(path=folder / "moment-metrics.png")
-
-    # Zoomed, and over the time since the start, the line stays at the moment.
-    page.get_by_role("button", name="Zoom out of accuracy").click()
-    page.wait_for_function(
-        "() => document.querySelector('.js-plotly-plot')._fullLayout.xaxis.range[0] < -50"
-    )
-    near(page, "pinned", [155, 155], 2)
-    page.get_by_label("Horizontal axis").select_option("relative")
-    expect(page).to_have_url(re.compile(rf"x=relative.*t={spike}"))
-    drawn(page, 2)
-    page.wait_for_function(f"() => ({SEEN})('pinned') === 2")
-    near(page, "pinned", [310, 310], 2)
+    pin_the_spike(page, spike)
+    picture(page, "moment-metrics", tmp_path)
+    follow_other_axes(page, spike)
 
     page.get_by_role("navigation", name="Run").get_by_role("link", name="Monitoring").click()
     expect(page).to_have_url(re.compile(rf"/monitoring\?t={spike}$"))
@@ -91,7 +68,7 @@ def test_a_spike_leads_to_the_machine_and_to_the_line_of_the_log(
     page.wait_for_function(f"() => ({SEEN})('pinned') === 2")
     near(page, "pinned", [spike, spike], 3_000)
     assert not Axe().run(page).response["violations"]
-    page.screenshot(path=folder / "moment-monitoring.png")
+    picture(page, "moment-monitoring", tmp_path)
 
     page.get_by_role("link", name="Log at this moment").click()
     expect(page).to_have_url(re.compile(rf"line={moments.SPIKE + 1}&t={spike}#L"))
@@ -99,7 +76,7 @@ def test_a_spike_leads_to_the_machine_and_to_the_line_of_the_log(
     expect(line).to_contain_text("the loss explodes")
     expect(line).to_be_in_viewport()
     assert not Axe().run(page).response["violations"]
-    page.screenshot(path=folder / "moment-log.png")
+    picture(page, "moment-log", tmp_path)
     page.get_by_role("link", name="Charts at this line").click()
     expect(page).to_have_url(re.compile(rf"/metrics\?t={spike}$"))
     page.get_by_role("link", name="Unpin the moment").click()
@@ -108,11 +85,41 @@ def test_a_spike_leads_to_the_machine_and_to_the_line_of_the_log(
     assert tab.troubles == []
 
 
+def pin_the_spike(page: Page, spike: int) -> None:
+    drawn(page, 2)
+    x, y = point_at(page, moments.SPIKE)
+    page.mouse.move(x, y + 20)
+    page.wait_for_function(f"() => ({SEEN})('pointed') === 2")
+    near(page, "pointed", [155, 155], 1)
+    expect(page.locator("[data-moment-pointed]")).to_have_text(re.compile("5 m 10 s after the sta"))
+    page.mouse.click(x, y + 20)
+    expect(page).to_have_url(re.compile(rf"[?&]t={spike}\b"))
+    page.mouse.move(5, 5)
+    page.wait_for_function(f"() => ({SEEN})('pointed') === 0")
+    near(page, "pinned", [155, 155], 1)
+
+
+def follow_other_axes(page: Page, spike: int) -> None:
+    """Zoomed, and over the time since the start, the line stays at the moment."""
+    low = "document.querySelector('.js-plotly-plot')._fullLayout.xaxis.range[0]"
+    page.get_by_role("button", name="Zoom out of accuracy").click()
+    page.wait_for_function(f"() => {low} < -50")
+    near(page, "pinned", [155, 155], 2)
+    page.get_by_label("Horizontal axis").select_option("relative")
+    expect(page).to_have_url(re.compile(rf"x=relative.*t={spike}"))
+    drawn(page, 2)
+    page.wait_for_function(f"() => ({SEEN})('pinned') === 2 && {low} > -100")
+    near(page, "pinned", [310, 310], 2)
+
+
+def picture(page: Page, name: str, folder: Path) -> None:
+    page.screenshot(path=(Path(PICTURES) if PICTURES else folder) / f"{name}.png")
+
+
 def test_the_keyboard_points_pins_and_unpins(
     run: Any, people: Any, open_tab: Any, tmp_path: Path
 ) -> None:
     start = moments.fill(run)
-    folder = Path(PICTURES) if PICTURES else tmp_path
     tab = open_tab(people.carol, width=390, theme="dark")
     page = tab.open(f"/w/lab/runs/{run.uid}/metrics?m=loss&m=accuracy")
     drawn(page, 2)
@@ -129,7 +136,7 @@ def test_the_keyboard_points_pins_and_unpins(
     expect(page.locator("#live")).to_have_text(re.compile("^Pinned: "))
     assert not Axe().run(page).response["violations"]
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    page.screenshot(path=folder / "moment-390-dark.png")
+    picture(page, "moment-390-dark", tmp_path)
     page.keyboard.press("Escape")
     expect(page).to_have_url(re.compile(r"m=accuracy$"))
     assert page.evaluate(SEEN, "pinned") == 0
