@@ -57,6 +57,7 @@ FILE, LOG = "outputs/model.bin", "logs/output.txt"
 QUERIES = {
     "/metrics/points": "?name=loss",
     "/tags/values": "?key=seen",
+    "/find": "?find=x",
     "POST /logs/{path}": "?offset=0",
 }
 # Writes that a reader with a full token may do, and why.

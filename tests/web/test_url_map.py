@@ -107,6 +107,8 @@ QUERIES: dict[str, dict[str, str]] = {
     "run-log-piece": {"path": "logs/output.txt", "after": "0"},
     "run-snapshot-file": {"path": "train.py"},
     "description-suggest": {"text": "see run:"},
+    "run-find": {"find": "epoch"},
+    "run-find-hits": {"find": "epoch"},
 }
 # A reader may do this: it is his own and shows to nobody else.
 OWN_TO_A_READER = {
