@@ -25,29 +25,49 @@ class TooManyFinds(Exception):
 
 @contextmanager
 def slot(user_id: int) -> Iterator[None]:
-    """One place among the finds that go on. Raises TooManyFinds after WAIT_S without one."""
-    own = f"You are searching {AT_ONCE_PER_PERSON} logs already. Stop one, or wait for it."
-    others = f"{AT_ONCE} searches of logs are going on. Try again in a moment."
-    until = time.monotonic() + WAIT_S
+    """One place among the finds that go on. Raises TooManyFinds, at once or after WAIT_S: of a
+    person's requests one at most waits, since each that does holds up a thread of the server."""
     with ExitStack() as held:
-        held.callback(os.close, _taken(f"person-{user_id}", AT_ONCE_PER_PERSON, until, own))
-        held.callback(os.close, _taken("any", AT_ONCE, until, others))
+        own = _own(user_id)
+        if own is None:
+            raise TooManyFinds(
+                f"You are searching {AT_ONCE_PER_PERSON} logs already. Stop one, or wait for it."
+            )
+        held.callback(os.close, own)
+        place = _free("any", AT_ONCE)
+        if place is None:
+            raise TooManyFinds(f"{AT_ONCE} searches of logs are going on. Try again in a moment.")
+        held.callback(os.close, place)
         yield
 
 
-def _taken(name: str, n: int, until: float, refusal: str) -> int:
-    """The locked descriptor of one of the `n` files of that name."""
+def _own(user_id: int) -> int | None:
+    name = f"person-{user_id}"
+    until = time.monotonic() + WAIT_S
+    if (fd := _free(name, AT_ONCE_PER_PERSON)) is not None:
+        return fd
+    waiting = _free(f"{name}-waits", 1)
+    if waiting is None:
+        return None
+    try:
+        while fd is None and time.monotonic() < until:
+            time.sleep(_AGAIN_S)
+            fd = _free(name, AT_ONCE_PER_PERSON)
+    finally:
+        os.close(waiting)
+    return fd
+
+
+def _free(name: str, n: int) -> int | None:
+    """The locked descriptor of one of the `n` files of that name, None when all are taken."""
     folder = settings.STUDIO_HOME / "finds"
     folder.mkdir(mode=0o700, exist_ok=True)
-    while True:
-        for i in range(n):
-            fd = os.open(folder / f"{name}-{i}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(fd)
-            else:
-                return fd
-        if time.monotonic() >= until:
-            raise TooManyFinds(refusal)
-        time.sleep(_AGAIN_S)
+    for i in range(n):
+        fd = os.open(folder / f"{name}-{i}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+        else:
+            return fd
+    return None

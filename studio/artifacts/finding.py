@@ -87,6 +87,7 @@ class _Find:
     n: int = 0
     n_sent: int = 0
     last: Place | None = None
+    left_out: Place | None = None
     rest: bytes = b""
     flushed_at: float = 0.0
 
@@ -94,8 +95,12 @@ class _Find:
         *whole, self.rest = (self.rest + piece).split(b"\n")
         for printed in whole:
             self.n += 1
-            if self.n_sent + len(self.waiting) < self.asked.most:
-                self.waiting.append(read_place(printed, self.asked.line, self.asked.start))
+            if self.left_out is None:
+                place = read_place(printed, self.asked.line, self.asked.start)
+                if self.n_sent + len(self.waiting) < self.asked.most:
+                    self.waiting.append(place)
+                else:
+                    self.left_out = place
             if self.n > COUNT_UP_TO:
                 return
 
@@ -165,7 +170,7 @@ def _ending(one: _Find, n_bytes: int, *, is_over: bool, why: str) -> Ending:
         stopped = "failed"
     elif not is_over:
         stopped = "time"
-    elif one.n > one.n_sent:
+    elif one.left_out is not None:
         stopped = "enough"
     return Ending(
         n=min(one.n, COUNT_UP_TO),
@@ -179,20 +184,18 @@ def _ending(one: _Find, n_bytes: int, *, is_over: bool, why: str) -> Ending:
 
 
 def _cursor(one: _Find, n_bytes: int, stopped: Stopped) -> str:
-    """Behind the last hit that was sent; where none is missing, at the line that was being read."""
+    """At the first hit that was not sent; where all were, behind the last one or further on, at a
+    line of which the bytes were read."""
+    if one.left_out is not None:
+        return f"{one.left_out.start}-{one.left_out.line}"
+    if stopped != "time":
+        return ""
     index = line_index.load(store(), one.artifact.blob_key)
-    if stopped == "enough" or (stopped and one.n > one.n_sent):
-        if one.last is None:
-            return f"{one.asked.start}-{one.asked.line}"
-        start = index.offset_of(one.last.line + 1)
-        return "" if start is None else f"{start}-{one.last.line + 1}"
-    if stopped == "time":
-        # What was read of a line may not have been looked at: from the beginning of a block on.
-        line = index.line_at(max(one.asked.start, n_bytes - 2 * line_index.BLOCK_BYTES))
-        start = index.offset_of(line) if line else None
-        if line and start is not None and (one.last is None or line > one.last.line):
-            return f"{start}-{line}"
-    return ""
+    # What was read of the last lines may not have been looked at.
+    line = index.line_at(max(one.asked.start, n_bytes - 2 * line_index.BLOCK_BYTES)) or 1
+    line = max(line, one.last.line + 1 if one.last else one.asked.line)
+    start = index.offset_of(line)
+    return "" if start is None else f"{start}-{line}"
 
 
 def first_hit(artifact: Artifact, pattern: Pattern, *, limit_s: float) -> tuple[Hit | None, bool]:
