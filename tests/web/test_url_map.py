@@ -70,6 +70,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "experiment-description-preview": {"text": "# Title"},
     "experiment-description-restore": {"version": "1", "expected": "2"},
     "run-bulk": {"all": "1"},
+    "run-list-logs-start": {"all": "1", "list": "?q=log~epoch"},
     "run-compare-chosen": {"all": "1"},
     "run-bulk-start": {"all": "1", "add": "seen twice"},
     "tag-change-start": {"action": "rename", "key": "quality", "to": "grade"},
@@ -107,6 +108,7 @@ QUERIES: dict[str, dict[str, str]] = {
     "run-log-piece": {"path": "logs/output.txt", "after": "0"},
     "run-snapshot-file": {"path": "train.py"},
     "description-suggest": {"text": "see run:"},
+    "run-list-logs": {"q": "log~epoch"},
     "run-find": {"find": "epoch"},
     "run-find-hits": {"find": "epoch"},
 }
@@ -116,6 +118,7 @@ OWN_TO_A_READER = {
     "experiment-star": "so is this one",
     "run-compare-chosen": "nothing is stored: it leads to a page",
     "member-leave": "nobody is kept",
+    "run-list-logs-start": "a search shows nothing that the reader could not read",
     "view-pin": "pins are the reader's own",
     "view-order": "and so is their order",
     "view-default": "what opens a list, for the reader alone",
@@ -123,6 +126,7 @@ OWN_TO_A_READER = {
 }
 OWN_TABLES = {
     *("runs.star", "runs.experimentstar", "accounts.membership", "accounts.memberevent"),
+    *("work.work", "artifacts.logsearch"),
     *("custom_views.viewpin", "custom_views.viewuse", "custom_views.defaultview"),
 }
 # A contributor may not do this either.
