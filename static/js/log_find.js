@@ -10,7 +10,7 @@
   const switches = [...form.querySelectorAll("[type=checkbox]")];
   const list = part("list");
   const number = new Intl.NumberFormat("en");
-  const viewer = () => [window.viewer, window.studio?.viewer].find((one) => one?.goTo);
+  const viewer = () => bar.closest("[data-log]")?.viewer;
   const without = { text: "", is: "", hits: [], at: -1, n: 0, isExact: true, next: null, running: null };
   let state = { ...without };
   let waiting = 0;
@@ -273,6 +273,8 @@
       go(event.key === "n" ? state.at + 1 : state.at < 0 ? -1 : state.at - 1);
     } else if (event.key === "Escape" && state.text) close();
   }, true);
+
+  document.addEventListener("studio:log-viewer", tellViewer);
 
   // The page of hits says them itself.
   if (field.value && !document.querySelector("[data-find-page]")) search();
