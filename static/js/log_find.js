@@ -100,7 +100,7 @@
     across();
     show();
     try {
-      const answer = await fetch(`${bar.dataset.hits}?${asked}`, { signal: mine.signal });
+      const answer = await fetch(`${bar.dataset.hitsUrl}?${asked}`, { signal: mine.signal });
       if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).message ?? "The search failed. Try again.");
       const before = state.hits.length;
       for await (const said of linesOf(answer)) take(said, before);
@@ -155,7 +155,7 @@
   function rowOf(hit, index) {
     const row = part("row").content.firstElementChild.cloneNode(true);
     const link = row.querySelector("a");
-    link.href = `${bar.dataset.line}${hit.line}#L${hit.line}`;
+    link.href = `${bar.dataset.lineUrl}${hit.line}#L${hit.line}`;
     fill(link, hit.line, textOf(hit));
     row.dataset.index = index;
     const button = row.querySelector("button");
