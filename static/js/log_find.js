@@ -11,11 +11,11 @@
   const list = part("list");
   const number = new Intl.NumberFormat("en");
   const viewer = () => bar.closest("[data-log]")?.viewer;
-  const without = { text: "", is: "", hits: [], at: -1, n: 0, isExact: true, next: null, running: null };
-  let state = { ...without };
+  const nothing = () => ({ text: "", is: "", hits: [], at: -1, n: 0, isExact: true, next: null, running: null });
+  let state = nothing();
   let waiting = 0;
 
-  part("start").classList.add("visually-hidden");
+  part("start").hidden = true;
 
   function query() {
     const asked = new URLSearchParams();
@@ -61,7 +61,7 @@
   function close() {
     stop();
     clearTimeout(waiting);
-    state = { ...without };
+    state = nothing();
     list.replaceChildren();
     field.value = "";
     keepInAddress();
@@ -86,7 +86,7 @@
     stop();
     const asked = query();
     if (!after) {
-      state = { ...without, text: field.value, is: asked.toString() };
+      state = { ...nothing(), text: field.value, is: asked.toString() };
       list.replaceChildren();
       keepInAddress();
       tellViewer();
