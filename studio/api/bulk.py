@@ -12,10 +12,11 @@ from studio.api.paging import Limit, page
 from studio.api.schemas import Closed, answers
 from studio.api.serialize import iso
 from studio.bulk.acting import dry_run, start_bulk
+from studio.bulk.log_searching import start_log_search
 from studio.bulk.selection import Selection
 from studio.bulk.undoing import can_undo, start_undo
 from studio.runs.limits import Invalid
-from studio.wire.changes import BulkRequest, NothingToSay
+from studio.wire.changes import BulkRequest, LogSearchRequest, NothingToSay
 from studio.work.actions import cancel_work
 from studio.work.models import Work
 
@@ -118,6 +119,21 @@ def change_many(request: HttpRequest, workspace: Path[str]) -> Any:
         found = dry_run(room, chosen, by=by, action=asked.action, arguments=asked.arguments)
         return JsonResponse(found)
     work = start_bulk(room, asked.action, chosen, asked.arguments, by=by)
+    work.refresh_from_db()
+    return work_answer(work, status=201)
+
+
+@router.post(
+    "/log-searches",
+    response=answers(WorkItem, made=WorkItem),
+    openapi_extra=documented(LogSearchRequest),
+)
+def search_logs(request: HttpRequest, workspace: Path[str]) -> Any:
+    """Start to look for every `log~` of a query in the logs of the runs that meet its other
+    conditions (201); the list of runs with that query finds what was found so far."""
+    room, asked = workspace_of(request, workspace), read_body(request, LogSearchRequest)
+    chosen = Selection(**{name: getattr(asked.selection, name) for name in Selection.__slots__})
+    work = start_log_search(room, chosen, by=actor_of(request))
     work.refresh_from_db()
     return work_answer(work, status=201)
 
