@@ -24,7 +24,7 @@ TIMES_RIPGREP = 2
 
 def measure(options: Options) -> Group:
     """Timed: the request to the last line of its answer, and to the first hit. The limit is
-    ripgrep with one thread on the same file, as somebody would call it by hand."""
+    ripgrep with one thread on the same file, with line numbers as in a terminal."""
     studio = Studio(options.folder / "log-find", STUDIO_MAX_ARTIFACT_BYTES=str(10**12)).prepare()
     with studio:
         api, uid = studio.api(), uuid.uuid4().hex
@@ -41,7 +41,7 @@ def measure(options: Options) -> Group:
     return Group(
         "Find in a log",
         f"A log of {size / 1e9:.1f} GB in the page cache, the hit in its last line. The limit is "
-        "ripgrep with one thread on the same file.",
+        "ripgrep -n with one thread on the same file.",
         rows,
     )
 
@@ -68,7 +68,7 @@ def rows_of(
         if (said["n"], said["stopped"]) != (1, ""):
             raise RuntimeError(f"the find went wrong: {said}")
 
-    command = [binary(), "--no-config", "-a", "-j1", *options, "-e", text, "--", str(file)]
+    command = [binary(), "--no-config", "-a", "-n", "-j1", *options, "-e", text, "--", str(file)]
 
     def bare() -> None:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)

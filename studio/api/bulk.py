@@ -125,17 +125,17 @@ def change_many(request: HttpRequest, workspace: Path[str]) -> Any:
 
 @router.post(
     "/log-searches",
-    response=answers(WorkItem, made=WorkItem),
+    response=answers(WorkItem),
     openapi_extra=documented(LogSearchRequest),
 )
 def search_logs(request: HttpRequest, workspace: Path[str]) -> Any:
     """Start to look for every `log~` of a query in the logs of the runs that meet its other
-    conditions (201); the list of runs with that query finds what was found so far."""
+    conditions; the list of runs with that query finds what was found so far."""
     room, asked = workspace_of(request, workspace), read_body(request, LogSearchRequest)
     chosen = Selection(**{name: getattr(asked.selection, name) for name in Selection.__slots__})
     work = start_log_search(room, chosen, by=actor_of(request))
     work.refresh_from_db()
-    return work_answer(work, status=201)
+    return work_answer(work)
 
 
 @works.get("", response=answers(WorkPage))
