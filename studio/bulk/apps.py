@@ -8,8 +8,8 @@ class BulkConfig(AppConfig):
     def ready(self) -> None:
         from studio.bulk.acting import BULK, BulkKind
         from studio.bulk.expiry import EXPIRE, ExpiryKind
-        from studio.bulk.retagging import RETAG, RetagKind
         from studio.bulk.log_searching import LOG_SEARCH, LogSearchKind
+        from studio.bulk.retagging import RETAG, RetagKind
         from studio.bulk.undoing import UNDO, UndoKind
         from studio.work.kinds import register
 
