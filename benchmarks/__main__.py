@@ -15,6 +15,7 @@ from benchmarks import (
     ingest,
     list_charts,
     log_find,
+    log_viewer,
     machine,
     run_list,
 )
@@ -28,6 +29,7 @@ GROUPS: dict[str, Callable[[Options], Group]] = {
     "charts": charts.measure,
     "list-charts": list_charts.measure,
     "log-find": log_find.measure,
+    "log-viewer": log_viewer.measure,
     "cancel": cancelling.measure,
     "caller": caller.measure,
     "footprint": footprint.measure,

@@ -15,6 +15,7 @@ class Options:
     load_s: float = 6.0
     n_cancels: int = 10
     find_bytes: int = 2_000_000_000
+    log_bytes: int = 5_000_000_000
 
     @classmethod
     def quick(cls, folder: Path) -> "Options":
@@ -26,4 +27,5 @@ class Options:
             load_s=1.0,
             n_cancels=3,
             find_bytes=200_000_000,
+            log_bytes=200_000_000,
         )

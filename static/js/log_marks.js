@@ -94,7 +94,9 @@
     // Which part of the file is on the screen.
     showPlace(first, last) {
       const total = Math.max(1, this.viewer.source.total);
-      const { style } = this.map.querySelector("[data-log-map-here]");
+      const here = this.map.querySelector("[data-log-map-here]");
+      const { style } = here;
+      here.hidden = first <= 1 && last >= total;
       style.top = `${((first - 1) / total) * 100}%`;
       style.height = `${((last - first + 1) / total) * 100}%`;
     }

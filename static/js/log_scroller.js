@@ -272,7 +272,8 @@
       if (!this.chunks.length) return;
       const at = this.target ?? this.anchor();
       const rows = this.window.querySelectorAll(".log-chunk:not(.waiting) > .log-line:not([hidden])").length;
-      if (rows) {
+      if (!this.isWrapped) this.averagePx = this.rowPx;
+      else if (rows) {
         const filled = this.chunks.filter((chunk) => !chunk.element.matches(".waiting"));
         const average = filled.reduce((sum, chunk) => sum + chunk.element.offsetHeight, 0) / rows;
         if (Math.abs(average - this.averagePx) > 0.2 * this.averagePx) this.averagePx = Math.max(average, 1);
@@ -381,8 +382,9 @@
       this.rebuild(Math.max(1, Math.min(line, this.source.total)), px);
     }
 
-    // What may change the height of rows: wrapping.
-    reshape(change) {
+    // Broken lines have heights of their own.
+    setWrapped(isWrapped, change) {
+      this.isWrapped = isWrapped;
       this.keep(change);
       this.arrange();
       this.settle();

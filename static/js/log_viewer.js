@@ -44,13 +44,15 @@
     }
 
     begin() {
-      for (const name of CHOICES) this.choose(name, localStorage.getItem(`studio_log_${name}`) === "1", { isFirst: true });
       const isAtLine = new URLSearchParams(location.search).has("line");
+      const isAtEnd = !isAtLine && this.scroller.hasLast;
+      const opensAtEnd = isAtEnd && this.scroller.chunks[0].first > 1;
+      for (const name of CHOICES) this.choose(name, localStorage.getItem(`studio_log_${name}`) === "1", { isFirst: true });
       this.scroller.arrange();
       this.scroller.settle();
       if (!this.toAddress()) {
-        this.setFollow(this.source.grows && !isAtLine && this.scroller.hasLast);
-        if (this.scroller.hasLast && !isAtLine && this.scroller.chunks[0]?.first > 1) this.scroller.toEnd();
+        this.setFollow(this.source.grows && (isAtEnd || !this.source.total));
+        if (opensAtEnd) this.scroller.toEnd();
         else if (isAtLine) this.goTo(Number(new URLSearchParams(location.search).get("line")) || 1, { highlight: false });
       }
       this.showState();
@@ -265,7 +267,7 @@
       button.hidden = false;
       button.setAttribute("aria-pressed", String(isOn));
       if (!isFirst) localStorage.setItem(`studio_log_${name}`, isOn ? "1" : "0");
-      if (name === "wrap") this.scroller.reshape(() => this.root.classList.toggle("log-wrap", isOn));
+      if (name === "wrap") this.scroller.setWrapped(isOn, () => this.root.classList.toggle("log-wrap", isOn));
       else if (this.source.withTimes !== isOn) {
         this.source.withTimes = isOn;
         this.scroller.reload();

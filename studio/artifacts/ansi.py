@@ -100,7 +100,8 @@ def read_line(
 def style_after(text: str) -> Style:
     """The style that holds behind `text`, of which nothing is shown."""
     style = PLAIN
-    for found in SGR.finditer(text):
+    reset = max(text.rfind("\x1b[0m"), text.rfind("\x1b[m"), 0)
+    for found in SGR.finditer(text, reset):
         style = styled(style, found.group(1))
     return style
 

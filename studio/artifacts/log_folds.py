@@ -6,9 +6,9 @@ from studio.artifacts.line_index import BLOCK_BYTES, LineIndex, Mark
 from studio.artifacts.log_lines import RawLine
 
 # Blocks that are looked into for the ends of the groups of one page.
-MAX_FOLD_BLOCKS = 32
+MAX_FOLD_BLOCKS = 16
 FOLD = re.compile(rb"(?:\x1b\[[0-9;:]*m)*::(end)?group::")
-FOLDS = re.compile(rb"^" + FOLD.pattern, re.MULTILINE)
+FOLD_WORD = b"group::"
 
 
 def is_group_start(line: bytes) -> bool:
@@ -52,12 +52,20 @@ def fold_lines(index: LineIndex, block: int) -> list[tuple[int, bool]]:
     # A mark may go on behind the block, after as many colours as a line reasonably begins with.
     data = index.read(start, start + BLOCK_BYTES + 64)
     is_line_start = start == 0 or index.read(start - 1, start) == b"\n"
-    number = index.ends_before(block) + 1
-    return [
-        (number + data.count(b"\n", 0, found.start()), bool(found.group(1)))
-        for found in FOLDS.finditer(data)
-        if found.start() < BLOCK_BYTES and (found.start() > 0 or is_line_start)
-    ]
+    number, counted, lines = index.ends_before(block) + 1, 0, []
+    at = data.find(FOLD_WORD)
+    while at != -1:
+        line_start = data.rfind(b"\n", 0, at) + 1
+        if line_start >= BLOCK_BYTES:
+            break
+        found = FOLD.match(data, line_start)
+        if found and (line_start > 0 or is_line_start):
+            number += data.count(b"\n", counted, line_start)
+            counted = line_start
+            lines.append((number, bool(found.group(1))))
+        end = data.find(b"\n", at)
+        at = data.find(FOLD_WORD, end) if end != -1 else -1
+    return lines
 
 
 def number_after(index: LineIndex, block: int) -> int:

@@ -10,7 +10,7 @@ from studio.artifacts.log_lines import marked_lines
 
 N_BINS = 240
 # With more marked blocks than this the map places a mark by its block, not by its line.
-MAX_MAP_BLOCKS = 24
+MAX_MAP_BLOCKS = 64
 
 
 def mark_of(data: bytes) -> Mark | None:
@@ -36,7 +36,7 @@ def count_marks(index: LineIndex) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class MarkMap:
-    """Which of N_BINS equal parts of the lines have errors, and which only warnings; ascending."""
+    """Which of N_BINS equal parts of the lines have errors, and which have warnings; ascending."""
 
     errors: list[int]
     warnings: list[int]
@@ -45,8 +45,8 @@ class MarkMap:
 def map_of(index: LineIndex) -> MarkMap:
     """Where in the file errors and warnings are, for the strip beside it."""
     n_lines = max(1, index.n_lines())
-    errors = _bins(index, Mark.ERROR, n_lines)
-    return MarkMap(sorted(errors), sorted(_bins(index, Mark.WARNING, n_lines) - errors))
+    errors, warnings = (_bins(index, mark, n_lines) for mark in (Mark.ERROR, Mark.WARNING))
+    return MarkMap(sorted(errors), sorted(warnings))
 
 
 def _bins(index: LineIndex, mark: Mark, n_lines: int) -> set[int]:

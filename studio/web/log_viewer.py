@@ -15,7 +15,7 @@ from studio.artifacts.log_pages import LogPage
 from studio.artifacts.models import MAIN_LOG, Artifact
 from studio.blobs import BlobNotFound
 from studio.runs.models import Run
-from studio.web.access import Request, find_run, page
+from studio.web.access import Request, find_plain_run, find_run, page
 from studio.web.files import find_artifact
 from studio.web.frame import frame
 from studio.web.render import render_page, render_parts
@@ -151,7 +151,7 @@ def run_log_lines(request: Request, uid: str) -> HttpResponse:
 
     Fewer lines than asked for are not the end: that is at `data-total`.
     """
-    run, path = find_run(request, uid), request.GET.get("path", "")
+    run, path = find_plain_run(request, uid), request.GET.get("path", "")
     artifact = actions.find_artifact(run, path)
     if artifact is None and not run.is_terminal:
         return HttpResponse(status=204)
@@ -178,7 +178,7 @@ def run_log_lines(request: Request, uid: str) -> HttpResponse:
 @page
 def run_log_map(request: Request, uid: str) -> HttpResponse:
     """The strip beside the lines: where errors and warnings are, in N_BINS equal parts."""
-    artifact = find_artifact(find_run(request, uid), request.GET.get("path", ""))
+    artifact = find_artifact(find_plain_run(request, uid), request.GET.get("path", ""))
     try:
         found = log_marks.map_of(log_pages.load_index(artifact))
     except BlobNotFound:
@@ -192,7 +192,7 @@ def run_log_mark(request: Request, uid: str) -> HttpResponse:
     """The next line of a `kind` (error, warning) behind line `after`, or the previous one in front
     of line `before`: its number as JSON for the scripts (null when there is none), else the page
     with it."""
-    run, path = find_run(request, uid), request.GET.get("path", "")
+    run, path = find_plain_run(request, uid), request.GET.get("path", "")
     artifact = find_artifact(run, path)
     mark = KINDS.get(request.GET.get("kind", ""), Mark.ERROR)
     before = number_of(request, "before")
