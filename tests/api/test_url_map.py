@@ -61,6 +61,8 @@ QUERIES = {
     "/find": "?find=x",
     "POST /logs/{path}": "?offset=0",
 }
+QUERIES = {"/metrics/points": "?name=loss", "POST /logs/{path}": "?offset=0"}
+QUERIES["/log-lines"] = f"?path={LOG}"
 # Writes that a reader with a full token may do, and why.
 OWN_TO_A_READER = {
     "/log-searches": "a search shows nothing that the reader could not read",

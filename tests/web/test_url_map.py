@@ -106,6 +106,10 @@ QUERIES: dict[str, dict[str, str]] = {
     "run-monitoring-table": CPU,
     "run-monitoring-csv": CPU,
     "run-log-piece": {"path": "logs/output.txt", "after": "0"},
+    "run-log-lines": {"path": "logs/output.txt"},
+    "run-log-line": {"path": "logs/output.txt"},
+    "run-log-mark": {"path": "logs/output.txt", "kind": "error"},
+    "run-log-map": {"path": "logs/output.txt"},
     "run-snapshot-file": {"path": "train.py"},
     "description-suggest": {"text": "see run:"},
     "run-list-logs": {"q": "log~epoch"},
@@ -138,7 +142,7 @@ STORES_NOTHING = {
 }
 # What a page answers, where it is not 200: it sends on to another one, has no news, or names runs.
 ANSWERS = {"workspace": 302, "run-list-live": 204, "run-row": 302, "run-compare-file": 404}
-ANSWERS |= {"view-used": 204}
+ANSWERS |= {"view-used": 204, "run-log-mark": 302}
 IMAGE, PNG = "outputs/plot.png", b"\x89PNG\r\n\x1a\n" + b"\0" * 60
 BATCH = "11111111-ab55-4a33-9d2b-1c1f0a4a4c11"
 
