@@ -195,8 +195,8 @@
       if (isOther) this.isReplaced = true;
       this.version ||= source.version;
       this.lost = false;
+      this.showState();
       if (before.grows && !source.grows) this.tell("The log is complete");
-      else this.showState();
     }
 
     troubled(error) {
@@ -225,6 +225,7 @@
       this.find("damage").querySelector("p").textContent = source.damage;
       this.find("size").textContent = this.sizeWords(source);
       this.find("follow").hidden = !source.grows;
+      this.find("download").hidden = !source.size;
       if (!source.grows && this.follows) this.setFollow(false);
       this.marks?.update();
       this.showPlace();
