@@ -8,6 +8,8 @@
   const FAR_PX = 2_000;
   const REST_MS = 150;
   const JUMP_MS = 40;
+  const TOUCH_MS = 2_000;
+  const CHANGE_MS = 500;
 
   const lineOf = (row) => Number(row.dataset.line);
 
@@ -19,7 +21,10 @@
       this.top = 0; // of the window, in pixels of the space
       this.target = null; // the line that is to stay where it was asked for
       this.expected = -1; // the scrollTop we set ourselves
+      this.touchedAt = this.changedAt = -Infinity;
       this.onScrolled = () => {};
+      this.onResized = () => {};
+      this.onFilled = () => {};
       this.onRows = () => {};
       this.build();
     }
@@ -43,9 +48,19 @@
       for (const chunk of this.chunks) this.unhold(chunk);
       this.box.addEventListener("scroll", () => this.scrolled());
       for (const name of ["wheel", "touchmove", "pointerdown", "keydown"]) {
-        this.box.addEventListener(name, () => { this.target = null; }, { passive: true });
+        this.box.addEventListener(name, () => this.touched(), { passive: true });
       }
-      new ResizeObserver(() => this.arrange()).observe(this.box);
+      new ResizeObserver(() => {
+        this.changedAt = performance.now();
+        this.arrange();
+        this.onResized();
+      }).observe(this.box);
+    }
+
+    // Somebody moves it: what is asked for no longer has to stay in its place.
+    touched() {
+      this.target = null;
+      this.touchedAt = performance.now();
     }
 
     // Lines and pixels
@@ -118,18 +133,26 @@
 
     moveTo(top) {
       this.top = top;
+      this.changedAt = performance.now();
       this.window.style.top = `${top}px`;
     }
 
     scrollTo(scrollTop) {
       this.box.scrollTop = scrollTop;
       this.expected = this.box.scrollTop;
+      this.changedAt = performance.now();
+    }
+
+    // So that the row stays where `at` says: its distance from the upper edge, or at the lower one.
+    hold(at) {
+      if (at.isEnd && this.hasLast) this.moveTo(this.box.scrollTop + this.box.clientHeight - this.window.offsetHeight);
+      else this.moveTo(this.box.scrollTop + at.px - this.offsetIn(at.line));
     }
 
     // Whatever `change` does to the window, the line that is read stays where it is.
     keep(change, at = this.target ?? this.anchor()) {
       change();
-      this.moveTo(this.box.scrollTop + at.px - this.offsetIn(at.line));
+      this.hold(at);
     }
 
     add(first, isBefore = false) {
@@ -137,7 +160,7 @@
       element.className = "log-chunk waiting";
       element.style.minHeight = `${this.guess(first)}px`;
       const last = first + CHUNK - 1;
-      const chunk = { first, last, next: first, element, stop: new AbortController(), isBusy: false };
+      const chunk = { first, last, next: first, element, openAt: -1, stop: new AbortController(), isBusy: false };
       if (isBefore) {
         this.window.prepend(element);
         this.chunks.unshift(chunk);
@@ -171,7 +194,9 @@
         row.hidden = this.folds.hides(lineOf(row));
         this.decorate(row);
         chunk.element.append(row);
-        chunk.next = row.hasAttribute("data-open") ? lineOf(row) : lineOf(row) + 1;
+        const isOpen = row.hasAttribute("data-open");
+        chunk.next = isOpen ? lineOf(row) : lineOf(row) + 1;
+        chunk.openAt = isOpen ? this.source.size : -1;
       }
       if (rows.length) this.onRows(rows);
     }
@@ -182,7 +207,8 @@
     }
 
     async fill(chunk) {
-      const isMissing = () => chunk.next <= Math.min(chunk.last, this.source.total);
+      // A line that is still open is not asked for again before something was written.
+      const isMissing = () => chunk.next <= Math.min(chunk.last, this.source.total) && chunk.openAt !== this.source.size;
       if (chunk.isBusy || !isMissing()) return;
       chunk.isBusy = true;
       try {
@@ -191,11 +217,12 @@
           if (chunk.stop.signal.aborted) return;
           this.keep(() => {
             this.take(chunk, rows);
-            if (!rows.length || !isMissing() || rows.at(-1).hasAttribute("data-open")) this.unhold(chunk);
+            if (!rows.length || !isMissing()) this.unhold(chunk);
           });
-          if (!rows.length || rows.at(-1).hasAttribute("data-open")) break;
+          if (!rows.length) break;
         }
         this.arrange();
+        this.onFilled();
       } catch (error) {
         if (error.name !== "AbortError") this.onTrouble?.(error);
       } finally {
@@ -254,6 +281,8 @@
         }
       });
       if (this.isAtEdge()) this.settle();
+      // All that was asked for is there: from now on the line that is read stays where it is.
+      if (!this.window.querySelector(".waiting")) this.target = null;
       clearTimeout(this.filling);
       const wait = this.chunks.every((chunk) => chunk.next > chunk.first || this.source.keeps(chunk.first, CHUNK)) ? 0 : JUMP_MS;
       this.filling = setTimeout(() => {
@@ -293,31 +322,33 @@
       this.scrollTo(scrollTop);
       this.space.style.height = `${space}px`;
       this.expected = this.box.scrollTop;
-      if (this.hasFirst || this.hasLast) this.target = null;
+      if (this.hasFirst || (this.hasLast && !at.isEnd)) this.target = null;
     }
 
     scrolled() {
       const { scrollTop, clientHeight } = this.box;
       const isOurs = Math.abs(scrollTop - this.expected) < 1;
-      const before = this.expected;
       this.expected = -1;
-      if (!isOurs) this.target = null;
+      const now = performance.now();
+      // A browser also scrolls by itself, when what we change makes the end come nearer.
+      const isTheirs = !isOurs && (now - this.touchedAt < TOUCH_MS || now - this.changedAt > CHANGE_MS);
+      if (isTheirs) this.target = null;
       if (scrollTop + clientHeight < this.top || scrollTop > this.bottom) {
-        const { line, px } = this.placeAt(scrollTop);
-        this.rebuild(line, px);
+        const isEnd = scrollTop + clientHeight > this.space.offsetHeight - 2;
+        this.rebuild(isEnd ? { line: this.source.total, px: clientHeight - this.averagePx, isEnd } : this.placeAt(scrollTop));
       } else {
         this.arrange();
       }
-      this.onScrolled({ isOurs, scrollTop, before });
+      this.onScrolled(isTheirs);
       clearTimeout(this.resting);
       this.resting = setTimeout(() => this.settle(), REST_MS);
     }
 
-    rebuild(line, px) {
+    rebuild(at) {
       this.clear();
-      this.add(this.chunkOf(line));
-      this.target = { line, px };
-      this.moveTo(this.box.scrollTop + px - this.offsetIn(line));
+      this.add(this.chunkOf(at.line));
+      this.target = at;
+      this.hold(at);
       this.arrange();
     }
 
@@ -336,19 +367,20 @@
       } else {
         this.space.style.height = `${this.spacePx}px`;
         this.scrollTo(this.topFor(wanted) - px);
-        this.rebuild(wanted, px);
+        this.rebuild({ line: wanted, px });
       }
       this.settle();
     }
 
     toEnd() {
+      if (!this.source.total) return;
       this.target = null;
-      if (!this.hasLast) {
-        this.show(this.source.total, this.box.clientHeight - this.averagePx);
-        this.target = null;
-      }
+      if (this.hasLast) this.settle();
+      else this.space.style.height = `${Math.max(this.spacePx, this.box.clientHeight)}px`;
       this.scrollTo(this.space.offsetHeight);
-      this.arrange();
+      if (this.hasLast) this.arrange();
+      else this.rebuild({ line: this.source.total, px: this.box.clientHeight - this.averagePx, isEnd: true });
+      this.scrollTo(this.space.offsetHeight);
     }
 
     isAtEnd() {
@@ -379,7 +411,7 @@
     reload() {
       const { line, px } = this.anchor();
       this.source.forget();
-      this.rebuild(Math.max(1, Math.min(line, this.source.total)), px);
+      this.rebuild({ line: Math.max(1, Math.min(line, this.source.total)), px });
     }
 
     // Broken lines have heights of their own.

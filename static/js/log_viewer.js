@@ -25,6 +25,7 @@
       this.source.onState = (before) => this.told(before);
       this.scroller = new LogScroller(this.box, this.source, (row) => this.decorate(row));
       this.scroller.onScrolled = (how) => this.scrolled(how);
+      this.scroller.onResized = this.scroller.onFilled = () => this.follows && !this.scroller.isAtEnd() && this.scroller.toEnd();
       this.scroller.onRows = (rows) => this.send("studio:log-rows", { rows });
       this.scroller.onTrouble = (error) => this.troubled(error);
       this.picked = new LogPicked(root, this);
@@ -247,8 +248,8 @@
       this.marks?.showPlace(this.scroller.anchor().line, this.scroller.lineAtEnd());
     }
 
-    scrolled({ isOurs, scrollTop, before }) {
-      if (!isOurs && this.follows && !this.scroller.isAtEnd() && scrollTop < (before < 0 ? Infinity : before)) this.setFollow(false);
+    scrolled(isTheirs) {
+      if (isTheirs && this.follows && !this.scroller.isAtEnd()) this.setFollow(false);
       this.showPlace();
     }
 
@@ -283,7 +284,7 @@
     }
 
     scrollBy(lines) {
-      this.scroller.target = null;
+      this.scroller.touched();
       this.box.scrollTop += lines * this.scroller.rowPx;
     }
 
