@@ -49,7 +49,7 @@
       range.searchParams.set("lines", `${first}-${last}`);
       this.bar.querySelector("[data-log-range]").href = range;
       this.viewer.redraw();
-      if (first) this.viewer.tell(`${this.words} picked`);
+      if (first) this.viewer.tell(`${this.words} picked`, { isSeen: false });
     }
 
     has(line) {

@@ -78,8 +78,9 @@
       this.redraw();
     }
 
-    tell(words) {
+    tell(words, { isSeen = true } = {}) {
       document.getElementById("live").textContent = words;
+      if (!isSeen) return;
       const note = this.find("said");
       note.querySelector("p").textContent = words;
       note.hidden = false;
