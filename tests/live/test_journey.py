@@ -97,7 +97,8 @@ def test_a_written_line_is_on_the_page_within_two_seconds(
 
 
 def newest_stamp(page: Page) -> float:
-    found: list[str] = re.findall(r"stamp ([\d.]+)", page.locator("#artifacts-log_lines").inner_text())
+    lines = page.locator("#artifacts-log_lines").inner_text()
+    found: list[str] = re.findall(r"stamp ([\d.]+)", lines)
     return float(found[-1])
 
 
