@@ -18,6 +18,7 @@ from studio.runs.models import Run
 from studio.web.access import Request, find_plain_run, find_run, page
 from studio.web.files import find_artifact
 from studio.web.frame import frame
+from studio.web.log_find import find_context
 from studio.web.render import render_page, render_parts
 from studio.web.run_detail import run_context
 
@@ -51,14 +52,16 @@ def log_view(
     there is no artifact yet.
 
     view: "image", "none" (only a download), "missing" (nothing there, nothing to come) or "text";
-    download_url, image_url. Text adds what `text_context` gives and `paging_context` gives.
+    download_url, image_url, logs_url. Text adds what `text_context`, `paging_context` and
+    `find_context` give.
     """
     path = artifact.path if artifact else path
     urls = {
         name: reverse(to, args=[request.workspace.name, run.uid, path])
         for name, to in (("download_url", "run-file"), ("image_url", "run-image"))
     }
-    found = {"artifact": artifact, "path": path, **urls}
+    logs_url = reverse("run-logs", args=[request.workspace.name, run.uid])
+    found = {"artifact": artifact, "path": path, "logs_url": logs_url, **urls}
     if artifact is None:
         if run.is_terminal:
             return {**found, "view": "missing"}
@@ -74,6 +77,7 @@ def log_view(
         "view": "text",
         **text_context(request, run, path, state),
         **paging_context(request, run, path, state.page),
+        **find_context(request, run, path),
     }
 
 

@@ -11,7 +11,6 @@ from studio.artifacts.models import MAIN_LOG, Artifact
 from studio.runs.models import Run
 from studio.web.access import Request, find_run, page
 from studio.web.frame import frame
-from studio.web.log_find import find_context
 from studio.web.log_viewer import log_view
 from studio.web.render import render_page, render_parts
 from studio.web.run_detail import run_context
@@ -32,7 +31,6 @@ def logs(request: Request, uid: str) -> HttpResponse:
         "is_empty": run.is_terminal and not tree["groups"],
         **tree,
         **log_view(request, run, opened, wanted),
-        **find_context(request, run, wanted),
     }
     return render_page(request, "runs/logs.html", context, part="runs/_logs.html")
 

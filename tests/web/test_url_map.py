@@ -105,7 +105,6 @@ QUERIES: dict[str, dict[str, str]] = {
     "run-monitoring-figure": CPU,
     "run-monitoring-table": CPU,
     "run-monitoring-csv": CPU,
-    "run-log-piece": {"path": "logs/output.txt", "after": "0"},
     "run-log-lines": {"path": "logs/output.txt"},
     "run-log-line": {"path": "logs/output.txt"},
     "run-log-mark": {"path": "logs/output.txt", "kind": "error"},
