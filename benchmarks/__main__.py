@@ -7,7 +7,18 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import caller, cancelling, charts, footprint, ingest, list_charts, machine, run_list
+from benchmarks import (
+    caller,
+    cancelling,
+    charts,
+    footprint,
+    ingest,
+    list_charts,
+    log_find,
+    log_viewer,
+    machine,
+    run_list,
+)
 from benchmarks.options import Options
 from benchmarks.report import Group, document, section
 
@@ -17,6 +28,8 @@ GROUPS: dict[str, Callable[[Options], Group]] = {
     "ingest": ingest.measure,
     "charts": charts.measure,
     "list-charts": list_charts.measure,
+    "log-find": log_find.measure,
+    "log-viewer": log_viewer.measure,
     "cancel": cancelling.measure,
     "caller": caller.measure,
     "footprint": footprint.measure,

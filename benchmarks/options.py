@@ -14,8 +14,18 @@ class Options:
     n_calls: int = 60
     load_s: float = 6.0
     n_cancels: int = 10
+    find_bytes: int = 2_000_000_000
+    log_bytes: int = 5_000_000_000
 
     @classmethod
     def quick(cls, folder: Path) -> "Options":
         """A run of about a minute: it shows that all works, its figures are rough."""
-        return cls(folder, list_sizes=(10_000,), n_calls=15, load_s=1.0, n_cancels=3)
+        return cls(
+            folder,
+            list_sizes=(10_000,),
+            n_calls=15,
+            load_s=1.0,
+            n_cancels=3,
+            find_bytes=200_000_000,
+            log_bytes=200_000_000,
+        )

@@ -12,10 +12,11 @@ from studio.api.paging import Limit, page
 from studio.api.schemas import Closed, answers
 from studio.api.serialize import iso
 from studio.bulk.acting import dry_run, start_bulk
+from studio.bulk.log_searching import start_log_search
 from studio.bulk.selection import Selection
 from studio.bulk.undoing import can_undo, start_undo
 from studio.runs.limits import Invalid
-from studio.wire.changes import BulkRequest, NothingToSay
+from studio.wire.changes import BulkRequest, LogSearchRequest, NothingToSay
 from studio.work.actions import cancel_work
 from studio.work.models import Work
 
@@ -120,6 +121,21 @@ def change_many(request: HttpRequest, workspace: Path[str]) -> Any:
     work = start_bulk(room, asked.action, chosen, asked.arguments, by=by)
     work.refresh_from_db()
     return work_answer(work, status=201)
+
+
+@router.post(
+    "/log-searches",
+    response=answers(WorkItem),
+    openapi_extra=documented(LogSearchRequest),
+)
+def search_logs(request: HttpRequest, workspace: Path[str]) -> Any:
+    """Start to look for every `log~` of a query in the logs of the runs that meet its other
+    conditions; the list of runs with that query finds what was found so far."""
+    room, asked = workspace_of(request, workspace), read_body(request, LogSearchRequest)
+    chosen = Selection(**{name: getattr(asked.selection, name) for name in Selection.__slots__})
+    work = start_log_search(room, chosen, by=actor_of(request))
+    work.refresh_from_db()
+    return work_answer(work)
 
 
 @works.get("", response=answers(WorkPage))

@@ -14,6 +14,7 @@ from studio.accounts.permissions import NotAllowed
 from studio.api.access import NotFound
 from studio.api.body import BadRequest, UnsupportedMediaType
 from studio.artifacts.actions import TooLarge
+from studio.artifacts.find_slots import TooManyFinds
 from studio.artifacts.snapshots import MissingBlobs
 from studio.blobs import DigestMismatch, LogGap, StorageFull
 from studio.bulk.undoing import CannotUndo
@@ -157,6 +158,7 @@ def add_handlers(api: NinjaAPI) -> None:
         (RequestDataTooBig, 413, "too_large"),
         (TooLarge, 413, "too_large"),
         (UnsupportedMediaType, 415, "unsupported_media_type"),
+        (TooManyFinds, 429, "rate_limited"),
     ):
         add(kind, _plain(status, code))
     add(Http404, lambda request, problem: error(404, "not_found", "There is nothing here."))

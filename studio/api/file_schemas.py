@@ -25,6 +25,29 @@ class LogSize(Closed):
     size: int
 
 
+class LogLine(Closed):
+    line: int
+    text: str
+    hidden_bytes: int
+    earlier_states: bool
+    open: bool
+    mark: str | None
+    at_ms: int | None
+
+
+class LogLines(Closed):
+    path: str
+    items: list[LogLine]
+    last: int
+    total: int
+    size: int
+    counted: int
+    complete: bool
+    errors: int
+    warnings: int
+    damage: str
+
+
 class MissingList(Closed):
     missing: list[str]
 

@@ -23,7 +23,11 @@ from studio.api.schemas import answers
 from studio.api.serialize import iso
 from studio.api.uploads import RAW_BODY, Upload, read_piece
 from studio.artifacts import actions, logs, snapshots
-from studio.artifacts.models import Artifact, Snapshot
+from studio.artifacts.find_answers import find_answer
+from studio.artifacts.finding import HITS_SENT, Asked, read_cursor
+from studio.artifacts.hits import MAX_CONTEXT
+from studio.artifacts.models import MAIN_LOG, Artifact, Snapshot
+from studio.artifacts.ripgrep import Pattern, checked
 from studio.artifacts.serving import attachment, disposition, inert, zip_answer
 from studio.runs.models import Run
 
@@ -37,6 +41,14 @@ BYTES: dict[str, Any] = {
             "content": {
                 "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}
             },
+        }
+    }
+}
+HITS: dict[str, Any] = {
+    "responses": {
+        200: {
+            "description": "Hits, progress and one ending, each a line of JSON",
+            "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
         }
     }
 }
@@ -141,6 +153,38 @@ def read_log(
     answer["X-Log-Complete"] = "1" if is_finished else "0"
     answer["Content-Disposition"] = disposition(artifact.path)
     return inert(answer)
+
+
+@router.get("/runs/{uid}/find", openapi_extra=HITS)
+def find_in_file(
+    request: HttpRequest,
+    workspace: Path[str],
+    uid: str,
+    find: str,
+    path: str = MAIN_LOG,
+    regex: bool = False,
+    case: bool = False,
+    word: bool = False,
+    context: int = 0,
+    most: int = HITS_SENT,
+    after: str = "",
+) -> HttpResponseBase:
+    """Find a text, or with `regex` an expression of linear time, in all of a file, also while it
+    grows; upper and lower case are the same unless `case`. `context`: lines around each hit, at
+    most 5; `after`: the `next` of an earlier ending.
+
+    Lines of JSON: `hit` (line, byte `start` of the line, byte `at` of the first match, `parts` of
+    text with whether each matched, `before`, `after`), `progress`, and one `end` (`n` lines match,
+    or that many and more unless `is_exact`; `next`: where to go on, null at the end of the file).
+    To stop, close the connection. 422 for what can't be found, 429 when too many search at once.
+    """
+    run = run_of(request, workspace, uid)
+    artifact = find_artifact(run, path)
+    pattern = checked(Pattern(find, regex, case, word))
+    start, line = read_cursor(after)
+    asked = Asked(start, line, max(1, min(most, HITS_SENT)), max(0, min(context, MAX_CONTEXT)))
+    user = actor_of(request).user
+    return find_answer(artifact, pattern, asked, user_id=user.pk if user else 0)
 
 
 @router.post(

@@ -19,6 +19,7 @@ ESCAPE = re.compile(
 UNSHOWN = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 # Beyond this a line is cut on the page (the download has it whole).
 MAX_LINE_CHARACTERS = 10_000
+SGR = re.compile(r"\x1b\[([0-9;:]*)m")
 # How many numbers follow "38;5" and "38;2".
 COLOUR_ARGUMENTS = {5: 1, 2: 3}
 
@@ -77,20 +78,32 @@ def read_lines(text: str) -> list[Line]:
     return lines
 
 
-def read_line(raw: str, style: Style = PLAIN) -> tuple[Line, Style]:
-    """One line without its end, and the style that holds after it."""
+def read_line(
+    raw: str, style: Style = PLAIN, *, most: int = MAX_LINE_CHARACTERS
+) -> tuple[Line, Style]:
+    """One line without its end, and the style that holds after it. A "\r" at its end belongs to
+    the end; any other begins the line again, as progress bars do."""
     states = [state for state in raw.split("\r") if state] or [""]
     for hidden in states[:-1]:
         # Styles set in states that are folded away still hold.
-        for _, codes in _pieces(hidden[:MAX_LINE_CHARACTERS]):
+        for _, codes in _pieces(hidden[:most]):
             style = styled(style, codes)
     spans = []
-    for piece, codes in _pieces(states[-1][:MAX_LINE_CHARACTERS]):
+    for piece, codes in _pieces(states[-1][:most]):
         if piece:
             spans.append(Span(UNSHOWN.sub("\ufffd", piece), style.classes))
         style = styled(style, codes)
-    is_cut = len(states[-1]) > MAX_LINE_CHARACTERS
+    is_cut = len(states[-1]) > most
     return Line(tuple(spans), n_folded=len(states) - 1, is_cut=is_cut), style
+
+
+def style_after(text: str) -> Style:
+    """The style that holds behind `text`, of which nothing is shown."""
+    style = PLAIN
+    reset = max(text.rfind("\x1b[0m"), text.rfind("\x1b[m"), 0)
+    for found in SGR.finditer(text, reset):
+        style = styled(style, found.group(1))
+    return style
 
 
 def _pieces(text: str) -> Iterator[tuple[str, str | None]]:

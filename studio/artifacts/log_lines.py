@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from studio.artifacts.line_index import BLOCK_BYTES, LONGEST_MARK, MARKS, LineIndex, Mark
 
 # Of a longer line the beginning is shown; of a progress bar its last state, which is at the end.
-SHOWN_BYTES = 10_000
+SHOWN_BYTES = 4_000
 # What one call may read in all, however long its lines are.
 MAX_READ_BYTES = 2 * 1024 * 1024
 LINES_PER_STEP = 2_000

@@ -129,11 +129,6 @@ def tail(artifact: Artifact, n_bytes: int) -> Window:
     return from_line_start(read_window(artifact, size - n_bytes, size))
 
 
-def earlier(artifact: Artifact, before: int, n_bytes: int) -> Window:
-    """The `n_bytes` that end at byte `before`, from the beginning of a line."""
-    return from_line_start(read_window(artifact, before - n_bytes, before))
-
-
 def from_line_start(window: Window) -> Window:
     """`window` without the partial line at its beginning; all of it when it is one endless line."""
     if window.start == 0:
@@ -142,13 +137,3 @@ def from_line_start(window: Window) -> Window:
     if cut == len(window.data):
         return window
     return Window(window.data[cut:], window.start + cut, window.end, window.size)
-
-
-def last_lines(window: Window, n_lines: int) -> Window:
-    """The end of `window` with at most `n_lines` lines."""
-    at = len(window.data.removesuffix(b"\n"))
-    for _ in range(n_lines):
-        at = window.data.rfind(b"\n", 0, at)
-        if at == -1:
-            return window
-    return Window(window.data[at + 1 :], window.start + at + 1, window.end, window.size)

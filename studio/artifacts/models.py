@@ -99,3 +99,53 @@ class Removal(models.Model):
 
     def __str__(self) -> str:
         return self.prefix
+
+
+class LogSearch(models.Model):
+    """A text that was looked for in the logs of many runs, kept so that a list can filter by it."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    text = models.TextField()
+    # Upper and lower case are the same in it; unique over a hash, as a text may be long.
+    key = models.CharField(max_length=64)
+    # The background work that looked last, and when it began.
+    work_uid = models.CharField(max_length=32, blank=True, default="")
+    started_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "key"], name="log_search_once")]
+
+    def __str__(self) -> str:
+        return self.text[:80]
+
+
+class LogFinding(models.Model):
+    """What a search found in the logs of one run: the first line that matches, or none.
+
+    `is_pending`: yet to be looked at; n_bytes: of all its logs, when they were.
+    """
+
+    search = models.ForeignKey(LogSearch, on_delete=models.CASCADE, related_name="findings")
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="+")
+    is_pending = models.BooleanField(default=True)
+    n_bytes = models.BigIntegerField(default=0)
+    path = models.TextField(blank=True, default="")
+    line = models.BigIntegerField(null=True, blank=True)
+    # (text, whether it matched) of that line, bounded.
+    parts = models.JSONField(default=list)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["search", "run"], name="log_finding_once")]
+        indexes = [
+            models.Index(
+                fields=["search", "-run"],
+                name="log_finding_hits",
+                condition=models.Q(line__isnull=False),
+            ),
+            models.Index(
+                fields=["search"], name="log_finding_pending", condition=models.Q(is_pending=True)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.search_id}: line {self.line} of run {self.run_id}"

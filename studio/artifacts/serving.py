@@ -60,6 +60,17 @@ def _bytes(artifact: Artifact, start: int, end: int, *, size: int) -> HttpRespon
     return inert(answer)
 
 
+def part(artifact: Artifact, start: int, end: int, *, name: str) -> HttpResponseBase:
+    """The bytes `start`..`end` of the artifact as a download called `name`."""
+    try:
+        source = open_artifact(artifact, start, end)
+    except BlobNotFound:
+        return inert(HttpResponse("Storage has lost this file.", status=410))
+    answer = StreamingHttpResponse(Pieces(source))
+    answer["Content-Disposition"] = disposition(name)
+    return inert(answer)
+
+
 class Pieces:
     """The bytes of a stream piece by piece; closed with the answer, also when nobody read it."""
 

@@ -62,12 +62,18 @@ class LocalStore:
     def open(self, key: str, start: int = 0, end: int | None = None) -> BinaryIO:
         if start < 0 or (end is not None and end < start):
             raise ValueError("A range is 0 <= start <= end.")
-        self.size(key)  # a folder could be opened, and only fail when read
-        with _named_errors(key):
-            fd = os.open(self._path(key), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        fd = self._opened(key)
         n_bytes = os.fstat(fd).st_size
         stop = n_bytes if end is None else min(end, n_bytes)
         return cast(BinaryIO, io.BufferedReader(_Range(fd, min(start, stop), stop), 1 << 16))
+
+    def descriptor(self, key: str) -> int | None:
+        return self._opened(key)
+
+    def _opened(self, key: str) -> int:
+        self.size(key)  # a folder could be opened, and only fail when read
+        with _named_errors(key):
+            return os.open(self._path(key), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
 
     def size(self, key: str) -> int:
         path = self._path(key)

@@ -96,6 +96,10 @@ class Store(Protocol):
     def open(self, key: str, start: int = 0, end: int | None = None) -> BinaryIO:
         """A seekable stream over bytes [start, end), cut at the size now. Raises BlobNotFound."""
 
+    def descriptor(self, key: str) -> int | None:
+        """An open descriptor of the bytes, for a child process to read; the caller closes it. None
+        where there is no such thing: then read `open`. Raises BlobNotFound."""
+
     def size(self, key: str) -> int:
         """Length in bytes. Raises BlobNotFound."""
 

@@ -8,6 +8,7 @@ class BulkConfig(AppConfig):
     def ready(self) -> None:
         from studio.bulk.acting import BULK, BulkKind
         from studio.bulk.expiry import EXPIRE, ExpiryKind
+        from studio.bulk.log_searching import LOG_SEARCH, LogSearchKind
         from studio.bulk.retagging import RETAG, RetagKind
         from studio.bulk.undoing import UNDO, UndoKind
         from studio.work.kinds import register
@@ -16,3 +17,4 @@ class BulkConfig(AppConfig):
         register(UNDO, UndoKind())
         register(EXPIRE, ExpiryKind())
         register(RETAG, RetagKind())
+        register(LOG_SEARCH, LogSearchKind())

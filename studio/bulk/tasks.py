@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from studio.artifacts.log_findings import forget_log_searches
 from studio.artifacts.purging import sweep_orphans
 from studio.bulk.expiry import start_expiry
 from studio.compute.doorbell import EXPIRE_TRASH, SWEEP_ORPHANS
@@ -20,4 +21,5 @@ def sweep() -> None:
     """Every day: delete bytes that no row names, and records that nobody asks for any more."""
     sweep_orphans()
     forget_work()
+    forget_log_searches()
     forget_batches()

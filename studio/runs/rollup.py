@@ -25,11 +25,11 @@ class Rollup:
     @property
     def words(self) -> str:
         """Such as: 3 of 5 completed, 1 failed."""
-        parts = [f"{self.n_completed} of {self.n} completed"]
+        parts = [f"{self.n_completed:,} of {self.n:,} completed"]
         if self.n_failed:
-            parts.append(f"{self.n_failed} failed")
+            parts.append(f"{self.n_failed:,} failed")
         if self.n_canceled:
-            parts.append(f"{self.n_canceled} canceled")
+            parts.append(f"{self.n_canceled:,} canceled")
         return ", ".join(parts)
 
 

@@ -10,6 +10,7 @@ from typing import Literal
 from django.db.models import Q
 
 from studio.search import named_keys, plain_keys
+from studio.search.log_terms import log_q
 from studio.search.matching import refuse
 from studio.search.plain_keys import Build
 from studio.search.scope import Scope
@@ -75,7 +76,7 @@ FIELDS: dict[str, Field] = {
         Field("parent", "Parent run", "text", TEXT, plain_keys.parent_q),
         Field("children", "Child runs", "number", ORDER, plain_keys.children_q),
         Field("is", "Is", "flag", (Op.EQ,), plain_keys.flag_q, has=False),
-        Field("log", "Log", "text", (Op.CONTAINS,), plain_keys.log_q, has=False),
+        Field("log", "Log", "text", (Op.CONTAINS,), log_q, has=False),
         Field("tag", "Tag", "text", TEXT, named_keys.tag_q),
         Field("property", "Property", "text", TEXT, named_keys.property_q),
         Field("param", "Parameter", "number", (*ORDER, *TEXT[2:]), named_keys.parameter_q),

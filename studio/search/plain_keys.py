@@ -20,7 +20,6 @@ from studio.search.matching import (
     duration_match,
     moment_match,
     number_match,
-    refuse,
     refuse_value,
     text_match,
 )
@@ -244,8 +243,3 @@ def _flag(flag: str, scope: Scope) -> Q:
     stars = Star.objects.filter(user=scope.user)
     ids = scope.few(stars.values_list("run", flat=True)) if scope.may_ask() else None
     return Q(Exists(stars.filter(run=OuterRef("pk")))) if ids is None else Q(pk__in=ids)
-
-
-def log_q(term: Term, scope: Scope) -> Q:
-    message = "Logs are searched one run at a time: open the run and search in its log."
-    raise refuse(term, message, 'description~"out of memory"')

@@ -97,8 +97,8 @@ def _keys(typed: str) -> list[tuple[str, str, Kind]]:
     for field in FIELDS.values():
         aliases = [alias for alias, family in ALIASES.items() if family == field.family]
         names = [field.family, *aliases, *field.label.lower().split()]
-        if field.family != "log" and any(name.startswith(asked) for name in names):
-            ending = "." if field.family in NAMED_KEYS else ":"
+        if any(name.startswith(asked) for name in names):
+            ending = "." if field.family in NAMED_KEYS else "~" if Op.EQ not in field.ops else ":"
             found.append((field.family + ending, field.label, "key"))
     if "has".startswith(asked):
         found.append(("has:", "Has a tag, parameter, metric …", "key"))
@@ -136,7 +136,7 @@ def _operators(typed: str) -> list[tuple[str, str, Kind]]:
     except SearchSyntaxError:
         return []
     field = FIELDS[key.family]
-    if field.type == "flag" or key.family == "log":
+    if field.type == "flag":
         return []
     text = print_key(key)
     found: list[tuple[str, str, Kind]] = [

@@ -34,8 +34,7 @@ EXAMPLES = {
     "parent": "parent:3f2a",
     "children": "children>0",
     "is": "is:starred",
-    # Logs are searched on a run's own page: an example with log~ would find nothing but an error.
-    "log": 'description~"out of memory"',
+    "log": 'log~"out of memory"',
     "tag": "tag.quality:good",
     "property": "property.dataset:v3",
     "param": "param.lr>=1e-4",
@@ -324,7 +323,7 @@ def no_such_flag(span: Span) -> SearchSyntaxError:
 
 
 def log_form(span: Span) -> SearchSyntaxError:
-    message = "Log text is searched with ~ (contains), and only on a run's own page."
+    message = "Log text is searched with ~ (contains)."
     return _over(span, message, EXAMPLES["log"])
 
 

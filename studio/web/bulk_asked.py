@@ -74,16 +74,22 @@ def _matching(request: Request) -> Selection:
     if form.get("trash") == "1":
         return Selection(query=query_of_name(form.get("name", "")), trash=True, at=at)
     listing = listed(request)
-    state = listing.state
     if listing.view is not None:
         experiment = listing.experiment.name if listing.experiment else ""
+    type_ = listing.type or storable(form, "type")
+    return selection_of(listing, experiment=experiment, type=type_, at=at)
+
+
+def selection_of(listing: Listing, *, experiment: str, type: str, at: str = "") -> Selection:
+    """All runs of a list. Raises Invalid, SearchSyntaxError."""
+    state = listing.state
     node = parse(state.whole_query)
     if state.only:
         if not state.chosen:
             raise Invalid("selection", "The list shows only ticked runs, and none is ticked.")
         node = with_term(node, Term(Key("uid"), Op.EQ, state.chosen))
-    if type_ := listing.type or storable(form, "type"):
-        node = with_term(node, Term(Key("type"), Op.EQ, (type_,)))
+    if type:
+        node = with_term(node, Term(Key("type"), Op.EQ, (type,)))
     query = print_query(node) if node else ""
     # Who shows only ticked runs sees child runs among them.
     children = state.children == FLAT or state.only

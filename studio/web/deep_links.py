@@ -119,4 +119,5 @@ class Targets:
         first, last = asked.lines
         address = self._address("run-logs", run.uid, path=asked.inside, line=first)
         lines = f"line {first}" if first == last else f"lines {first}–{last}"
-        return Link(f"{address}#L{first}", f"{asked.inside}, {lines}, of {run.display_name}")
+        picked = f"#L{first}" if first == last else f"#L{first}-L{last}"
+        return Link(address + picked, f"{asked.inside}, {lines}, of {run.display_name}")

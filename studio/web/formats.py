@@ -136,3 +136,8 @@ def _rounded(seconds: float) -> float:
 def iso_duration(seconds: float | None) -> str:
     """The length as an ISO 8601 duration for datetime attributes, PT12.5S; empty without one."""
     return "" if seconds is None else f"PT{max(0.0, seconds):g}S"
+
+
+def clock_ms(at_ms: int) -> str:
+    """The time of day of a moment in ms of Unix time, UTC: 14:03:22."""
+    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%H:%M:%S}"

@@ -9,7 +9,7 @@ from django.middleware.gzip import GZipMiddleware
 # A smaller answer fits in one or two packets anyway.
 MIN_COMPRESSED_BYTES = 2_000
 # Asked every second while a log grows: what arrives is small, and time is what counts.
-NEVER_COMPRESSED = frozenset({"run-log-piece"})
+NEVER_COMPRESSED = frozenset({"run-log-lines"})
 
 CONTENT_SECURITY_POLICY = "; ".join(
     [

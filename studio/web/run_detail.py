@@ -112,9 +112,13 @@ def details_context(request: Request, run: Run) -> dict[str, Any]:
 def values_context(run: Run) -> dict[str, Any]:
     """Last values of the metrics; their version changes with every point (1 query)."""
     found = Metric.objects.ordinary().filter(run=run).order_by("name")
-    metrics = list(found[:MAX_METRICS_SHOWN])
+    metrics = list(found[: MAX_METRICS_SHOWN + 1])
     version = f"{sum(metric.n_points for metric in metrics)}-{len(metrics)}"
-    return {"metrics": metrics, "values_version": version}
+    return {
+        "metrics": metrics[:MAX_METRICS_SHOWN],
+        "has_more_values": len(metrics) > MAX_METRICS_SHOWN,
+        "values_version": version,
+    }
 
 
 @page

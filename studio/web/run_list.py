@@ -19,6 +19,7 @@ from studio.search.syntax import parse
 from studio.web.access import Request, find_experiment, find_run, page
 from studio.web.experiment_head import experiment_head
 from studio.web.frame import frame
+from studio.web.log_search import log_search_context
 from studio.web.render import render_page, render_parts, wants_part
 from studio.web.run_charts import chart_context
 from studio.web.run_detail import run_context
@@ -50,7 +51,8 @@ from studio.web.view_bar import place_of, view_context
 
 PARTS = [
     "views/_bar",
-    *(f"runs/{name}" for name in ("_toggles", "_query_error", "_pills", "_list_charts", "_newer")),
+    *(f"runs/{name}" for name in ("_toggles", "_query_error", "_pills", "_log_search")),
+    *("runs/_list_charts", "runs/_newer"),
 ]
 SEARCH_FORM = "runs-search"
 
@@ -181,6 +183,7 @@ def list_context(request: Request, listing: Listing, wrong: Wrong | None = None)
         **(experiment_head(request, listing.experiment) if listing.experiment else {}),
         "error": wrong,
         **pill_context(request, listing, reading.node),
+        **log_search_context(request, listing, reading.node),
         "experiments": experiment_links(request, listing),
         "sizes": PAGE_SIZES,
         "is_filtered": bool(state.q) or state.mine or state.only,

@@ -11,8 +11,8 @@ from studio.artifacts.actions import find_artifact
 from studio.artifacts.models import MAIN_LOG, Artifact
 from studio.runs.models import Run
 from studio.web.access import Request, find_run, page
-from studio.web.files import log_view
 from studio.web.frame import frame
+from studio.web.log_viewer import log_view
 from studio.web.moments import NOT_NOTED, log_url_at, moment_of
 from studio.web.render import render_page, render_parts, wants_part
 from studio.web.run_detail import run_context

@@ -16,8 +16,8 @@ from studio.runs.models import Run
 from studio.runs.querysets import RunQuerySet
 from studio.runs.status import TERMINAL, Status
 from studio.web.access import Request, find_run, page
-from studio.web.files import log_view
 from studio.web.frame import frame
+from studio.web.log_viewer import log_view
 from studio.web.render import render_page, render_parts, wants_part
 from studio.web.run_detail import run_context
 from studio.web.step_layout import HEIGHT, WIDTH, Drawing, drawing_of, layers_of, n_segments
@@ -155,7 +155,7 @@ def note_context(pipeline: Run, uid: str) -> dict[str, Any]:
 
 def log_context(request: Request, pipeline: Run) -> dict[str, Any]:
     """For `runs/_step_log.html`: step: the chosen run, or None; is_gone: there is none with that
-    id; and what `web.files.log_view` gives (4 queries at most)."""
+    id; and what `web.log_viewer.log_view` gives (4 queries at most)."""
     uid = request.GET.get("step", "")
     found = note_context(pipeline, uid)
     found["closed_url"] = address(request, pipeline, **{"as": request.GET.get("as", "")})

@@ -3,6 +3,7 @@
 from typing import Any
 
 from studio.bulk.expiry import EXPIRE
+from studio.bulk.log_searching import LOG_SEARCH
 from studio.bulk.undoing import UNDO
 from studio.web.bulk_offers import runs
 from studio.web.formats import size
@@ -28,6 +29,7 @@ WORDS = {
     ),
     "tag-delete": ("Removing the tag “{tag}” from {n}", "“{tag}” removed from {n}"),
     UNDO: ("Putting back the tags of {n}", "Tags put back on {n}"),
+    LOG_SEARCH: ("Searching the logs of {n}", "Logs of {n} searched"),
     EXPIRE: ("Emptying the trash of {n}", "{n} purged from the trash, {bytes} freed"),
 }
 

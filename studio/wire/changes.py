@@ -40,6 +40,13 @@ class BulkRequest(Message):
 
 
 @dataclass(frozen=True)
+class LogSearchRequest(Message):
+    """Search the logs of the runs of a selection by query for every `log~` of that query."""
+
+    selection: SelectionFields = field(metadata={"check": SelectionFields.parse})
+
+
+@dataclass(frozen=True)
 class DeleteRequest(Message):
     """Put a run in the trash; `cancel`: cancel it first if it is not finished."""
 

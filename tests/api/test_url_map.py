@@ -21,6 +21,7 @@ SOURCES = {"files": [{"path": "train.py", "digest": DIGEST, "size": len(BYTES)}]
 # A body that would do something, by the end of the operation's path; the rest send {}.
 BODIES: dict[str, Any] = {
     "/experiments": {"name": "another"},
+    "/log-searches": {"selection": {"query": "log~x"}},
     "/runs": {"uid": "another", "experiment": "vision", "start": True},
     "PATCH /runs/{uid}": {"display_name": "another name", "description": "another text"},
     "/fail": {"reason": "wrong data"},
@@ -57,16 +58,20 @@ FILE, LOG = "outputs/model.bin", "logs/output.txt"
 QUERIES = {
     "/metrics/points": "?name=loss",
     "/tags/values": "?key=seen",
+    "/find": "?find=x",
     "POST /logs/{path}": "?offset=0",
 }
+QUERIES = {"/metrics/points": "?name=loss", "POST /logs/{path}": "?offset=0"}
+QUERIES["/log-lines"] = f"?path={LOG}"
 # Writes that a reader with a full token may do, and why.
 OWN_TO_A_READER = {
+    "/log-searches": "a search shows nothing that the reader could not read",
     "/star": "a star is the reader's own bookmark",
     "/views/{view}/pin": "a pin is in the reader's own sidebar",
     "/views/{view}/default": "a default is the reader's own way to open a list",
 }
 THEIR_TABLES = {
-    *("runs.star", "runs.experimentstar"),
+    *("runs.star", "runs.experimentstar", "work.work", "artifacts.logsearch"),
     *("custom_views.viewpin", "custom_views.defaultview"),
 }
 

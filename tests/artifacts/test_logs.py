@@ -156,8 +156,6 @@ def test_windows_are_cut_at_the_end_and_at_line_starts(run: Any, bob: Actor) -> 
     assert read_window(log, 50, 60).data == b""
     assert read_window(log, -5, 3).data == b"fir"
     assert logs.tail(log, 9).data == b"third"
-    assert logs.earlier(log, 13, 9) == logs.Window(b"second\n", 6, 13, 18)
-    assert logs.last_lines(logs.tail(log, 99), 2).data == b"second\nthird"
 
 
 def test_one_endless_line_is_shown_by_its_end(run: Any, bob: Actor) -> None:

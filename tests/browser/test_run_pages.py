@@ -175,34 +175,6 @@ def test_the_preview_follows_the_typing_and_a_conflict_shows_both_texts(
     expect(page.locator(".prose strong")).to_have_text("mine")
 
 
-def test_the_log_follows_until_the_reader_scrolls_up(
-    open_tab: Open, people: Any, run: Any, api: Any
-) -> None:
-    size = grow(api, run, 0, "early", 200)
-    page = open_tab(people.bob).open(f"{LIST}/{run.uid}/logs")
-    last = page.locator("#log-lines .log-line").last
-    size = grow(api, run, size, "next", 5)
-    expect(last).to_contain_text("next 4")
-    expect(last).to_be_in_viewport()
-
-    page.locator("[data-log]").evaluate("box => box.scrollTo(0, 100)")
-    follow = page.locator("[data-log-follow]")
-    expect(follow).to_have_attribute("aria-pressed", "false")
-    grow(api, run, size, "later", 5)
-    expect(last).to_contain_text("later 4")
-    assert page.locator("[data-log]").evaluate("box => box.scrollTop") == 100
-    follow.click()
-    expect(last).to_be_in_viewport()
-
-
-def grow(api: Any, run: Any, offset: int, word: str, n_lines: int) -> int:
-    data = "".join(f"{word} {n}\n" for n in range(n_lines)).encode()
-    path = f"/runs/{run.uid}/logs/logs/output.txt?offset={offset}"
-    answer = api.send("POST", path, data, "application/octet-stream")
-    assert answer.status_code == 200
-    return offset + len(data)
-
-
 PAGES = ["", "/experiments", "/compute", "?q=status:", "?q=nowhere", "?q=tag.a:1+-status:failed"]
 TABS = ["", "/children", "/logs", "/history", "/description/edit"]
 

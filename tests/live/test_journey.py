@@ -58,7 +58,7 @@ def test_watch_tag_describe_and_cancel_a_run(page: Page, shared_studio: Studio) 
     expect(page.locator("#runs-header")).to_contain_text("fantastic run")
 
     page.get_by_role("link", name="Outputs + logs").click()
-    expect(page.locator("#log-lines")).to_contain_text("pid", timeout=20_000)
+    expect(page.locator("#artifacts-log_lines")).to_contain_text("pid", timeout=20_000)
 
     page.get_by_role("link", name="Monitoring").click()
     # The script has two processes of its own below it.
@@ -85,7 +85,7 @@ def test_a_written_line_is_on_the_page_within_two_seconds(
 ) -> None:
     run = submit(shared_studio, write_script(tmp_path / "src", STAMPS))
     page.goto(f"{shared_studio.url}/w/default/runs/{run.id}/logs")
-    expect(page.locator("#log-lines")).to_contain_text("stamp", timeout=20_000)
+    expect(page.locator("#artifacts-log_lines")).to_contain_text("stamp", timeout=20_000)
     lags = []
     for _ in range(10):
         newest = newest_stamp(page)
@@ -97,7 +97,8 @@ def test_a_written_line_is_on_the_page_within_two_seconds(
 
 
 def newest_stamp(page: Page) -> float:
-    found: list[str] = re.findall(r"stamp ([\d.]+)", page.locator("#log-lines").inner_text())
+    lines = page.locator("#artifacts-log_lines").inner_text()
+    found: list[str] = re.findall(r"stamp ([\d.]+)", lines)
     return float(found[-1])
 
 

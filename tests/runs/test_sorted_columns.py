@@ -26,9 +26,10 @@ def bob(people: Any) -> Any:
 
 @pytest.fixture
 def family(experiment: Any, bob: Any) -> list[Any]:
-    from studio.runs.actions.annotate import change_tags, describe_run
+    from studio.runs.actions.annotate import describe_run
     from studio.runs.actions.create import NewRun, create_run
     from studio.runs.actions.keeping import delete_run
+    from studio.runs.actions.tags import change_tags
 
     parent = make.run(experiment, tags={"b": "2", "B": "x" * 100, "a": None})
     bare = make.run(experiment)

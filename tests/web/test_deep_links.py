@@ -76,7 +76,7 @@ def test_links_lead_to_the_right_pages_under_the_names_of_now(
         "vision": "/w/lab/experiments/vision",
         "Best runs": f"/w/lab/views/{view.address}",
         f"val loss of {name}": f"{base}/metrics?m=val+loss",
-        lines: f"{base}/logs?path=logs%2Foutput.txt&line=2000#L2000",
+        lines: f"{base}/logs?path=logs%2Foutput.txt&line=2000#L2000-L2010",
         f"logs/output.txt of {name}": f"{base}/logs?path=logs%2Foutput.txt",
     }
     for address in links_of(page).values():

@@ -1,7 +1,6 @@
 """Files of a run in the browser: downloads, images, archives, and the log as it grows."""
 
 import io
-import re
 import zipfile
 from html import unescape
 from typing import Any
@@ -13,7 +12,6 @@ from django.test import Client
 from studio.artifacts.actions import put_artifact
 from studio.artifacts.logs import append_log
 from studio.artifacts.models import MAIN_LOG
-from studio.runs.actions import complete_run
 from tests import make
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 40
@@ -52,16 +50,6 @@ def log(run: Any, by: Any) -> Any:
     return write
 
 
-def text_of(html: str) -> list[str]:
-    lines = re.findall(r'<span class="log-text[^"]*">(.*?)</span></div>', html, re.DOTALL)
-    return [unescape(re.sub(r"<[^>]*>", "", line)) for line in lines]
-
-
-def piece_url(html: str) -> str:
-    found = re.search(r'hx-get="([^"]*log-piece[^"]*)" hx-trigger="every', html)
-    return unescape(found.group(1)) if found else ""
-
-
 def test_a_download_is_the_file_and_never_runs(put: Any, page: Any) -> None:
     put("outputs/page.html", b"<script>alert(1)</script>")
     answer = page("files/outputs/page.html")
@@ -80,8 +68,7 @@ def test_no_path_leads_out_of_the_run(put: Any, page: Any, path: str) -> None:
     put("a.txt", b"x")
     for where in ("files", "image"):
         assert page(f"{where}/{path}").status_code == 404
-    assert page("log-piece", {"path": path}).status_code in {204, 404}
-    assert page("log-piece", {"path": path, "before": 5}).status_code == 404
+    assert page("log-lines", {"path": path}).status_code in {204, 404}
 
 
 def test_only_real_images_are_shown_inline(put: Any, page: Any) -> None:
@@ -120,91 +107,11 @@ def test_a_folder_or_everything_comes_as_a_zip(put: Any, page: Any, log: Any) ->
     assert names_of(page("zip", {"prefix": "../.."})) == set()
 
 
-def test_the_logs_page_shows_the_end_of_the_main_log(page: Any, log: Any) -> None:
-    log(b"\x1b[31mred\x1b[0m plain\n10%\r20%")
-    html = page("logs").content.decode()
-    assert '<span class="ansi-1">red</span> plain' in html
-    assert text_of(html)[-2:] == ["red plain", "20%"]
-    assert 'id="L1"' in html
-    assert piece_url(html)
-
-
-def test_a_page_that_polls_shows_every_line_once(page: Any, log: Any, carol_client: Client) -> None:
-    log(b"line 1\n")
-    html = page("logs").content.decode()
-    seen, url = text_of(html), piece_url(html)
-    for i in range(2, 30, 3):
-        assert carol_client.get(url).status_code == 204
-        log(f"line {i}\nline {i + 1}\nline {i + 2}".encode())
-        answer = carol_client.get(url)
-        assert answer.status_code == 200
-        lines, _, tail = answer.content.decode().partition('id="artifacts-log_tail"')
-        assert text_of(tail) == [f"line {i + 2}"]
-        seen += text_of(lines)
-        url = piece_url(answer.content.decode())
-        log(b"\n")
-        answer = carol_client.get(url)
-        seen += text_of(answer.content.decode())
-        url = piece_url(answer.content.decode())
-    assert seen == [f"line {i}" for i in range(1, 32)]
-
-
-def test_the_last_piece_stops_the_polling(
-    page: Any, log: Any, run: Any, by: Any, carol_client: Client
-) -> None:
-    log(b"one\ntwo")
-    url = piece_url(page("logs").content.decode())
-    assert carol_client.get(url).status_code == 204
-    complete_run(run, by=by)
-    answer = carol_client.get(url)
-    html = answer.content.decode()
-    assert answer.status_code == 286
-    assert text_of(html) == ["two"]
-    assert not piece_url(html)
-    assert not piece_url(page("logs").content.decode())
-
-
-def test_a_page_opened_before_the_first_line_waits_for_it(
-    page: Any, log: Any, carol_client: Client
-) -> None:
-    url = piece_url(page("logs").content.decode())
-    assert carol_client.get(url).status_code == 204
-    log(b"first\n")
-    assert text_of(carol_client.get(url).content.decode()) == ["first"]
-
-
-def test_earlier_pieces_join_without_a_gap(page: Any, log: Any, carol_client: Client) -> None:
-    lines = [f"line {i} " + "x" * 90 for i in range(3_000)]
-    log(("\n".join(lines) + "\n").encode())
-    html = page("logs").content.decode()
-    seen = text_of(html)
-    while found := re.search(r'href="([^"]*)" hx-get="([^"]*before[^"]*)"', html):
-        html = carol_client.get(unescape(found.group(2))).content.decode()
-        seen = text_of(html) + seen
-    assert seen == lines
-
-
-def test_without_scripts_earlier_lines_are_a_page_of_their_own(page: Any, log: Any) -> None:
-    log(b"early\n" + b"x" * 99 + b"\n" + b"late\n" * 20_000)
-    answer = page("logs", {"path": MAIN_LOG, "before": 106})
-    html = answer.content.decode()
-    assert text_of(html) == ["early", "x" * 99]
-    assert not piece_url(html)
-
-
-@pytest.mark.parametrize("number", ["-1", "x", "9" * 5_000, "٣", "1e3", ""])
-def test_odd_numbers_in_the_address_are_no_crash(page: Any, log: Any, number: str) -> None:
-    log(b"a\nb\n")
-    for name in ("after", "before", "line", "seen"):
-        assert page("log-piece", {"path": MAIN_LOG, name: number}).status_code in {200, 204, 404}
-    assert page("logs", {"path": MAIN_LOG, "before": number}).status_code == 200
-
-
 def test_hostile_names_and_lines_are_shown_as_text(page: Any, put: Any, log: Any) -> None:
     log(HOSTILE.encode() + b"\n\x1b]8;;javascript:alert(1)\x07link\n\0\xff\n")
     put(f"outputs/{HOSTILE}.txt", HOSTILE.encode())
     html = page("logs").content.decode()
-    assert HOSTILE in text_of(html)
+    assert HOSTILE in unescape(html)
     assert "<img" not in html
     assert "javascript:" not in html
     opened = page("logs", {"path": f"outputs/{HOSTILE}.txt"}).content.decode()
@@ -232,7 +139,14 @@ def test_a_file_is_shown_as_what_it_is(
 
 
 @pytest.mark.parametrize(
-    "path", ["files/a.png", "image/a.png", "zip", f"log-piece?path={MAIN_LOG}"]
+    "path",
+    [
+        "files/a.png",
+        "image/a.png",
+        "zip",
+        f"log-lines?path={MAIN_LOG}",
+        f"log-mark?path={MAIN_LOG}",
+    ],
 )
 def test_outsiders_find_nothing_and_strangers_must_sign_in(
     put: Any, log: Any, run: Any, dave_client: Client, path: str
@@ -241,3 +155,24 @@ def test_outsiders_find_nothing_and_strangers_must_sign_in(
     log(b"secret\n")
     assert dave_client.get(f"{run.page_path}/{path}").status_code == 404
     assert Client().get(f"{run.page_path}/{path}").status_code == 302
+
+
+def test_some_lines_or_bytes_are_a_download_of_their_own(page: Any, log: Any) -> None:
+    log(b"one\ntwo\nthree\nfour")
+    path = f"files/{MAIN_LOG}"
+    for query, body in {
+        "lines=2-3": b"two\nthree\n",
+        "lines=4": b"four",
+        "lines=3-99": b"three\nfour",
+        "bytes=0-2": b"one",
+        "bytes=8-999": b"three\nfour",
+    }.items():
+        answer = page(f"{path}?{query}")
+        assert (answer.status_code, answer.getvalue()) == (200, body), query
+        assert "sandbox" in answer["Content-Security-Policy"]
+    assert 'filename="output-L2-L3.txt"' in page(f"{path}?lines=2-3")["Content-Disposition"]
+    for query, status in {
+        **{"lines=9": 416, "bytes=18": 416, "lines=0": 416},
+        **{"lines=3-2": 422, "lines=x": 422, "lines=-1": 422, "bytes=": 422},
+    }.items():
+        assert page(f"{path}?{query}").status_code == status, query

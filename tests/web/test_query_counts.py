@@ -13,6 +13,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from studio.artifacts import log_findings
+from studio.artifacts.models import LogFinding
 from studio.custom_views.actions import Draft, create_view, save_view
 from studio.custom_views.sharing import pin_view
 from studio.runs import actions
@@ -30,6 +32,7 @@ PAGES = {
     "run-list": "/w/lab/runs",
     "run-list filtered": "/w/lab/runs?q=tag.quality:great+status:Running|Completed",
     "run-list free text": "/w/lab/runs?q=vision",
+    "run-list by logs": "/w/lab/runs?q=log~loss",
     "run-list with child runs": "/w/lab/runs?children=flat&size=200",
     "run-list as a tree": "/w/lab/runs?children=tree&size=200&open={uid}",
     "run-list sorted, with columns": "/w/lab/runs?order=-metric.loss:min,param.lr&columns=name,"
@@ -119,7 +122,17 @@ def many(workspace: Any, n: int) -> Any:
         make.run(experiment, parent=run)
         images = charting.others("samples", "image", [{"path": "images/a.png"}] * n)
         charting.log(run, charting.scalars("loss", [1.0] * 40), images)
+        charting.log(run, charting.scalars("loss", [1.0] * 40))
+    found_in_logs(workspace)
     return run
+
+
+def found_in_logs(workspace: Any) -> None:
+    """A search of logs that found a line in every run."""
+    (search,) = log_findings.begin(workspace, ["loss"])
+    runs = Run.objects.filter(workspace=workspace).values_list("pk", flat=True)
+    log_findings.ask([search.pk], dict.fromkeys(runs, 0))
+    LogFinding.objects.update(is_pending=False, path="logs/a.txt", line=1, parts=[["loss", True]])
 
 
 def views(workspace: Any, user: Any, n: int) -> Any:

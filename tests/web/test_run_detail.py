@@ -261,7 +261,7 @@ def test_a_run_that_wrote_nothing_yet_waits_for_its_log(bob_client: Client, run:
     page = read(bob_client.get(path(run, "/logs")))
 
     assert "No files yet" in page.text
-    assert "hx-get" in page.one("div", id="artifacts-log_tail")
+    assert "data-grows" in page.one("div", id="artifacts-log_lines")
 
 
 def test_a_finished_run_without_files_says_so(bob_client: Client, run: Any, people: Any) -> None:

@@ -70,6 +70,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "experiment-description-preview": {"text": "# Title"},
     "experiment-description-restore": {"version": "1", "expected": "2"},
     "run-bulk": {"all": "1"},
+    "run-list-logs-start": {"all": "1", "list": "?q=log~epoch"},
     "run-compare-chosen": {"all": "1"},
     "run-bulk-start": {"all": "1", "add": "seen twice"},
     "tag-change-start": {"action": "rename", "key": "quality", "to": "grade"},
@@ -104,10 +105,16 @@ QUERIES: dict[str, dict[str, str]] = {
     "run-monitoring-figure": CPU,
     "run-monitoring-table": CPU,
     "run-monitoring-csv": CPU,
-    "run-log-piece": {"path": "logs/output.txt", "after": "0"},
+    "run-log-lines": {"path": "logs/output.txt"},
+    "run-log-line": {"path": "logs/output.txt"},
+    "run-log-mark": {"path": "logs/output.txt", "kind": "error"},
+    "run-log-map": {"path": "logs/output.txt"},
     "run-charts-at-line": {"line": "1"},
     "run-snapshot-file": {"path": "train.py"},
     "description-suggest": {"text": "see run:"},
+    "run-list-logs": {"q": "log~epoch"},
+    "run-find": {"find": "epoch"},
+    "run-find-hits": {"find": "epoch"},
 }
 # A reader may do this: it is his own and shows to nobody else.
 OWN_TO_A_READER = {
@@ -115,6 +122,7 @@ OWN_TO_A_READER = {
     "experiment-star": "so is this one",
     "run-compare-chosen": "nothing is stored: it leads to a page",
     "member-leave": "nobody is kept",
+    "run-list-logs-start": "a search shows nothing that the reader could not read",
     "view-pin": "pins are the reader's own",
     "view-order": "and so is their order",
     "view-default": "what opens a list, for the reader alone",
@@ -122,6 +130,7 @@ OWN_TO_A_READER = {
 }
 OWN_TABLES = {
     *("runs.star", "runs.experimentstar", "accounts.membership", "accounts.memberevent"),
+    *("work.work", "artifacts.logsearch"),
     *("custom_views.viewpin", "custom_views.viewuse", "custom_views.defaultview"),
 }
 # A contributor may not do this either.
@@ -133,7 +142,7 @@ STORES_NOTHING = {
 }
 # What a page answers, where it is not 200: it sends on to another one, has no news, or names runs.
 ANSWERS = {"workspace": 302, "run-list-live": 204, "run-row": 302, "run-compare-file": 404}
-ANSWERS |= {"view-used": 204, "run-charts-at-line": 302}
+ANSWERS |= {"view-used": 204, "run-log-mark": 302, "run-charts-at-line": 302}
 IMAGE, PNG = "outputs/plot.png", b"\x89PNG\r\n\x1a\n" + b"\0" * 60
 BATCH = "11111111-ab55-4a33-9d2b-1c1f0a4a4c11"
 
