@@ -41,13 +41,18 @@ def tree_of(snapshot: Snapshot, *, most: int) -> Folder:
     all of them."""
     root = Folder("", "", n_files=len(snapshot.files), n_bytes=snapshot.n_bytes)
     for file in snapshot.files[:most]:
-        *folders, name = file["path"].split("/", MAX_DEPTH)
-        holder = root
-        for part in folders:
-            holder = _inside(holder, part)
-            holder.n_files, holder.n_bytes = holder.n_files + 1, holder.n_bytes + file["size"]
-        holder.files.append(Entry(name, file["path"], file["size"], file["executable"]))
+        add_file(root, file["path"], file["size"], is_program=file["executable"])
     return root
+
+
+def add_file(root: Folder, path: str, n_bytes: int, *, is_program: bool = False) -> None:
+    """Put a file into its folders, which are made and count it; `root` itself does not."""
+    *folders, name = path.split("/", MAX_DEPTH)
+    holder = root
+    for part in folders:
+        holder = _inside(holder, part)
+        holder.n_files, holder.n_bytes = holder.n_files + 1, holder.n_bytes + n_bytes
+    holder.files.append(Entry(name, path, n_bytes, is_program))
 
 
 def _inside(holder: Folder, name: str) -> Folder:

@@ -226,6 +226,10 @@ class _Range(io.RawIOBase):
     def seekable(self) -> bool:
         return True
 
+    def fileno(self) -> int:
+        """The descriptor, for a process that reads the whole blob: it knows no range."""
+        return self._fd
+
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         room = memoryview(buffer)[: max(0, self._stop - self._at)]
         n_bytes = os.preadv(self._fd, [room], self._at) if room else 0

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 from markupsafe import Markup
 
+from studio.artifacts.previews import Preview
 from studio.runs.coloured_lines import visible_name
 from studio.runs.models import Description
 from studio.web import formats
@@ -88,8 +89,8 @@ def sprite(*names: str) -> Markup:
     return Markup(drawing)  # noqa: S704
 
 
-def cleaned_html(description: Description) -> Markup:
-    """A stored description, unescaped: `runs.markdown` cleaned it when it was saved."""
+def cleaned_html(description: Description | Preview) -> Markup:
+    """A stored description or a previewed file, unescaped: `runs.markdown` cleaned it."""
     return Markup(description.html)  # noqa: S704
 
 

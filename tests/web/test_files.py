@@ -14,7 +14,7 @@ from studio.artifacts.logs import append_log
 from studio.artifacts.models import MAIN_LOG
 from tests import make
 
-PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 40
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + b"\0\0\0\x02" * 2 + b"\0" * 24
 HOSTILE = '"><img src=x onerror=alert(1)>'
 
 
@@ -125,7 +125,7 @@ def test_hostile_names_and_lines_are_shown_as_text(page: Any, put: Any, log: Any
         ("a.json", b'{"a": 1}', "&#34;a&#34;"),
         ("readme", b"plain words", "plain words"),
         ("a.png", PNG, "/image/outputs/a.png"),
-        ("a.bin", b"\0\1\2", "not shown here"),
+        ("a.bin", b"\0\1\2", "00 01 02"),
         ("empty.txt", b"", "artifacts-log"),
     ],
 )

@@ -1,0 +1,66 @@
+"""Asks a limited process of its own for the rows of a Parquet file or the names of an archive."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from studio.artifacts.actions import open_artifact
+from studio.artifacts.models import Artifact
+
+# Wall time; the process itself ends after preview_worker.BUDGET_S seconds of processor time.
+ANSWER_LIMIT_S = 20.0
+WAIT_LIMIT_S = 10.0
+MAX_ANSWER_BYTES = 16_000_000
+_ROOT = Path(__file__).resolve().parents[2]
+_KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH")
+# Each may take gigabytes: two at once, however many pages ask.
+_slots = threading.BoundedSemaphore(2)
+log = logging.getLogger(__name__)
+
+
+class PreviewFailed(Exception):
+    """The file could not be read within the limits; the words are for the page."""
+
+
+def ask(artifact: Artifact, request: dict[str, Any]) -> dict[str, Any]:
+    """The answer of `preview_worker` for this file. Raises PreviewFailed, BlobNotFound."""
+    if not _slots.acquire(timeout=WAIT_LIMIT_S):
+        raise PreviewFailed("Other files are being read at the moment. Try again.")
+    try:
+        answer = _run(artifact, request)
+    finally:
+        _slots.release()
+    if "error" in answer:
+        log.info("no preview of artifact=%s: %s", artifact.pk, answer["error"])
+        raise PreviewFailed("The file is damaged, or of a kind that cannot be read here.")
+    return answer
+
+
+def _run(artifact: Artifact, request: dict[str, Any]) -> dict[str, Any]:
+    with open_artifact(artifact) as file:
+        try:
+            done = subprocess.run(
+                [sys.executable, "-E", "-s", "-m", "studio.artifacts.preview_worker",
+                 json.dumps(request)],
+                stdin=file.fileno(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                cwd=_ROOT, env=_environment(), start_new_session=True,
+                timeout=ANSWER_LIMIT_S, check=False,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            raise PreviewFailed("Reading the file took too long.") from None
+    if done.returncode or len(done.stdout) > MAX_ANSWER_BYTES:
+        log.info("no preview of artifact=%s: code %s", artifact.pk, done.returncode)
+        raise PreviewFailed("Reading the file took too much time or memory.")
+    return dict(json.loads(done.stdout))
+
+
+def _environment() -> dict[str, str]:
+    # No secrets of the server reach a process that reads hostile bytes. Arrow's own allocator
+    # would reserve more addresses than the limit gives.
+    kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+    return {**kept, "ARROW_DEFAULT_MEMORY_POOL": "system", "OMP_NUM_THREADS": "1"}

@@ -1,0 +1,117 @@
+"""Rows of delimited text and of JSON Lines. Pure: bytes in, cells out."""
+
+import csv
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+
+MAX_ROWS = 500
+MAX_COLUMNS = 200
+MAX_CELL = 200
+# A page of this many cells still scrolls.
+MAX_CELLS = 20_000
+DELIMITERS = ",\t;|"
+
+
+class NoTable(Exception):
+    """It does not read as a table; the words say why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Some rows of a file. first: the number of the first one, from 0; n_columns: of the file, more
+    than `columns` when some are left out; n_rows: of the file, None when not all were read;
+    has_more: rows that can be asked for."""
+
+    columns: list[str]
+    rows: list[list[str]]
+    first: int = 0
+    n_columns: int = 0
+    n_rows: int | None = None
+    has_more: bool = False
+    facts: list[tuple[str, str]] = field(default_factory=list)
+
+
+def delimiter_of(text: str) -> str:
+    """The delimiter that the first lines have most alike; a comma when none fits."""
+    lines = [line for line in islice(text[:100_000].splitlines(), 20) if line]
+
+    def fit(mark: str) -> tuple[bool, int]:
+        counts = [line.count(mark) for line in lines]
+        return (bool(counts) and counts[0] > 0 and len(set(counts)) == 1, sum(counts))
+
+    return max(DELIMITERS, key=fit)
+
+
+def read_delimited(text: str, *, first: int, is_whole: bool, delimiter: str = "") -> Table:
+    """Rows `first`… below the line of names. `text` is the beginning of a file when not
+    `is_whole`: its last line is then left out. Raises NoTable."""
+    reader = csv.reader(
+        whole_lines(text, is_whole=is_whole), delimiter=delimiter or delimiter_of(text)
+    )
+    try:
+        names = next(reader, [])
+        if not names:
+            raise NoTable("There is no line of names.")
+        return page_of(names, (row for row in reader if row), first=first, is_whole=is_whole)
+    except csv.Error:
+        raise NoTable("It does not read as a table: a cell is too long, or not closed.") from None
+
+
+def whole_lines(text: str, *, is_whole: bool) -> list[str]:
+    lines = text.split("\n")
+    # A carriage return alone is no line end of the reader.
+    return [
+        line.rstrip("\r").replace("\r", " ") + "\n" for line in (lines if is_whole else lines[:-1])
+    ]
+
+
+def read_json_lines(text: str, *, first: int, is_whole: bool) -> Table:
+    """Rows `first`…, one for each line; the columns are the names in the first rows of the page.
+    Raises NoTable when a line is not a JSON object."""
+    lines = (line for line in whole_lines(text, is_whole=is_whole) if line.strip())
+    found = [as_object(line) for line in islice(lines, first, first + MAX_ROWS)]
+    names = list(dict.fromkeys(name for row in found for name in row))
+    if not names:
+        raise NoTable("No line is a JSON object.")
+    shown = names[:MAX_COLUMNS]
+    cells = ([as_cell(row[name]) if name in row else "" for name in shown] for row in found)
+    table = page_of(shown, cells, first=0, is_whole=True)
+    more = table.has_more or next(lines, None) is not None
+    total = first + len(found) if is_whole and not more else None
+    return Table(table.columns, table.rows, first, len(names), n_rows=total, has_more=more)
+
+
+def as_object(line: str) -> dict[str, object]:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise NoTable("Not every line is a JSON object.")
+    return value
+
+
+def as_cell(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except RecursionError:
+        return "…"
+
+
+def page_of(names: list[str], rows: Iterable[list[str]], *, first: int, is_whole: bool) -> Table:
+    """A page of the rows, as many as there is room for."""
+    columns = [cut(name) for name in names[:MAX_COLUMNS]]
+    most = max(20, min(MAX_ROWS, MAX_CELLS // len(columns)))
+    left: Iterator[list[str]] = islice(rows, first, None)
+    shown = [[cut(cell) for cell in row[: len(columns)]] for row in islice(left, most)]
+    more = next(left, None) is not None
+    total = first + len(shown) if is_whole and not more else None
+    return Table(columns, shown, first, len(names), n_rows=total, has_more=more)
+
+
+def cut(text: str) -> str:
+    return text if len(text) <= MAX_CELL else text[:MAX_CELL] + "…"
