@@ -76,6 +76,8 @@
     moves[event.key]();
   }, true);
 
+  const front = document.querySelector(".file-tab[data-front]");
+  if (front) front.parentElement.scrollLeft = front.offsetLeft - front.parentElement.clientWidth / 2;
   const current = tree().querySelector("[aria-current]");
   if (current) tree().scrollTop = current.offsetTop - tree().clientHeight / 2;
 })();

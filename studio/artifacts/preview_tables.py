@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -12,6 +13,7 @@ MAX_CELL = 200
 # A page of this many cells still scrolls.
 MAX_CELLS = 20_000
 DELIMITERS = ",\t;|"
+_QUOTED = re.compile(r'"[^"]*"')
 
 
 class NoTable(Exception):
@@ -35,7 +37,9 @@ class Table:
 
 def delimiter_of(text: str) -> str:
     """The delimiter that the first lines have most alike; a comma when none fits."""
-    lines = [line for line in islice(text[:100_000].splitlines(), 20) if line]
+    # What stands in quotes separates nothing.
+    bare = _QUOTED.sub("", text[:100_000])
+    lines = [line for line in islice(bare.splitlines(), 20) if line]
 
     def fit(mark: str) -> tuple[bool, int]:
         counts = [line.count(mark) for line in lines]
