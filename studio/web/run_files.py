@@ -28,37 +28,51 @@ _ALT = re.compile(r' alt="([^"]*)"')
 
 @dataclass(frozen=True, slots=True)
 class OpenedFile:
-    """A tab. url: brings it to the front; close_url: the page without it, "" for the only one."""
+    """A tab. url: brings it to the front; close_url: the page without it, "" for the only one;
+    beside_url: shows it beside the one in front."""
 
     path: str
     name: str
     url: str
     close_url: str
+    beside_url: str
     is_front: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What the address says beside the path: the files opened before, and the open folders."""
+    """What the address says next to the path: the files opened before, the open folders, and the
+    file that stands beside the one in front."""
 
     here: str
     opened: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
+    beside: str = ""
 
     @classmethod
     def of(cls, request: Request, run: Run) -> "Place":
         here = reverse("run-logs", args=[request.workspace.name, run.uid])
         opened = tuple(dict.fromkeys(filter(None, request.GET.getlist("open"))))
-        return cls(here, fitting(opened), fitting(tuple(request.GET.getlist("dir"))))
+        folders = fitting(tuple(request.GET.getlist("dir")))
+        beside = "".join(fitting((request.GET.get("beside", ""),)))
+        return cls(here, fitting(opened), folders, beside)
 
     @property
     def carried(self) -> str:
-        """The query of both, with a leading &; "" for none."""
-        query = urlencode({"open": self.opened, "dir": self.folders}, doseq=True)
+        """The query of all this, with a leading &; "" for none."""
+        beside = {"beside": self.beside} if self.beside else {}
+        query = urlencode({"open": self.opened, "dir": self.folders, **beside}, doseq=True)
         return f"&{query}" if query else ""
 
     def url_of(self, path: str, **more: Any) -> str:
         return f"{self.here}?{urlencode({'path': path, **more})}{self.carried}"
+
+    def with_beside(self, path: str) -> "Place":
+        return replace(self, beside=path)
+
+    def swapped(self, path: str) -> "Place":
+        """With `path` beside the file that stands beside it now."""
+        return self.with_beside(path).with_front(self.beside)
 
     def with_front(self, path: str) -> "Place":
         """With `path` among the opened files; the oldest give way to it."""
@@ -82,15 +96,20 @@ def tabs_of(place: Place, path: str) -> list[OpenedFile]:
     paths = place.opened if path in place.opened else (*place.opened, path)
     tabs = []
     for n, opened in enumerate(paths):
-        rest = replace(place, opened=tuple(other for other in paths if other != opened))
-        neighbour = path if opened != path else (paths[n + 1 :] or paths[:n])[:1]
-        front = neighbour if isinstance(neighbour, str) else "".join(neighbour)
+        rest = replace(
+            place,
+            opened=tuple(other for other in paths if other != opened),
+            beside="" if place.beside == opened else place.beside,
+        )
+        neighbours = (*paths[n + 1 : n + 2], *paths[max(0, n - 1) : n])
+        front = path if opened != path else "".join(neighbours[:1])
         tabs.append(
             OpenedFile(
                 opened,
                 opened.rpartition("/")[2],
                 place.url_of(opened),
                 rest.url_of(front) if front else "",
+                "" if opened == path else place.with_beside(opened).url_of(path),
                 is_front=opened == path,
             )
         )

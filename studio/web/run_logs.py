@@ -15,6 +15,7 @@ from studio.web.access import Request, find_run, page
 from studio.web.frame import frame
 from studio.web.moments import NOT_NOTED, log_url_at, moment_of
 from studio.web.render import render_page, render_parts, wants_part
+from studio.web.run_beside import beside_view
 from studio.web.run_detail import run_context
 from studio.web.run_files import Place, opened_view, tabs_of
 
@@ -42,6 +43,7 @@ def logs(request: Request, uid: str) -> HttpResponse:
         "is_empty": run.is_terminal and not files.root.n_files,
         **tree_context(request, run, files, place, wanted),
         "file_tabs": tabs_of(place, wanted),
+        **beside_view(request, run, place, wanted),
         **opened_view(request, run, opened, wanted, place),
     }
     return render_page(request, "runs/logs.html", context, part="runs/_logs.html")

@@ -84,6 +84,7 @@ PAGES = {
     "run-resubmit": RUN + "/resubmit",
     "run-logs": RUN + "/logs",
     "run-tree": RUN + "/tree",
+    "run-log-beside": RUN + "/log-beside?path=a&beside=logs/output.txt",
     "run-history": RUN + "/history",
     "run-monitoring": RUN + "/monitoring",
     "run-monitoring as tables": RUN + "/monitoring?as=table",

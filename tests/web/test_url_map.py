@@ -105,6 +105,7 @@ QUERIES: dict[str, dict[str, str]] = {
     "run-monitoring-figure": CPU,
     "run-monitoring-table": CPU,
     "run-monitoring-csv": CPU,
+    "run-log-beside": {"path": "a", "beside": "logs/output.txt"},
     "run-log-lines": {"path": "logs/output.txt"},
     "run-log-line": {"path": "logs/output.txt"},
     "run-log-mark": {"path": "logs/output.txt", "kind": "error"},
