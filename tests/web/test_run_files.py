@@ -158,3 +158,21 @@ def test_what_a_browser_would_run_is_never_run(put: Any, page: Any, run: Any) ->
             assert "<iframe" not in shown
             assert "<embed" not in shown
             assert page(f"image/{path}")["Content-Disposition"].startswith("attachment")
+
+
+def test_a_second_log_stands_beside_the_first(run: Any, people: Any, put: Any, page: Any) -> None:
+    by = make.actor(people.bob)
+    append_log(run, MAIN_LOG, 0, b"main\n", by=by)
+    append_log(run, "logs/rank-1.txt", 0, b"\x1b[31mrank\x1b[0m <b>\n" * 900, by=by)
+    put("outputs/a.png", PNG)
+    both = page("logs", {"path": MAIN_LOG, "beside": "logs/rank-1.txt"})
+    assert "rank <b>" in read(both).text
+    earlier = page("logs", {"path": MAIN_LOG, "beside": "logs/rank-1.txt", "beside_line": "1"})
+    assert "Later lines" in read(earlier).text
+    asked = {"path": MAIN_LOG, "beside": "logs/rank-1.txt"}
+    size = 900 * len(b"\x1b[31mrank\x1b[0m <b>\n")
+    assert page("log-beside", {**asked, "seen": size}).status_code == 204
+    assert page("log-beside", {**asked, "seen": size - 1}).status_code == 200
+    assert page("log-beside", {"path": MAIN_LOG}).status_code == 404
+    for other in ("outputs/a.png", "outputs/none", "../x", "x" * 3_000):
+        assert page("logs", {"path": MAIN_LOG, "beside": other}).status_code == 200
