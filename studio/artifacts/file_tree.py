@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from django.db.models import Count, Sum
+
 from studio.artifacts.browsing import Entry, Folder, add_file, folders_above
 from studio.artifacts.models import MAIN_LOG, Artifact
 from studio.runs.models import Run
@@ -29,7 +31,7 @@ class FileTree:
 
 def tree_of_run(run: Run, *, search: str = "") -> FileTree:
     """The tree of the run's files, the logs first (1 query). A file is found when its path has all
-    words of `search`, in capitals or not."""
+    words of `search`, in capitals or not. One more query when there are more than can be listed."""
     listed = Artifact.objects.of(run).order_by("path").values_list("path", "n_bytes", "is_log")
     files = list(listed[: MAX_FILES + 1])
     is_cut = len(files) > MAX_FILES
@@ -46,11 +48,17 @@ def tree_of_run(run: Run, *, search: str = "") -> FileTree:
     return FileTree(
         root,
         first_path=files[0][0] if files else "",
-        version=f"{len(files)}-{root.n_bytes}",
+        version=version_of(run) if is_cut else f"{len(files)}-{root.n_bytes}",
         found=found[:MAX_FOUND],
         n_found=len(found),
         is_cut=is_cut,
     )
+
+
+def version_of(run: Run) -> str:
+    """The version of the tree without reading it (1 query)."""
+    found = Artifact.objects.of(run).aggregate(n=Count("pk"), size=Sum("n_bytes"))
+    return f"{found['n']}-{int(found['size'] or 0)}"
 
 
 def open_folders(asked: list[str], path: str) -> set[str]:

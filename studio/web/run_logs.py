@@ -53,9 +53,10 @@ def logs(request: Request, uid: str) -> HttpResponse:
 def tree(request: Request, uid: str) -> HttpResponse:
     """The tree alone; 204 when it is as it was at version `v`."""
     run = find_run(request, uid)
-    files = file_tree.tree_of_run(run, search=search_of(request))
-    if request.GET.get("v") == files.version and not run.is_terminal:
+    seen = request.GET.get("v", "")
+    if seen and not run.is_terminal and seen == file_tree.version_of(run):
         return HttpResponse(status=204)
+    files = file_tree.tree_of_run(run, search=search_of(request))
     path = request.GET.get("path", "")
     context = {
         **frame(request, active="runs"),
