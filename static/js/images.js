@@ -27,14 +27,23 @@
     line.replaceChildren(`${more} new name${more === 1 ? "" : "s"}: `, link);
   }
 
-  // Errors of pictures do not bubble.
-  document.addEventListener("error", ({ target }) => {
-    const frame = target.closest?.("a.image-frame");
+  function say(picture) {
+    const frame = picture.closest?.("a.image-frame");
     if (!frame) return;
-    target.remove();
+    picture.remove();
     frame.classList.add("muted");
-    frame.append(`The picture cannot be drawn: ${target.alt}. Open the file`);
-  }, true);
+    frame.append(`The picture cannot be drawn: ${picture.alt}. Open the file`);
+  }
+
+  // A picture may have failed before this script was there to hear of it.
+  function sayOfFailed() {
+    for (const picture of document.querySelectorAll("a.image-frame img")) {
+      if (picture.complete && !picture.naturalWidth) picture.decode().catch(() => picture.isConnected && say(picture));
+    }
+  }
+
+  // Errors of pictures do not bubble.
+  document.addEventListener("error", ({ target }) => say(target), true);
 
   // A picture of few pixels is shown as such.
   document.addEventListener("load", ({ target }) => {
@@ -43,4 +52,5 @@
 
   document.addEventListener("htmx:afterSettle", follow);
   document.addEventListener("DOMContentLoaded", follow);
+  document.addEventListener("DOMContentLoaded", sayOfFailed);
 })();

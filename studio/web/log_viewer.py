@@ -151,17 +151,23 @@ def number_of(request: Request, name: str) -> int | None:
 @page
 def run_log_lines(request: Request, uid: str) -> HttpResponse:
     """At most `n` lines from number `from` on, with their times if `times` is given: 204 while the
-    file still has the `seen` bytes and may grow, or is yet to begin.
+    file still has the `seen` bytes and may grow, or is yet to begin. None when 0 bytes were seen
+    and the run is over.
 
     Fewer lines than asked for are not the end: that is at `data-total`.
     """
     run, path = find_plain_run(request, uid), request.GET.get("path", "")
     artifact = actions.find_artifact(run, path)
+    seen = number_of(request, "seen")
     if artifact is None and not run.is_terminal:
         return HttpResponse(status=204)
+    if artifact is None and seen == 0:
+        # It was waited for, and the run ended without it.
+        state = LogState(LogPage(1), grows=False)
+        context = text_context(request, run, path, state)
+        return render_parts(request, ["artifacts/_log_lines.html"], context)
     if artifact is None:
         raise Http404(f"The run has no file “{path[:200]}”.")
-    seen = number_of(request, "seen")
     if (
         seen is not None
         and not logs.is_finished(artifact, run)

@@ -181,7 +181,11 @@ def test_a_run_is_compared_from_its_own_page_with_runs_found_by_typing(
 ) -> None:
     tab = open_tab(people.bob, width=width, theme=theme)
     page = tab.open(f"/w/lab/runs/{six[4].uid}")
-    page.locator("#run-compare-button").press("Enter")
+    if width < 1024:
+        page.get_by_role("button", name="More actions").click()
+        page.get_by_role("menuitem", name="Compare").press("Enter")
+    else:
+        page.locator("#run-compare-button").press("Enter")
     dialog = page.get_by_role("dialog", name="Compare with")
     find = dialog.get_by_label("Find runs")
     expect(find).to_be_focused()
