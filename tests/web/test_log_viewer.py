@@ -148,6 +148,9 @@ def test_a_log_that_begins_later_grows_and_ends(log: Any, ask: Any, run: Any, by
 
 def test_a_run_that_ends_without_a_log_says_so(ask: Any, run: Any, by: Any) -> None:
     complete_run(run, by=by)
+    waited = ask(seen=0)
+    assert (waited.status_code, rows(waited)) == (200, {})
+    assert "grows" not in said(waited)
     assert ask().status_code == 404
     assert b"This run wrote no log" in ask("logs").content
 
