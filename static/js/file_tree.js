@@ -33,12 +33,12 @@
     if (detail.triggeringEvent?.type === "folders" || detail.elt !== tree()) delete detail.parameters.v;
   });
   document.body.addEventListener("htmx:beforeSwap", ({ detail }) => {
-    if (detail.target !== tree()) return;
+    if (!detail.shouldSwap || detail.target !== tree()) return;
     const focused = tree().contains(document.activeElement) ? nameOf(document.activeElement) : undefined;
     kept = { top: tree().scrollTop, focused };
   });
-  document.body.addEventListener("htmx:afterSwap", () => {
-    if (!kept) return;
+  document.body.addEventListener("htmx:afterSwap", ({ detail }) => {
+    if (!kept || detail.target.id !== "runs-tree") return;
     tree().scrollTop = kept.top;
     if (kept.focused !== undefined) items().find((item) => nameOf(item) === kept.focused)?.focus({ preventScroll: true });
     kept = null;

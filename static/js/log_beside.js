@@ -6,12 +6,12 @@
   let kept = null;
   document.body.addEventListener("htmx:beforeSwap", ({ detail }) => {
     const box = lines();
-    if (!box || !detail.target.contains(box) || detail.target.id !== "artifacts-beside") return;
+    if (!detail.shouldSwap || !box || !detail.target.contains(box) || detail.target.id !== "artifacts-beside") return;
     const isAtEnd = box.scrollTop + box.clientHeight >= box.scrollHeight - 8;
     kept = { isAtEnd, top: box.scrollTop, left: box.scrollLeft, isFocused: document.activeElement === box };
   });
-  document.body.addEventListener("htmx:afterSwap", () => {
-    if (!kept || !lines()) return;
+  document.body.addEventListener("htmx:afterSwap", ({ detail }) => {
+    if (!kept || !lines() || detail.target.id !== "artifacts-beside") return;
     if (kept.isAtEnd) toEnd();
     else lines().scrollTop = kept.top;
     lines().scrollLeft = kept.left;

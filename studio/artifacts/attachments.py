@@ -15,6 +15,7 @@ from studio.accounts.models import Workspace
 from studio.accounts.permissions import Actor, Permission
 from studio.artifacts.actions import TooLarge
 from studio.artifacts.models import Removal
+from studio.artifacts.preview_images import MAX_PIXELS, size_of_image
 from studio.artifacts.store import store
 from studio.artifacts.viewing import type_of_image
 from studio.blobs import BlobNotFound
@@ -63,6 +64,12 @@ def attach_image(
     if not kind:
         raise Invalid(
             "image", f"“{label[:200]}” is no PNG, JPEG, GIF or WebP image. Convert it to one first."
+        )
+    size = size_of_image(data)
+    if size is not None and size[0] * size[1] > MAX_PIXELS:
+        limit = MAX_PIXELS // 1_000_000
+        raise Invalid(
+            "image", f"“{label[:200]}” has more than {limit} million pixels: make it smaller."
         )
     return _stored(described, label, data, kind=kind, by=by)
 

@@ -1,12 +1,13 @@
 """What searches of logs have found: a table that lists of runs filter by. See docs/adr/0031."""
 
 import hashlib
+import time
 import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from django.conf import settings
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -14,6 +15,7 @@ from studio.accounts.models import Workspace
 from studio.artifacts.finding import first_hit
 from studio.artifacts.models import MAIN_LOG, Artifact, LogFinding, LogSearch
 from studio.artifacts.ripgrep import Pattern, checked
+from studio.blobs import BlobNotFound
 from studio.runs.models import Run
 
 # Of the logs of one run; a longer look leaves the run without a finding.
@@ -21,6 +23,8 @@ LIMIT_S = 15.0
 # As its size: what is not read to its end counts as written since.
 UNREAD = -1
 MAX_SEARCHES = 100
+# Of one run, the main log first; more leave it as if more was written since.
+MAX_LOGS = 50
 
 
 def key_of(text: str) -> str:
@@ -58,6 +62,12 @@ def sizes_of(runs: Sequence[Run]) -> dict[int, int]:
     return {run.pk: found.get(run.pk, 0) for run in runs}
 
 
+def n_logs_of(runs: Sequence[Run]) -> dict[int, int]:
+    """How many logs each run has (1 query); a run without any is left out."""
+    logs = Artifact.objects.filter(run__in=runs, is_log=True).order_by()
+    return dict(logs.values("run").annotate(n=Count("pk")).values_list("run", "n"))
+
+
 def ask(searches: Sequence[int], sizes: dict[int, int]) -> None:
     """Note that the logs of these runs (id -> bytes now) are to be looked at; not again where a
     line was found, which stays, or where nothing was written since (2 queries a search)."""
@@ -84,8 +94,19 @@ def look(searches: Sequence[int]) -> None:
         logs = list(Artifact.objects.filter(run=finding.run_id, is_log=True).order_by("path"))
         logs.sort(key=lambda log: log.path != MAIN_LOG)
         finding.n_bytes, finding.is_pending = sum(log.n_bytes for log in logs), False
-        for log in logs:
-            hit, is_whole = first_hit(log, Pattern(finding.search.text), limit_s=LIMIT_S)
+        if len(logs) > MAX_LOGS:
+            finding.n_bytes = UNREAD
+        until = time.monotonic() + LIMIT_S
+        for log in logs[:MAX_LOGS]:
+            left_s = until - time.monotonic()
+            if left_s <= 0:
+                finding.n_bytes = UNREAD
+                break
+            try:
+                hit, is_whole = first_hit(log, Pattern(finding.search.text), limit_s=left_s)
+            except BlobNotFound:
+                # Replaced or purged meanwhile.
+                hit, is_whole = None, False
             if not is_whole:
                 finding.n_bytes = UNREAD
             if hit is not None:

@@ -9,7 +9,6 @@ from studio.artifacts.line_index import BLOCK_BYTES, LONGEST_MARK, MARKS, LineIn
 SHOWN_BYTES = 4_000
 # What one call may read in all, however long its lines are.
 MAX_READ_BYTES = 2 * 1024 * 1024
-LINES_PER_STEP = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +120,12 @@ def marked_lines(index: LineIndex, mark: Mark, block: int) -> list[int]:
     first = index.ends_before(block) - data.count(b"\n", 0, start - before) + 1
     found = set()
     for text in MARKS[mark]:
+        number, counted = first, 0
         at = data.find(text, max(0, start - before - len(text) + 1))
         while at != -1:
-            found.add(first + data.count(b"\n", 0, at))
-            at = data.find(text, at + 1)
+            number, counted = number + data.count(b"\n", counted, at), at
+            found.add(number)
+            # One mark makes a line marked; the next one may begin in the next line.
+            end = data.find(b"\n", at)
+            at = data.find(text, end) if end != -1 else -1
     return sorted(found)

@@ -18,19 +18,22 @@ def times_key(key: str) -> str:
     return f"{key}.times"
 
 
-def note(store: Store, key: str, *, size: int, at_ms: int) -> bool:
+def note(store: Store, key: str, *, size: int, at_ms: int, size_before: int = 0) -> bool:
     """Note that the log had `size` bytes at `at_ms` (of Unix time); whether it was noted: not
     within EVERY_MS of the note before, nor when nothing was added. Of two at once one stays.
 
-    Raises StorageFull.
+    What came after the last note without one, up to `size_before` bytes, came within EVERY_MS of
+    it: it is noted first, so that it does not seem to have come only now. Raises StorageFull.
     """
     n = _n_notes(store, key)
+    made = [(size, at_ms)]
     if n:
         before = _read(store, key, n - 1, n)[0]
         if size <= before["size"] or at_ms - before["at_ms"] < EVERY_MS:
             return False
-    made = np.array([(size, at_ms)], NOTE)
-    store.append(times_key(key), n * NOTE.itemsize, made.tobytes())
+        if before["size"] < size_before < size:
+            made.insert(0, (size_before, int(before["at_ms"]) + EVERY_MS))
+    store.append(times_key(key), n * NOTE.itemsize, np.array(made, NOTE).tobytes())
     return True
 
 

@@ -39,7 +39,7 @@ def append_log(run: Run, path: str, offset: int, data: bytes, *, by: Actor) -> i
     if log.digest:
         raise Invalid("path", f"“{label[:200]}” was stored as a whole file; it is not a log.")
     size = store().append(log.blob_key, offset, data)
-    note_lines(log, size)
+    note_lines(log, size, size_before=log.n_bytes)
     # Of two appenders the larger size stays, in whatever order they get here.
     Artifact.objects.filter(pk=log.pk, n_bytes__lt=size).update(
         n_bytes=size, updated_at=timezone.now()
@@ -47,12 +47,13 @@ def append_log(run: Run, path: str, offset: int, data: bytes, *, by: Actor) -> i
     return size
 
 
-def note_lines(log: Artifact, size: int) -> None:
+def note_lines(log: Artifact, size: int, *, size_before: int) -> None:
     """Keep the index of lines and the times up to what was just written. They can be made good
     later, so that a full disk is no reason to refuse the log itself."""
     try:
         line_index.extend(store(), log.blob_key)
-        log_times.note(store(), log.blob_key, size=size, at_ms=time.time_ns() // 1_000_000)
+        at_ms = time.time_ns() // 1_000_000
+        log_times.note(store(), log.blob_key, size=size, at_ms=at_ms, size_before=size_before)
     except StorageFull:
         logger.warning("no room for the line index of key=%s", log.blob_key)
 

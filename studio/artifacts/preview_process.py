@@ -14,11 +14,12 @@ from studio.artifacts.models import Artifact
 
 # Wall time; the process itself ends after preview_worker.BUDGET_S seconds of processor time.
 ANSWER_LIMIT_S = 20.0
-WAIT_LIMIT_S = 10.0
+# Short: who waits holds a thread of the server that other pages need.
+WAIT_LIMIT_S = 2.0
 MAX_ANSWER_BYTES = 16_000_000
 _ROOT = Path(__file__).resolve().parents[2]
 _KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH")
-# Each may take gigabytes: two at once, however many pages ask.
+# Each may take gigabytes: two at once in each process of the server, however many pages ask.
 _slots = threading.BoundedSemaphore(2)
 log = logging.getLogger(__name__)
 

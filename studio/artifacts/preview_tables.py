@@ -1,6 +1,7 @@
 """Rows of delimited text and of JSON Lines. Pure: bytes in, cells out."""
 
 import csv
+import io
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -63,12 +64,13 @@ def read_delimited(text: str, *, first: int, is_whole: bool, delimiter: str = ""
         raise NoTable("It does not read as a table: a cell is too long, or not closed.") from None
 
 
-def whole_lines(text: str, *, is_whole: bool) -> list[str]:
-    lines = text.split("\n")
-    # A carriage return alone is no line end of the reader.
-    return [
-        line.rstrip("\r").replace("\r", " ") + "\n" for line in (lines if is_whole else lines[:-1])
-    ]
+def whole_lines(text: str, *, is_whole: bool) -> Iterator[str]:
+    """The lines with one line end each, made while they are read; without the last one when the
+    text is cut there."""
+    for line in io.StringIO(text, newline="\n"):
+        if line.endswith("\n") or is_whole:
+            # A carriage return alone is no line end of the reader.
+            yield line.removesuffix("\n").rstrip("\r").replace("\r", " ") + "\n"
 
 
 def read_json_lines(text: str, *, first: int, is_whole: bool) -> Table:

@@ -118,7 +118,11 @@ def checked(pattern: Pattern) -> Pattern:
         with Child(pattern.arguments(), subprocess.DEVNULL) as child:
             for _ in child.pieces(until=time.monotonic() + 5):
                 pass
-            if child.returncode() == 2:
+            try:
+                is_wrong = child.returncode() == 2
+            except subprocess.TimeoutExpired:
+                raise WrongPattern("This regular expression takes too long to be read.") from None
+            if is_wrong:
                 raise _wrong(child.complaint(), pattern)
     return pattern
 

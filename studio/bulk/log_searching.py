@@ -29,6 +29,8 @@ MAX_RUNS = 10_000
 MAX_TEXTS = 5
 RUNS_PER_PIECE = 25
 BYTES_PER_PIECE = 256 * 1024 * 1024
+# To start a search of one log, however short, takes as long as reading so much.
+BYTES_PER_LOG = 4 * 1024 * 1024
 
 
 def start_log_search(workspace: Workspace, selection: Selection, *, by: Actor) -> Work:
@@ -78,7 +80,7 @@ class LogSearchKind:
             most=most,
         )
         sizes = log_findings.sizes_of(found.runs)
-        runs = _fitting(found.runs, sizes)
+        runs = _fitting(found.runs, sizes, log_findings.n_logs_of(found.runs))
         log_findings.ask(work.arguments["searches"], {run.pk: sizes[run.pk] for run in runs})
         is_last = len(runs) == len(found.runs) and found.cursor is None
         is_enough = work.n_done + len(runs) >= MAX_RUNS
@@ -99,11 +101,11 @@ def n_without(
     return found.exclude(pk__in=known.values("run")).order_by()[:most].count()
 
 
-def _fitting(runs: list[Run], sizes: dict[int, int]) -> list[Run]:
+def _fitting(runs: list[Run], sizes: dict[int, int], n_logs: dict[int, int]) -> list[Run]:
     """As many as can be read before somebody is told how far it is; at least one."""
     n_bytes, taken = 0, list[Run]()
     for run in runs:
-        n_bytes += sizes[run.pk]
+        n_bytes += sizes[run.pk] + BYTES_PER_LOG * min(n_logs.get(run.pk, 0), log_findings.MAX_LOGS)
         if taken and n_bytes > BYTES_PER_PIECE:
             break
         taken.append(run)

@@ -50,11 +50,20 @@ class Rewrite:
     def load(cls, data: dict[str, Any]) -> Self:
         return cls(**data)
 
+    def carries_both(self, tags: many.Tags) -> bool:
+        """Whether a rename has to give up one of two different values of this run."""
+        if self.action != RENAME or self.key not in tags or self.to not in tags:
+            return False
+        return (tags[self.key] or "") != (tags[self.to] or "")
+
     def rewrite(self, tags: many.Tags) -> many.Tags:
-        """The tags of a run as they will be; the same when it does not carry the tag (any more)."""
+        """The tags of a run as they will be; the same when it does not carry the tag (any more),
+        and when it got both keys after the preview: nobody said whose value stays."""
         if self.key not in tags or self.value not in (None, tags[self.key] or ""):
             return tags
         rest = {key: value for key, value in tags.items() if key != self.key}
+        if self.carries_both(tags) and not self.keep:
+            return tags
         if self.action == RENAME:
             is_kept = self.to in tags and self.keep != SOURCE
             return rest | {self.to: tags[self.to] if is_kept else tags[self.key]}
@@ -147,8 +156,9 @@ def start_rewrite(workspace: Workspace, rewrite: Rewrite, *, by: Actor) -> Work:
     told = preview(workspace, rewrite, by=by)
     if not told.n_runs and told.is_exact:
         raise Invalid("key", f"No run outside the trash carries “{rewrite.key}”, or that value.")
-    if told.n_both and not rewrite.keep:
-        raise Invalid("keep", "Some runs carry both. Choose whose value stays.")
+    may_clash = told.n_both or (told.is_merge and not told.is_exact)
+    if may_clash and rewrite.action == RENAME and not rewrite.keep:
+        raise Invalid("keep", "Some runs may carry both. Choose whose value stays.")
     once = hashlib.sha256(rewrite.key.encode()).hexdigest()[:40]
     kept = {"action": f"tag-{rewrite.action}", "rewrite": rewrite.dump()}
     return start_work(workspace, RETAG, kept, by=by, once=f"{RETAG}:{workspace.pk}:{once}")

@@ -96,7 +96,7 @@ def resubmit_run(run: Run, changes: Changes, *, by: Actor) -> tuple[Run, bool]:
         raise Refused(f"{reason}.")
     original = original_of(run)
     argv = original.argv if changes.argv is None else list(changes.argv)
-    new = _copy(run, original, changes, argv)
+    new = _copy(run, original, changes, argv, by=by)
     try:
         with in_turn():
             name = changes.experiment or run.experiment.name
@@ -113,7 +113,13 @@ def resubmit_run(run: Run, changes: Changes, *, by: Actor) -> tuple[Run, bool]:
     return made, True
 
 
-def _copy(run: Run, original: Original, changes: Changes, argv: list[str]) -> NewRun:
+def may_reuse_variables(run: Run, by: Actor) -> bool:
+    """Environment variables hold secrets: only who submitted the run passes them on. Another
+    person's copy, which may run anything, goes without them."""
+    return by.user is not None and by.user.pk == run.submitter_id
+
+
+def _copy(run: Run, original: Original, changes: Changes, argv: list[str], *, by: Actor) -> NewRun:
     job = original.job
     target = changes.target or job.target.name
     if original.is_command and not argv:
@@ -138,16 +144,16 @@ def _copy(run: Run, original: Original, changes: Changes, argv: list[str]) -> Ne
             script=script,
             arguments=[] if original.is_command else argv,
             command=argv if original.is_command else (),
-            environment=_environment(job),
+            environment=_environment(job, with_variables=may_reuse_variables(run, by)),
             # Another target has a grace period of its own.
             grace_s=job.grace_s if target == job.target.name else None,
         ),
     )
 
 
-def _environment(job: Job) -> dict[str, Any]:
+def _environment(job: Job, *, with_variables: bool) -> dict[str, Any]:
     """What the submitter gave, without what each run gets anew."""
-    given = ("python", "requirements", "variables")
+    given = ("python", "requirements", *(("variables",) if with_variables else ()))
     return {key: job.environment[key] for key in given if key in job.environment}
 
 

@@ -7,6 +7,8 @@ from studio.runs.limits import Invalid
 from studio.runs.models import Dependency, Run
 
 MAX_DEPENDENCIES = 1_000
+# As many as one graph is read with.
+MOST_READ = 20_000
 FIELD = "depends_on"
 
 
@@ -65,9 +67,10 @@ def dependencies_of(runs: Sequence[Run], wanted: Sequence[Sequence[str]]) -> lis
 
 
 def needs_of(run_ids: Iterable[int]) -> Mapping[int, list[int]]:
-    """Run id -> ids of the runs it depends on, for those that do (1 query)."""
+    """Run id -> ids of the runs it depends on, for those that do, of at most MOST_READ
+    dependencies (1 query)."""
     found: dict[int, list[int]] = {}
-    rows = Dependency.objects.filter(run__in=list(run_ids)).order_by("pk")
+    rows = Dependency.objects.filter(run__in=list(run_ids)).order_by("pk")[:MOST_READ]
     for run_id, needs_id in rows.values_list("run_id", "needs_id"):
         found.setdefault(run_id, []).append(needs_id)
     return found

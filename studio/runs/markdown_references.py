@@ -46,8 +46,9 @@ class Reference(NamedTuple):
 
     @property
     def inside(self) -> str:
-        """What is meant inside of it, a metric or a file; "" for the thing itself."""
-        return unquote(_LINES.sub("", self.key).partition("/")[2])
+        """What is meant inside of it, a metric or a file; "" for the thing itself. No name has a
+        NUL, which PostgreSQL can't even be asked for."""
+        return unquote(_LINES.sub("", self.key).partition("/")[2]).replace("\0", "\ufffd")
 
     @property
     def lines(self) -> tuple[int, int] | None:

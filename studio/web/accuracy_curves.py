@@ -44,10 +44,6 @@ def lift_of(gains: Curve) -> Curve:
     return Curve([x for x, _ in points], [y for _, y in points])
 
 
-def lift_curve(counts: Counts) -> Curve:
-    return lift_of(gains_curve(counts))
-
-
 def precision_recall_curve(counts: Counts) -> Curve:
     """Recall against precision, from (0, 1); a step of recall has the precision at its end.
 

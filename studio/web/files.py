@@ -17,6 +17,7 @@ from studio.artifacts.serving import (
 )
 from studio.runs.models import Run
 from studio.web.access import Request, find_run, page
+from studio.web.typed import storable
 
 RANGE = re.compile(r"([0-9]{1,18})(?:-([0-9]{1,18}))?")
 
@@ -87,7 +88,7 @@ def run_image(request: Request, uid: str, path: str) -> HttpResponseBase:
 def run_zip(request: Request, uid: str) -> HttpResponseBase:
     """All files of the run, or those of the folder `prefix`, as a ZIP made while it is sent."""
     run = find_run(request, uid)
-    folder = request.GET.get("prefix", "").strip("/")
+    folder = storable(request.GET.get("prefix", "")).strip("/")
     files = Artifact.objects.of(run, below=f"{folder}/" if folder else "").order_by("path")
     name = f"run-{run.short_uid}-{folder.replace('/', '-')}" if folder else f"run-{run.short_uid}"
     return zip_answer(f"{name[:100]}.zip", members_of(files.iterator()))

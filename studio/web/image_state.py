@@ -5,6 +5,8 @@ from urllib.parse import urlencode
 
 from django.http import QueryDict
 
+from studio.web.typed import storable
+
 # Each is a picture to load and a card to look at.
 MAX_SHOWN = 12
 MAX_DIGITS = 19
@@ -23,10 +25,10 @@ class ImageState:
     def of(cls, query: QueryDict) -> "ImageState":
         """The state of a query string; what cannot be read is left at its default."""
         return cls(
-            names=tuple(dict.fromkeys(name for name in query.getlist("m") if name)),
-            find=query.get("find", "").strip()[:255],
+            names=tuple(dict.fromkeys(name for name in query.getlist("m") if storable(name))),
+            find=storable(query.get("find", "")).strip()[:255],
             step=whole_of(query.get("step", "")),
-            other=query.get("with", "").strip()[:256],
+            other=storable(query.get("with", "")).strip()[:256],
         )
 
     def query(self) -> str:

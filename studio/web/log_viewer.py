@@ -90,12 +90,20 @@ def first_page(artifact: Artifact, line: int | None) -> LogPage:
     except BlobNotFound:
         return LogPage(1)
     if line is not None:
-        first = (min(max(line, 1), max(total, 1)) - 1) // PAGE_LINES * PAGE_LINES + 1
+        wanted = min(max(line, 1), max(total, 1))
+        # Very long lines: the page around this one ends before it.
+        firsts, until = [(wanted - 1) // PAGE_LINES * PAGE_LINES + 1, wanted], wanted
     elif artifact.is_log and not index.is_behind:
-        first = max(0, (total - 1) // CHUNK_LINES - 2) * CHUNK_LINES + 1
+        end = max(0, (total - 1) // CHUNK_LINES - 2) * CHUNK_LINES + 1
+        firsts, until = [end, *(max(1, total - n + 1) for n in (60, 10, 1))], total
     else:
-        first = 1
-    return log_pages.page_of(artifact, index, first, PAGE_LINES)
+        firsts, until = [1], 1
+    shown = log_pages.page_of(artifact, index, firsts[0], PAGE_LINES)
+    for first in firsts[1:]:
+        if shown.last >= until:
+            break
+        shown = log_pages.page_of(artifact, index, first, PAGE_LINES)
+    return shown
 
 
 def state_of(artifact: Artifact, run: Run, shown: LogPage) -> LogState:

@@ -95,7 +95,12 @@ def log_url_at(request: Request, run: Run, file: Artifact, moment: Moment) -> st
     line = None if moment.at_ms is None else log_moments.line_at(file, moment.at_ms)
     if line is None:
         return ""
-    query = urlencode({"path": file.path, "line": line, "t": moment.at_ms})
+    own = {"path": file.path, "line": line, "t": moment.at_ms}
+    # Files that are open, or beside, stay so.
+    others = request.GET.copy()
+    for name in own:
+        others.pop(name, None)
+    query = "&".join(part for part in (urlencode(own), others.urlencode()) if part)
     return f"{reverse('run-logs', args=[request.workspace.name, run.uid])}?{query}#L{line}"
 
 

@@ -30,6 +30,7 @@ from studio.web.metric_tables import Table
 from studio.web.render import render_page, render_parts, wants_part
 from studio.web.run_detail import run_context
 from studio.web.run_metrics import Card, key_of
+from studio.web.typed import storable
 
 # Each host has half a dozen charts, which are drawn at once.
 MAX_HOSTS = 4
@@ -206,7 +207,7 @@ def _key(host: Host, panel: Panel) -> str:
 def find_panel(request: Request, uid: str) -> tuple[Run, Host, Panel]:
     """The run and its chart named by `?host=` and `?panel=`, else 404 (2 queries)."""
     run = find_run(request, uid)
-    name, key = request.GET.get("host", ""), request.GET.get("panel", "")
+    name, key = storable(request.GET.get("host", "")), request.GET.get("panel", "")
     host = next((host for host in machine_metrics(run, name) if host.name == name), None)
     panel = host.panels.get(key) if host else None
     if host is None or panel is None:

@@ -11,6 +11,7 @@ from studio.accounts.permissions import Permission
 from studio.compute.actions import UnknownTarget, usable_targets
 from studio.execution.resubmitting import (
     Changes,
+    may_reuse_variables,
     original_of,
     resubmit_run,
     split_arguments,
@@ -87,6 +88,7 @@ def _shown(
         listed = Experiment.objects.of(request.workspace).listed()
         names = listed.values_list("name", flat=True)[:EXPERIMENTS_OFFERED]
         targets = [target.name for target in usable_targets(request.workspace)]
+        context["keeps_variables"] = may_reuse_variables(run, request.actor)
         context |= {"original": original, "experiments": list(names), "targets": targets}
     page_name, part = "runs/resubmit.html", "runs/_resubmit.html"
     return render_page(request, page_name, context, part=part, status=422 if error else 200)

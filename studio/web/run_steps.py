@@ -21,6 +21,7 @@ from studio.web.log_viewer import log_view
 from studio.web.render import render_page, render_parts, wants_part
 from studio.web.run_detail import run_context
 from studio.web.step_layout import HEIGHT, WIDTH, Drawing, drawing_of, layers_of, n_segments
+from studio.web.typed import storable
 
 MAX_DRAWN = 200
 MAX_SEGMENTS = 2_000
@@ -51,7 +52,7 @@ def steps(request: Request, uid: str) -> HttpResponse:
     if wants_part(request) and request.htmx.target == GRAPH:
         if request.GET.get("v") == graph["steps_version"]:
             return HttpResponse(status=204)
-        part |= note_context(pipeline, request.GET.get("step", ""))
+        part |= note_context(pipeline, storable(request.GET.get("step", "")))
         # Only where a step is chosen there is a place for its note.
         notes = ["runs/_step_note.html"] if part["step"] else []
         return render_parts(request, ["runs/_step_graph.html", *notes], part)
@@ -156,7 +157,7 @@ def note_context(pipeline: Run, uid: str) -> dict[str, Any]:
 def log_context(request: Request, pipeline: Run) -> dict[str, Any]:
     """For `runs/_step_log.html`: step: the chosen run, or None; is_gone: there is none with that
     id; and what `web.log_viewer.log_view` gives (4 queries at most)."""
-    uid = request.GET.get("step", "")
+    uid = storable(request.GET.get("step", ""))
     found = note_context(pipeline, uid)
     found["closed_url"] = address(request, pipeline, **{"as": request.GET.get("as", "")})
     found["is_gone"] = bool(uid) and found["step"] is None

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from studio.artifacts.models import Snapshot
+from studio.compute.models import Job
 from studio.runs.models import Run
 from tests import make
 
@@ -104,3 +105,21 @@ def test_what_cannot_be_resubmitted_says_why(
     gone = api.post("/runs/first/resubmit", {})
     assert (gone.status_code, "not stored any more" in gone.content.decode()) == (409, True)
     assert Run.objects.count() == 2
+
+
+def test_the_variables_of_another_person_are_neither_shown_nor_passed_on(
+    api: make.Api, submitted: dict[str, Any], people: Any, workspace: Any
+) -> None:
+    run = Run.objects.get(uid="first")
+    secret = {"variables": {"WANDB_KEY": "hush-hush"}}
+    Job.objects.filter(pk=run.job_id).update(environment=run.job.environment | secret)
+
+    made = make.Api(people.alice, workspace).post("/runs/first/resubmit", {}).json()["uid"]
+    assert "variables" not in Run.objects.get(uid=made).job.environment
+    form = make.client(people.alice).get(f"{run.page_path}/resubmit").content.decode()
+    assert "WANDB_KEY" in form
+    assert "only bob can pass their values on" in form
+    own = make.client(people.bob).get(f"{run.page_path}/resubmit").content.decode()
+    assert "hush-hush" not in form + own
+    kept = api.post("/runs/first/resubmit", {}).json()["uid"]
+    assert Run.objects.get(uid=kept).job.environment["variables"] == {"WANDB_KEY": "hush-hush"}

@@ -59,10 +59,9 @@ QUERIES = {
     "/metrics/points": "?name=loss",
     "/tags/values": "?key=seen",
     "/find": "?find=x",
+    "/log-lines": f"?path={LOG}",
     "POST /logs/{path}": "?offset=0",
 }
-QUERIES = {"/metrics/points": "?name=loss", "POST /logs/{path}": "?offset=0"}
-QUERIES["/log-lines"] = f"?path={LOG}"
 # Writes that a reader with a full token may do, and why.
 OWN_TO_A_READER = {
     "/log-searches": "a search shows nothing that the reader could not read",

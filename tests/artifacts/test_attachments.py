@@ -1,5 +1,6 @@
 """Images of descriptions: what is taken in, who sees it, how long it is kept, what is freed."""
 
+import struct
 from datetime import timedelta
 from io import BytesIO
 from typing import Any
@@ -89,6 +90,15 @@ def test_anything_else_is_refused_and_leaves_nothing(run: Any, people: Any, data
     with pytest.raises(Invalid, match="no PNG, JPEG, GIF or WebP"):
         attach(run, people.bob, data)
     assert not changed_tables(before)
+    assert keys() == set()
+
+
+def test_an_image_of_too_many_pixels_is_refused(run: Any, people: Any) -> None:
+    """A browser would need gigabytes to show it, however few bytes it has."""
+    wide = png()[:16] + struct.pack(">II", 60_000, 60_000) + png()[24:]
+
+    with pytest.raises(Invalid, match="50 million pixels"):
+        attach(run, people.bob, wide)
     assert keys() == set()
 
 

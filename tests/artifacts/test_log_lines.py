@@ -192,3 +192,21 @@ def test_appending_keeps_index_and_times_and_they_go_with_the_log(
     with django_capture_on_commit_callbacks(execute=True):
         put_artifact_file(run, MAIN_LOG, tmp_path / "new.txt", by=bob)
     assert not keys & set(store().list("runs/"))
+
+
+def test_what_came_just_before_a_pause_does_not_seem_to_come_after_it(place: LocalStore) -> None:
+    log_times.note(place, KEY, size=10, at_ms=1_000)
+    log_times.note(place, KEY, size=30, at_ms=1_500, size_before=10)
+    log_times.note(place, KEY, size=40, at_ms=600_000, size_before=30)
+    times = log_times.load_times(place, KEY)
+
+    assert [times.at_offset(at) for at in (5, 20, 35)] == [1_000, 2_000, 600_000]
+    assert [times.offset_at(at) for at in (300_000, 600_001)] == [30, 40]
+
+
+def test_a_block_of_nothing_but_marks_is_read_once(place: LocalStore) -> None:
+    place.append(KEY, 0, b"WARN\n" * 13_107 + b"WARN WARN WARN\n" * 10)
+    index = line_index.load(place, KEY)
+
+    assert log_lines.marked_lines(index, Mark.WARNING, 0) == list(range(1, 13_108))
+    assert log_lines.previous_mark(index, Mark.WARNING, before=99_999) == 13_117

@@ -78,6 +78,8 @@ def test_on_the_phone_the_steps_are_a_list_in_their_order(
     expect(listed.last).to_contain_text("after train a, train b")
     listed.last.click()
     expect(page.locator("#runs-step_log")).to_contain_text("accuracy 0.9")
+    page.get_by_label("Find in this file").fill("accuracy")
+    expect(page.locator("#artifacts-find-said")).to_have_text("1 of 1")
     assert not is_too_wide(page)
     assert faults(page) == []
 

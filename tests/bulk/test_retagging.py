@@ -187,3 +187,13 @@ def test_many_runs_go_piece_by_piece(
     assert [tags_of(run) for run in runs] == [
         {"b": value, "n": str(n)} for n, value in enumerate(values)
     ]
+
+
+def test_a_run_that_got_both_keys_after_the_preview_keeps_both(
+    experiment: Any, workspace: Any, by: Any
+) -> None:
+    """Nobody said whose value stays."""
+    rewrite = Rewrite("rename", "a", "b")
+    assert rewrite.rewrite({"a": "1", "b": "2"}) == {"a": "1", "b": "2"}
+    assert rewrite.rewrite({"a": "1", "b": "1"}) == {"b": "1"}
+    assert Rewrite("rename", "a", "b", keep="source").rewrite({"a": "1", "b": "2"}) == {"b": "1"}

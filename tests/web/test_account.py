@@ -177,12 +177,12 @@ def test_tokens_of_runs_are_not_listed_and_expired_ones_say_so(
     bob_client: Client, people: Any, workspace: Any
 ) -> None:
     of_run = {"scope": Scope.WRITE, "workspace": workspace, "run_uid": "abc"}
-    new_token(people.bob, name="of a run", **of_run)
+    new_token(people.bob, name="made for a run", **of_run)
     new_token(people.bob, name="old", scope=Scope.READ, lifetime=timedelta(seconds=-1))
 
     text = read(bob_client.get("/account")).text
 
-    assert "of a run" not in text
+    assert "made for a run" not in text
     assert "Expired" in text
 
 

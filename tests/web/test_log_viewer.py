@@ -205,6 +205,13 @@ def test_without_scripts_there_are_pages_with_links(log: Any, ask: Any, carol_cl
     assert list(rows(ask("logs", line=10**9))) == list(range(1_601, 1_901))
 
 
+def test_pages_of_very_long_lines_go_on_and_end(log: Any, ask: Any) -> None:
+    log(b"".join(b"%03d " % i + b"z" * 4_000 + b"\n" for i in range(1, 501)))
+    for line in (1, 66, 300, 500):
+        assert line in rows(ask("logs", line=line))
+    assert 500 in rows(ask("logs"))
+
+
 def test_the_next_error_and_warning_are_a_request_away(log: Any, ask: Any) -> None:
     lines = [b"fine"] * 9_000
     lines[4_999], lines[7_999] = b"ERROR here", b"WARN there"

@@ -1,5 +1,6 @@
 """The tab Details, the live header and the live values."""
 
+import json
 from typing import Any
 
 import pytest
@@ -253,8 +254,9 @@ def test_the_log_is_open_and_the_files_are_listed(bob_client: Client, run: Any, 
         text = read(answer).text
         assert "epoch 2" in text
         assert "a.bin" in text
-    tree = read(page).one("nav", id="runs-tree")["hx-get"]
-    assert bob_client.get(tree, headers=HTMX).status_code == 204
+    tree = read(page).one("nav", id="runs-tree")
+    seen = json.loads(tree["hx-vals"])
+    assert bob_client.get(tree["hx-get"], seen, headers=HTMX).status_code == 204
 
 
 def test_a_run_that_wrote_nothing_yet_waits_for_its_log(bob_client: Client, run: Any) -> None:

@@ -174,5 +174,11 @@ def test_a_second_log_stands_beside_the_first(run: Any, people: Any, put: Any, p
     assert page("log-beside", {**asked, "seen": size}).status_code == 204
     assert page("log-beside", {**asked, "seen": size - 1}).status_code == 200
     assert page("log-beside", {"path": MAIN_LOG}).status_code == 404
+    pinned = page(
+        "logs",
+        {**asked, "open": "outputs/a.png", "t": int(run.started_at.timestamp() * 1000) + 9_000},
+    )
+    assert "beside=logs%2Frank-1.txt" in pinned["Location"]
+    assert "open=outputs%2Fa.png" in pinned["Location"]
     for other in ("outputs/a.png", "outputs/none", "../x", "x" * 3_000):
         assert page("logs", {"path": MAIN_LOG, "beside": other}).status_code == 200
