@@ -67,8 +67,9 @@ if have_chromium; then
     step "journeys in a browser"
     "$BIN/pytest" -n 2 --dist load -m "browser and not live and not faults" --reruns 1 $(marked browser)
 fi
+# They wait more than they work: three at a time on two processors.
 step "real servers, workers and faults"
-"$BIN/pytest" -n 2 --dist loadfile -m "(live or faults)$without" --reruns 1 $(marked "live|faults")
+"$BIN/pytest" -n 3 --dist loadfile -m "(live or faults)$without" --reruns 1 $(marked "live|faults")
 
 if have_postgres; then
     step "data layer on PostgreSQL"
