@@ -12,12 +12,12 @@ from studio.accounts.permissions import Permission
 from studio.runs.limits import MAX_KEY
 from studio.runs.models import Run
 from studio.runs.searchtext import folded
-from studio.search.tree import UNSTORABLE
 from studio.web.access import Request, find_run, page
 from studio.web.frame import frame
 from studio.web.render import render_page
 from studio.web.run_header import chips_of
 from studio.web.tag_form import MAX_ROWS, TagForm, field_of
+from studio.web.typed import storable
 
 PAGE_SIZE = MAX_ROWS
 
@@ -27,7 +27,9 @@ def all_tags(request: Request, uid: str) -> HttpResponse:
     """One page of tags by key. GET parameters: q, a part of the key or value; after, a key (3
     queries besides those of every page)."""
     run = find_run(request, uid)
-    asked = {name: _storable(request.GET.get(name, "")) for name in ("q", "after")}
+    asked = {
+        name: storable(request.GET.get(name, "")).strip()[: 2 * MAX_KEY] for name in ("q", "after")
+    }
     found = _found(run, **asked)
     shown = found[:PAGE_SIZE]
     base = reverse("run-all-tags", args=[request.workspace.name, run.uid])
@@ -46,11 +48,6 @@ def all_tags(request: Request, uid: str) -> HttpResponse:
         "choices": (),
     }
     return render_page(request, "runs/all_tags.html", context, part="runs/_all_tags.html")
-
-
-def _storable(text: str) -> str:
-    """Text that a database can be asked for; nothing else is there."""
-    return "" if UNSTORABLE.search(text) else text.strip()[: 2 * MAX_KEY]
 
 
 def _found(run: Run, *, q: str, after: str) -> Sequence[tuple[str, str | None]]:

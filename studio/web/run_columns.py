@@ -23,6 +23,7 @@ from studio.web.frame import frame
 from studio.web.render import render_parts
 from studio.web.run_list_reading import listing_aside, reading_of, shown_columns
 from studio.web.run_rows import Listing
+from studio.web.typed import storable
 from studio.web.view_dialogs import applied, found_text, moved, shown
 
 NAME = Column("name")
@@ -232,7 +233,7 @@ def _metric(workspace: Workspace, typed: str, field: str) -> str:
 def metric_names(request: Request) -> list[str]:
     """At most 50 names that fit what is typed into one of the two fields for metrics."""
     typed = request.GET.get(str(request.htmx.trigger_name or ""), "") if request.htmx else ""
-    text = "" if UNSTORABLE.search(typed) else typed.strip()
+    text = storable(typed).strip()
     found = find_columns(request.workspace, f"metric.{text}", limit=MAX_READ)
     return [column.name for column in found if not column.stat]
 

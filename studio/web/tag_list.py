@@ -29,6 +29,7 @@ from studio.web.access import Request, page
 from studio.web.frame import frame
 from studio.web.render import render_page
 from studio.web.run_header import NO_EDIT
+from studio.web.typed import storable
 
 PAGE_SIZE = 50
 TOO_MANY = "Too many to sort by this: search first"
@@ -112,7 +113,7 @@ def _asked(request: Request, sorts: tuple[str, ...]) -> dict[str, str]:
     find = request.GET.get("q", "").strip()[: 2 * MAX_KEY]
     sort = request.GET.get("sort", "")
     return {
-        "find": "" if UNSTORABLE.search(find) else find,
+        "find": storable(find),
         "sort": sort if sort in sorts else sorts[0],
         "after": request.GET.get("after", ""),
     }

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 from django.http import HttpResponse, HttpResponseRedirect
 from django_htmx.http import trigger_client_event
 
-from studio.search.tree import UNSTORABLE
 from studio.web.access import Request
 from studio.web.render import render_page, render_parts, wants_part
 from studio.web.run_rows import Listing
+from studio.web.typed import storable
 
 T = TypeVar("T")
 MAX_FIND = 200
@@ -42,7 +42,7 @@ def shown(
 def found_text(request: Request) -> str:
     """What is looked for among the columns."""
     text = request.GET.get("find", "").strip()[:MAX_FIND]
-    return "" if UNSTORABLE.search(text) else text
+    return storable(text)
 
 
 def moved(items: Sequence[T], item: T, by: int) -> tuple[T, ...]:

@@ -20,10 +20,10 @@ from studio.custom_views.listing import (
 )
 from studio.custom_views.models import CustomView, Place
 from studio.custom_views.rights import rights
-from studio.search.tree import UNSTORABLE
 from studio.web.access import Request, page
 from studio.web.frame import frame
 from studio.web.render import render_page
+from studio.web.typed import storable
 from studio.web.view_bar import permalink, seen_by
 
 PAGE_SIZE = 50
@@ -61,8 +61,7 @@ def view_list(request: Request) -> HttpResponse:
     after a deletion. GET parameters: tab, q, after (a cursor), deleted (a uid)."""
     tab = request.GET.get("tab", ALL)
     tab = tab if tab in TABS else ALL
-    find = request.GET.get("q", "").strip()[:MAX_FIND]
-    find = "" if UNSTORABLE.search(find) else find
+    find = storable(request.GET.get("q", "")).strip()[:MAX_FIND]
     found = _found(request, tab, find)
     base = reverse("view-list", args=[request.workspace.name])
     context: dict[str, Any] = {
