@@ -11,7 +11,11 @@ from studio.work.models import Work
 from studio.work.running import run_work
 from tests import make
 from tests.architecture.test_policies import operations
+from tests.conftest import People
+from tests.lasting import lasting_rows, lasting_storage, put_back
 from tests.rows import all_rows, changed_tables
+
+__all__ = ["lasting_rows", "lasting_storage", "put_back"]
 
 OPERATIONS = [name for name, _ in operations()]
 IN_WORKSPACE = [name for name in OPERATIONS if "{workspace}" in name]
@@ -109,9 +113,23 @@ def writes(name: str) -> bool:
     return not name.startswith("GET ")
 
 
-@pytest.fixture
-def values(run: Any, experiment: Any) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def everybody(lasting_rows: None) -> People:
+    return People(*(make.user(name) for name in ("alice", "bob", "carol", "dave")))
+
+
+@pytest.fixture(scope="module")
+def lab(everybody: People) -> Any:
+    return make.workspace(
+        "lab", owner=everybody.alice, contributor=everybody.bob, reader=everybody.carol
+    )
+
+
+@pytest.fixture(scope="module")
+def all_values(lab: Any) -> dict[str, str]:
     """A value for every path parameter; the run has one metric to ask for."""
+    experiment = make.experiment(lab, "vision")
+    run = make.run(experiment)
     api = make.Api(run.submitter, run.workspace)
     point = {"name": "loss", "kind": "scalar", "steps": [0], "times": [1e9], "values": [0.3]}
     batch = {"batch": "11111111-ab55-4a33-9d2b-1c1f0a4a4c11", "metrics": [point]}
@@ -142,6 +160,21 @@ def values(run: Any, experiment: Any) -> dict[str, str]:
         "work": work,
         "view": view,
     }
+
+
+@pytest.fixture
+def people(everybody: People, put_back: None) -> People:
+    return everybody
+
+
+@pytest.fixture
+def workspace(lab: Any, put_back: None) -> Any:
+    return lab
+
+
+@pytest.fixture
+def values(all_values: dict[str, str], put_back: None) -> dict[str, str]:
+    return all_values
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

@@ -24,7 +24,11 @@ from studio.work.running import run_work
 from tests import make
 from tests.architecture.test_policies import policy_of, web_patterns
 from tests.artifacts.test_differences import snapshot
+from tests.conftest import People
+from tests.lasting import lasting_rows, lasting_storage, put_back
 from tests.rows import all_rows, changed_tables
+
+__all__ = ["lasting_rows", "lasting_storage", "put_back"]
 
 PATTERNS = {str(found.name): found for _, found in web_patterns()}
 MEMBER_PAGES = [name for name, found in PATTERNS.items() if policy_of(found) == "member"]
@@ -165,8 +169,19 @@ class World:
         return reverse(name, kwargs={param: values[param] for param in known})
 
 
-@pytest.fixture
-def world(run: Any, experiment: Any, people: Any) -> World:
+@pytest.fixture(scope="module")
+def everybody(lasting_rows: None) -> People:
+    return People(*(make.user(name) for name in ("alice", "bob", "carol", "dave")))
+
+
+@pytest.fixture(scope="module")
+def whole_world(everybody: People) -> World:
+    people = everybody
+    workspace = make.workspace(
+        "lab", owner=people.alice, contributor=people.bob, reader=people.carol
+    )
+    experiment = make.experiment(workspace, "vision")
+    run = make.run(experiment)
     by = make.actor(people.bob)
     actions.change_tags(run, by=by, put={"quality": "fantastic"})
     for text in ("A run", "The *first* run"):
@@ -197,6 +212,21 @@ def world(run: Any, experiment: Any, people: Any) -> World:
         **dict(zip(("uidb64", "token"), link_parts(fay), strict=True)),
     }
     return World(run, values, own_values(experiment, by) | view_values(run.workspace, people))
+
+
+@pytest.fixture
+def people(everybody: People, put_back: None) -> People:
+    return everybody
+
+
+@pytest.fixture
+def world(whole_world: World, put_back: None) -> World:
+    return whole_world
+
+
+@pytest.fixture
+def workspace(world: World) -> Any:
+    return world.run.workspace
 
 
 def more_people(workspace: Any, *, by: Any) -> Any:
