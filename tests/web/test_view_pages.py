@@ -13,8 +13,8 @@ from studio.custom_views.sharing import order_pins, pin_view, set_default, share
 from tests import make
 from tests.web.pages import HTMX, read
 from tests.web.test_url_map import FORMS, methods_of
-from tests.web.whole_world import PATTERNS
 from tests.web.viewing import LIST, VIEWS, opened, page_of, view_of
+from tests.web.whole_world import PATTERNS
 
 OF_A_VIEW = [name for name, found in PATTERNS.items() if "<str:address>" in str(found.pattern)]
 
