@@ -1,6 +1,6 @@
 """The only writer of a run's status: one conditional UPDATE per move, recorded as an event."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -12,7 +12,11 @@ from django.utils import timezone
 from studio.accounts.permissions import Actor
 from studio.compute.doorbell import TIDY, ring
 from studio.runs.models import Run, RunEvent
-from studio.runs.status import TERMINAL, Status, sources_of
+from studio.runs.querysets import RunQuerySet
+from studio.runs.rows import insert_rows
+from studio.runs.status import ACTIVE, TERMINAL, Status, sources_of
+
+GOES_ON = ACTIVE - {Status.CANCEL_REQUESTED, Status.NOT_RESPONDING}
 
 
 class InvalidTransition(Exception):
@@ -43,7 +47,22 @@ def record_event(
     at: datetime | None = None,
 ) -> RunEvent:
     """Write one line of the run's history."""
-    return RunEvent.objects.create(
+    event = _event(run, kind, by=by, before=before, after=after, message=message, at=at)
+    event.save(force_insert=True)
+    return event
+
+
+def _event(
+    run: Run,
+    kind: str,
+    *,
+    by: Actor,
+    before: Any,
+    after: Any,
+    message: str,
+    at: datetime | None,
+) -> RunEvent:
+    return RunEvent(
         workspace_id=run.workspace_id,
         run=run,
         at=at or timezone.now(),
@@ -74,62 +93,118 @@ def transition(
     allowed sources; `mark` allows Completed -> Failed; `facts` are columns written in the same
     UPDATE. Raises InvalidTransition or LeaseLost and changes nothing when the move isn't allowed.
     """
-    sources = sources_of(to, mark=mark)
-    if only_from is not None:
-        sources &= frozenset(only_from)
-    now = timezone.now()
+    may_move = _movable(to, only_from, mark=mark)
     with transaction.atomic():
         # PostgreSQL: the row lock makes the event's `before` and the duration exact. On SQLite
         # the transaction itself is IMMEDIATE and already holds the write lock.
         current = Run.objects.select_for_update(of=("self",)).get(pk=run.pk)
-        candidates = Run.objects.filter(pk=run.pk, status__in=sources)
+        candidates = may_move
         if lease is not None:
-            candidates = candidates.filter(job__lease=lease, job__closed_at=None)
-        changed = candidates.update(
-            status=to,
-            status_at=now,
-            status_reason=reason,
-            status_before_silence=current.status if to == Status.NOT_RESPONDING else "",
-            **_times(current, to, now),
-            **facts,
-        )
-        if not changed:
-            if lease is not None and current.status in sources:
+            candidates = may_move.filter(job__lease=lease, job__closed_at=None)
+        if not _move([current], candidates, to, by=by, reason=reason, facts=facts):
+            if lease is not None and may_move.filter(pk=run.pk).exists():
                 raise LeaseLost(f"run {run.uid} is no longer held by lease {lease}")
             raise InvalidTransition(current, to)
-        record_event(
-            run, "status", by=by, before=current.status, after=to.value, message=reason, at=now
-        )
-        if to in TERMINAL:
-            # A ring that is lost costs nothing but a little room.
-            transaction.on_commit(partial(ring, TIDY, queue="studio", run_id=run.pk))
     run.refresh_from_db()
     return run
 
 
+def transition_many(
+    runs: Iterable[Run],
+    to: Status,
+    *,
+    by: Actor,
+    reason: str = "",
+    only_from: Iterable[Status] | None = None,
+    **facts: Any,
+) -> list[Run]:
+    """As `transition`, for as many runs as fit in one query: moves those that may become `to`,
+    leaves the others, and returns the moved ones fresh, with their jobs.
+
+    Queries: four, and one more for each further set of times that goes with the move.
+    """
+    may_move = _movable(to, only_from).filter(pk__in=[run.pk for run in runs])
+    with transaction.atomic():
+        # In one order, so that two of these never wait for each other in a circle.
+        current = list(may_move.select_for_update(of=("self",)).order_by("pk"))
+        if current and not _move(current, may_move, to, by=by, reason=reason, facts=facts):
+            raise RuntimeError(f"a locked run became {to} by somebody else")
+        moved = Run.objects.filter(pk__in=[run.pk for run in current]).order_by("pk")
+        return list(moved.select_related("job")) if current else []
+
+
+def _movable(to: Status, only_from: Iterable[Status] | None, *, mark: bool = False) -> RunQuerySet:
+    """The runs that may become `to`."""
+    sources = sources_of(to, mark=mark)
+    if only_from is not None:
+        sources &= frozenset(only_from)
+    found = Run.objects.filter(status__in=sources)
+    # Nor does a run that stopped responding after it was asked to stop go on as if it were not.
+    return found.filter(cancel_requested_at=None) if to in GOES_ON else found
+
+
+def _move(
+    current: Sequence[Run],
+    candidates: RunQuerySet,
+    to: Status,
+    *,
+    by: Actor,
+    reason: str,
+    facts: Mapping[str, Any],
+) -> bool:
+    """Write the move of runs that were read and locked, with an event each; whether all of them
+    were still among the candidates."""
+    now, n_changed = timezone.now(), 0
+    alike: dict[tuple[Any, ...], list[int]] = {}
+    for run in current:
+        alike.setdefault(tuple(_times(run, to, now).items()), []).append(run.pk)
+    for times, ids in alike.items():
+        n_changed += candidates.filter(pk__in=ids).update(
+            status=to, status_at=now, status_reason=reason, **dict(times), **facts
+        )
+    if n_changed < len(current):
+        return False
+    insert_rows(
+        [
+            _event(run, "status", by=by, before=run.status, after=to.value, message=reason, at=now)
+            for run in current
+        ]
+    )
+    for run in current:
+        if to in TERMINAL and run.last_beat_at is not None:
+            # A ring that is lost costs nothing but a little room.
+            transaction.on_commit(partial(ring, TIDY, queue="studio", run_id=run.pk))
+    return True
+
+
 def _times(current: Run, to: Status, now: datetime) -> dict[str, Any]:
-    """The time columns that go with a move; times never run backwards (clocks may).
+    """The columns that go with a move; times never run backwards (clocks may).
 
     Signs of life are told by the database's clock: those of workers may be wrong by a day.
     """
+    silent_since = current.status if to == Status.NOT_RESPONDING else ""
+    found: dict[str, Any] = {"status_before_silence": silent_since}
     if to == Status.RUNNING and current.started_at is None:
-        return {"started_at": now, "last_beat_at": Now()}
-    if to in TERMINAL and current.ended_at is None:
+        found |= {"started_at": now, "last_beat_at": Now()}
+    elif to in TERMINAL and current.ended_at is None:
         begun = current.started_at
         duration_s = max(0.0, (now - begun).total_seconds()) if begun else None
-        return {"ended_at": now, "duration_s": duration_s}
-    if to in {Status.STARTING, Status.PREPARING}:
-        return {"last_beat_at": Now()}
-    return {}
+        found |= {"ended_at": now, "duration_s": duration_s}
+    elif to in {Status.STARTING, Status.PREPARING}:
+        found["last_beat_at"] = Now()
+    return found
 
 
 def beat(run: Run) -> str:
     """Note that the run was heard; a run that was not responding comes back. Returns its status."""
     Run.objects.filter(pk=run.pk).update(last_beat_at=Now())
-    if run.status == Status.NOT_RESPONDING:
-        back = Status(run.status_before_silence or Status.RUNNING)
-        try:
-            transition(run, back, by=Actor.system("heartbeat"), reason="Heard from again")
-        except InvalidTransition as lost_race:
-            return lost_race.run.status
-    return run.status
+    if run.status != Status.NOT_RESPONDING:
+        return run.status
+    with transaction.atomic():
+        # As it is now: since it was read, it may have come back and fallen silent again.
+        current = Run.objects.select_for_update(of=("self",)).get(pk=run.pk)
+        if current.status != Status.NOT_RESPONDING:
+            return current.status
+        back = Status(current.status_before_silence or Status.RUNNING)
+        by = Actor.system("heartbeat")
+        return transition(current, back, by=by, reason="Heard from again").status
