@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -184,13 +184,17 @@ class Supervisor(threading.Thread):
         run = self.claim.run
         if run.submitter is None:
             raise ValueError("its submitter's account is gone")
-        _, secret = new_token(
-            run.submitter,
-            name=f"run {run.short_uid}",
-            scope=Scope.WRITE,
-            workspace=run.workspace,
-            run_uid=run.uid,
-        )
+        with transaction.atomic():
+            # Whoever takes the job away ends the tokens of its run: none may be made after that.
+            if not self._own_job().select_for_update().exists():
+                raise LeaseLost(f"run {run.uid} was taken from this worker")
+            _, secret = new_token(
+                run.submitter,
+                name=f"run {run.short_uid}",
+                scope=Scope.WRITE,
+                workspace=run.workspace,
+                run_uid=run.uid,
+            )
         return secret
 
     def _mark_started(self) -> None:
