@@ -11,7 +11,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from studio.accounts.models import User, Workspace
 from studio.accounts.permissions import Actor, Permission
 from studio.artifacts import purging
-from studio.runs.actions import cancel_run, ensure_experiment, keeping, many
+from studio.runs.actions import cancel_runs, ensure_experiment, keeping, many
 from studio.runs.history import Outcome
 from studio.runs.limits import MAX_REASON, Invalid, clean_key, clean_labels, clean_text
 from studio.runs.models import EXPERIMENT_NAME_RULE, Run, Star, Tag
@@ -66,8 +66,7 @@ def _clean_cancel(given: Arguments) -> Arguments:
 
 
 def _cancel(room: Workspace, runs: Sequence[Run], given: Arguments, by: Actor) -> Outcome:
-    for run in runs:
-        cancel_run(run, by=by, reason=given["reason"], children=given["children"])
+    cancel_runs(room, runs, by=by, reason=given["reason"], children=given["children"])
     return Outcome(done=list(runs))
 
 
@@ -168,7 +167,7 @@ CHOICES = {
             _why_not_cancelled,
             fields={"reason": str, "children": bool},
             clean=_clean_cancel,
-            piece_size=50,
+            piece_size=100,
         ),
         Choice(
             "tags",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import reduce
 from operator import or_
@@ -12,7 +13,7 @@ from django.db.models import Count, Exists, ExpressionWrapper, F, OuterRef, Q, V
 from django.db.models.lookups import In
 
 from studio.accounts.models import User, Workspace
-from studio.runs.status import ACTIVE, BEATING, Status
+from studio.runs.status import ACTIVE, BEATING, CANCELLABLE, Status
 
 if TYPE_CHECKING:
     from studio.runs.models import Experiment, Run
@@ -228,6 +229,18 @@ class RunQuerySet(models.QuerySet["Run"]):
         if run.root_id is None:
             return self.filter(root=run)
         return self.filter(pk__in=descendant_ids(run))
+
+    def ids_below(self, runs: Sequence[Run]) -> list[int]:
+        """The ids of those at any level below one of `runs` that may be cancelled (1 query when
+        they are root runs, else one for each level too)."""
+        roots = [run.pk for run in runs if run.root_id is None]
+        level = [run.pk for run in runs if run.root_id is not None]
+        found = Q(root__in=roots)
+        while level:
+            level = list(self.filter(parent__in=level).values_list("pk", flat=True))
+            found |= Q(pk__in=level)
+        below = self.filter(found, status__in=CANCELLABLE)
+        return list(below.values_list("pk", flat=True))
 
     def status_counts(self) -> dict[str, int]:
         """Status -> number of runs, for the runs of this query."""

@@ -11,6 +11,7 @@ from studio.runs.actions.annotate import (
     star_run,
     warn_run,
 )
+from studio.runs.actions.cancelling import cancel_run, cancel_runs
 from studio.runs.actions.create import (
     ExperimentName,
     NewRun,
@@ -21,7 +22,6 @@ from studio.runs.actions.create import (
     ensure_experiment,
 )
 from studio.runs.actions.status import (
-    cancel_run,
     complete_run,
     confirm_canceled,
     fail_run,
@@ -43,6 +43,7 @@ __all__ = [
     "UidTaken",
     "add_properties",
     "cancel_run",
+    "cancel_runs",
     "change_tags",
     "complete_run",
     "confirm_canceled",

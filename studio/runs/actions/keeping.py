@@ -8,12 +8,11 @@ from django.utils import timezone
 
 from studio.accounts.models import Workspace
 from studio.accounts.permissions import Actor, Permission, require
+from studio.runs.actions.cancelling import cancel_runs
 from studio.runs.actions.rights import require_on
-from studio.runs.actions.status import cancel_run
 from studio.runs.families import IDS_PER_QUERY, Family, families_of, locked, recount
 from studio.runs.history import Outcome, Refused, record_events
 from studio.runs.models import Run
-from studio.runs.status import CANCELLABLE
 
 IS_ARCHIVED = "It is archived already"
 NOT_ARCHIVED = "It is not archived"
@@ -115,7 +114,9 @@ def delete_runs(
                 outcome.refused.append((family.top, IS_ACTIVE))
                 continue
             going.append(family)
-            _cancel_all(family, by=by)
+        # Cancelled as they were found and locked; child runs are among them.
+        members = _members(going)
+        cancel_runs(workspace, members, by=by, reason="Deleted", children=False)
         for family in going:
             _update(
                 family.members,
@@ -123,19 +124,12 @@ def delete_runs(
                 deleted_by=by.name,
                 deleted_with=family.top.pk,
             )
-        members = _members(going)
         recount(run.parent_id for run in members)
         _record(members, "deleted", by=by, before=False, after=True)
     gone = {run.pk for run in members}
     outcome.done = [run for run in chosen if run.pk in gone]
     _refuse_the_rest(chosen, outcome)
     return outcome
-
-
-def _cancel_all(family: Family, *, by: Actor) -> None:
-    for run in family.members:
-        if run.status in CANCELLABLE:
-            cancel_run(run, by=by, reason="Deleted", children=False)
 
 
 def _refuse_the_rest(chosen: Sequence[Run], outcome: Outcome) -> None:

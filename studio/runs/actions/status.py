@@ -1,18 +1,18 @@
-"""Starting, finishing, cancelling."""
+"""Starting, finishing, killing."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
 
 from studio.accounts.permissions import Actor, Permission
 from studio.compute.actions import request_stop, withdraw_job
+from studio.runs.actions.cancelling import cancel_run
 from studio.runs.actions.rights import require_on
 from studio.runs.lifecycle import InvalidTransition, record_event, transition
 from studio.runs.limits import MAX_REASON, clean_text
 from studio.runs.models import Run
-from studio.runs.status import CANCELLABLE, TERMINAL, Status
+from studio.runs.status import TERMINAL, Status
 
 MAX_TRACEBACK = 200_000
 
@@ -64,10 +64,15 @@ def fail_run(
         return run
     if run.status == Status.FAILED:
         return run
-    if run.status == Status.COMPLETED:
-        reason = reason or "Marked as failed"
     with transaction.atomic():
-        run = transition(run, Status.FAILED, by=by, reason=reason, mark=True, error=details)
+        try:
+            run = transition(run, Status.FAILED, by=by, reason=reason, error=details)
+        except InvalidTransition as refused:
+            if refused.from_status != Status.COMPLETED:
+                raise
+            # Also when it was completed since it was read: the history says that this is a mark.
+            reason = reason or "Marked as failed"
+            run = transition(run, Status.FAILED, by=by, reason=reason, mark=True, error=details)
         _let_go(run)
     return run
 
@@ -83,53 +88,6 @@ def clean_error(error: Mapping[str, Any], reason: str = "") -> dict[str, str]:
         .encode("utf-8", "replace")
         .decode(),
     }
-
-
-def cancel_run(run: Run, *, by: Actor, reason: str = "", children: bool = True) -> Run:
-    """Ask for the run to stop; with its unfinished child runs unless `children` is False.
-
-    A queued run is Canceled at once and never starts. A running one is CancelRequested: its
-    worker is rung, its client learns of it with the next heartbeat. A finished run stays as it is,
-    and asking twice is harmless.
-    """
-    require_on(by, Permission.CANCEL_RUN, run)
-    reason = clean_text(reason, field="reason", most=MAX_REASON)
-    targets = [run]
-    if children:
-        below = Run.objects.descendants_of(run).filter(status__in=CANCELLABLE)
-        targets += list(below.select_related("workspace", "job"))
-    for target in targets:
-        _cancel_one(target, by=by, reason=reason)
-    run.refresh_from_db()
-    return run
-
-
-def _cancel_one(run: Run, *, by: Actor, reason: str) -> None:
-    if run.status not in CANCELLABLE or run.cancel_requested_at is not None:
-        return
-    was_waiting = run.status == Status.NOT_STARTED
-    with transaction.atomic():
-        try:
-            transition(
-                run,
-                Status.CANCEL_REQUESTED,
-                by=by,
-                reason=reason,
-                only_from=CANCELLABLE,
-                cancel_requested_at=timezone.now(),
-                cancel_requested_by=by.name,
-                cancel_reason=reason,
-            )
-        except InvalidTransition:
-            # Somebody else cancelled it, or it ended, between our reading and our asking.
-            return
-        if run.job is None:
-            if was_waiting:
-                transition(run, Status.CANCELED, by=by, reason=reason or "Never started")
-        elif withdraw_job(run.job):
-            transition(run, Status.CANCELED, by=by, reason=reason or "Canceled while queued")
-        else:
-            request_stop(run.job)
 
 
 def kill_run(run: Run, *, by: Actor) -> Run:
