@@ -18,6 +18,7 @@ from benchmarks import (
     log_viewer,
     machine,
     run_list,
+    storm,
 )
 from benchmarks.options import Options
 from benchmarks.report import Group, document, section
@@ -31,6 +32,7 @@ GROUPS: dict[str, Callable[[Options], Group]] = {
     "log-find": log_find.measure,
     "log-viewer": log_viewer.measure,
     "cancel": cancelling.measure,
+    "storm": storm.measure,
     "caller": caller.measure,
     "footprint": footprint.measure,
 }

@@ -13,7 +13,9 @@ class Options:
     n_points: int = 1_000_000
     n_calls: int = 60
     load_s: float = 6.0
-    n_cancels: int = 10
+    n_cancels: int = 24
+    n_storm_running: int = 50
+    n_storm_queued: int = 950
     find_bytes: int = 2_000_000_000
     log_bytes: int = 5_000_000_000
 
@@ -26,6 +28,8 @@ class Options:
             n_calls=15,
             load_s=1.0,
             n_cancels=3,
+            n_storm_running=5,
+            n_storm_queued=95,
             find_bytes=200_000_000,
             log_bytes=200_000_000,
         )

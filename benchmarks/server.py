@@ -42,8 +42,10 @@ def wait_for_answer(port: int, path: str, *, every_s: float = 0.02) -> None:
 class Studio:
     """Made by `prepare`, served inside `with`; processes are stopped at its end."""
 
-    def __init__(self, folder: Path, *, worker: bool = False, **settings: str) -> None:
-        self.folder, self.has_worker = folder, worker
+    def __init__(
+        self, folder: Path, *, worker: bool = False, n_slots: int = 2, **settings: str
+    ) -> None:
+        self.folder, self.has_worker, self.n_slots = folder, worker, n_slots
         folder.mkdir(parents=True)
         self.port = free_port()
         # Settings of whoever measures must not change what is measured.
@@ -98,7 +100,7 @@ class Studio:
     def __enter__(self) -> Self:
         self.spawn("web")
         if self.has_worker:
-            self.spawn("worker", "--concurrency", "2")
+            self.spawn("worker", "--concurrency", str(self.n_slots))
         wait_for_answer(self.port, "/healthz")
         return self
 

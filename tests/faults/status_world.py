@@ -12,7 +12,6 @@ from typing import Any
 from django.db.models import F
 from django.utils import timezone
 
-from studio.accounts.models import ApiToken
 from studio.accounts.permissions import Actor
 from studio.bulk.choices import CHOICES
 from studio.compute.models import Job, Worker
@@ -235,13 +234,6 @@ class World:
         self.sides.clear()
         for seconds in (61, 0.001, 601, 601, 601):
             self.trail.append(f"drained by {self.time_passes(seconds)}, {reap()} moved")
-
-    def runs(self) -> list[Run]:
-        return list(Run.objects.filter(uid__in=self.uids).select_related("job").order_by("pk"))
-
-    def live_tokens(self) -> set[str]:
-        live = ApiToken.objects.filter(run_uid__in=self.uids, revoked_at=None)
-        return set(live.values_list("run_uid", flat=True))
 
 
 def _delete(run: Run, by: Actor, rng: random.Random) -> None:
