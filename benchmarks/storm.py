@@ -153,11 +153,12 @@ def as_one_request(studio: Studio, uids: Sequence[str]) -> None:
 
 
 def as_single_requests(studio: Studio, uids: Sequence[str]) -> None:
-    """N_CLIENTS processes, so that what they compute is not in the way of who measures."""
-    config = json.dumps(studio.config)
+    """N_CLIENTS processes, so that what they compute is not in the way of who measures; in the
+    order of the list, the newest first: what waits is withdrawn before a place becomes free."""
+    config, newest_first = json.dumps(studio.config), list(reversed(uids))
     context = multiprocessing.get_context("spawn")
     clients = [
-        context.Process(target=cancel_each, args=(studio.port, config, list(uids[at::N_CLIENTS])))
+        context.Process(target=cancel_each, args=(studio.port, config, newest_first[at::N_CLIENTS]))
         for at in range(N_CLIENTS)
     ]
     for client in clients:

@@ -3,7 +3,6 @@
 import logging
 from pathlib import Path
 
-from django.db import transaction
 from django.utils import timezone
 
 from studio.accounts.actions import revoke_run_tokens
@@ -22,6 +21,7 @@ from studio.runs.lifecycle import InvalidTransition, LeaseLost, transition
 from studio.runs.limits import Invalid
 from studio.runs.models import Run
 from studio.runs.status import Status
+from studio.runs.turn import in_turn
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ def _damage(claim: Claim) -> str:
 
 def _write(claim: Claim, verdict: Verdict, ending: Ending) -> None:
     """All that ends with the run, in one transaction; raises LeaseLost."""
-    with transaction.atomic():
+    with in_turn():
         try:
             transition(
                 claim.run,
@@ -130,7 +130,8 @@ def close_orphans(run: Run) -> None:
     by = Actor.system("worker")
     level = [run.pk]
     while level:
-        children = list(Run.objects.filter(parent__in=level, job=None))
+        # In one order, as whoever changes many runs locks them.
+        children = list(Run.objects.filter(parent__in=level, job=None).order_by("pk"))
         level = [child.pk for child in children]
         for child in children:
             if child.is_terminal:

@@ -30,6 +30,7 @@ from studio.execution.verdict import Ending
 from studio.runs.actions import cancel_run
 from studio.runs.lifecycle import InvalidTransition, LeaseLost, beat, transition
 from studio.runs.status import Status
+from studio.runs.turn import in_turn
 
 logger = logging.getLogger(__name__)
 
@@ -264,7 +265,8 @@ class Supervisor(threading.Thread):
             return
         self._step = step
         try:
-            self._own_job().update(cancel_step=step, cancel_step_at=timezone.now())
+            with in_turn():
+                self._own_job().update(cancel_step=step, cancel_step_at=timezone.now())
         except (DatabaseError, InterfaceError) as error:
             logger.warning("step not shown run=%s because=%s", self.claim.run.uid, error)
 

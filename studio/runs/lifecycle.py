@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -15,6 +16,7 @@ from studio.runs.models import Run, RunEvent
 from studio.runs.querysets import RunQuerySet
 from studio.runs.rows import insert_rows
 from studio.runs.status import ACTIVE, TERMINAL, Status, sources_of
+from studio.runs.turn import in_turn
 
 GOES_ON = ACTIVE - {Status.CANCEL_REQUESTED, Status.NOT_RESPONDING}
 
@@ -94,15 +96,15 @@ def transition(
     UPDATE. Raises InvalidTransition or LeaseLost and changes nothing when the move isn't allowed.
     """
     may_move = _movable(to, only_from, mark=mark)
-    with transaction.atomic():
+    with in_turn():
         # PostgreSQL: the row lock makes the event's `before` and the duration exact. On SQLite
         # the transaction itself is IMMEDIATE and already holds the write lock.
         current = Run.objects.select_for_update(of=("self",)).get(pk=run.pk)
-        candidates = may_move
+        held = may_move
         if lease is not None:
-            candidates = may_move.filter(job__lease=lease, job__closed_at=None)
-        if not _move([current], candidates, to, by=by, reason=reason, facts=facts):
-            if lease is not None and may_move.filter(pk=run.pk).exists():
+            held &= Q(job__lease=lease, job__closed_at=None)
+        if not _move([current], held, to, by=by, reason=reason, facts=facts):
+            if lease is not None and Run.objects.filter(may_move, pk=run.pk).exists():
                 raise LeaseLost(f"run {run.uid} is no longer held by lease {lease}")
             raise InvalidTransition(current, to)
     run.refresh_from_db()
@@ -110,7 +112,7 @@ def transition(
 
 
 def transition_many(
-    runs: Iterable[Run],
+    runs: RunQuerySet,
     to: Status,
     *,
     by: Actor,
@@ -118,34 +120,35 @@ def transition_many(
     only_from: Iterable[Status] | None = None,
     **facts: Any,
 ) -> list[Run]:
-    """As `transition`, for as many runs as fit in one query: moves those that may become `to`,
-    leaves the others, and returns the moved ones fresh, with their jobs.
+    """As `transition`, for a few hundred runs at once: moves those that may become `to`, leaves
+    the others, and returns the moved ones fresh, with their jobs.
 
     Queries: four, and one more for each further set of times that goes with the move.
     """
-    may_move = _movable(to, only_from).filter(pk__in=[run.pk for run in runs])
-    with transaction.atomic():
+    may_move = _movable(to, only_from)
+    with in_turn():
         # In one order, so that two of these never wait for each other in a circle.
-        current = list(may_move.select_for_update(of=("self",)).order_by("pk"))
+        locked = runs.select_for_update(of=("self",)).order_by("pk")
+        current = list(locked.filter(may_move))
         if current and not _move(current, may_move, to, by=by, reason=reason, facts=facts):
             raise RuntimeError(f"a locked run became {to} by somebody else")
         moved = Run.objects.filter(pk__in=[run.pk for run in current]).order_by("pk")
         return list(moved.select_related("job")) if current else []
 
 
-def _movable(to: Status, only_from: Iterable[Status] | None, *, mark: bool = False) -> RunQuerySet:
-    """The runs that may become `to`."""
+def _movable(to: Status, only_from: Iterable[Status] | None, *, mark: bool = False) -> Q:
+    """Which runs may become `to`."""
     sources = sources_of(to, mark=mark)
     if only_from is not None:
         sources &= frozenset(only_from)
-    found = Run.objects.filter(status__in=sources)
+    found = Q(status__in=sources)
     # Nor does a run that stopped responding after it was asked to stop go on as if it were not.
-    return found.filter(cancel_requested_at=None) if to in GOES_ON else found
+    return found & Q(cancel_requested_at=None) if to in GOES_ON else found
 
 
 def _move(
     current: Sequence[Run],
-    candidates: RunQuerySet,
+    may_move: Q,
     to: Status,
     *,
     by: Actor,
@@ -153,13 +156,13 @@ def _move(
     facts: Mapping[str, Any],
 ) -> bool:
     """Write the move of runs that were read and locked, with an event each; whether all of them
-    were still among the candidates."""
+    might still be moved."""
     now, n_changed = timezone.now(), 0
     alike: dict[tuple[Any, ...], list[int]] = {}
     for run in current:
         alike.setdefault(tuple(_times(run, to, now).items()), []).append(run.pk)
     for times, ids in alike.items():
-        n_changed += candidates.filter(pk__in=ids).update(
+        n_changed += Run.objects.filter(may_move, pk__in=ids).update(
             status=to, status_at=now, status_reason=reason, **dict(times), **facts
         )
     if n_changed < len(current):
@@ -200,7 +203,7 @@ def beat(run: Run) -> str:
     Run.objects.filter(pk=run.pk).update(last_beat_at=Now())
     if run.status != Status.NOT_RESPONDING:
         return run.status
-    with transaction.atomic():
+    with in_turn():
         # As it is now: since it was read, it may have come back and fallen silent again.
         current = Run.objects.select_for_update(of=("self",)).get(pk=run.pk)
         if current.status != Status.NOT_RESPONDING:

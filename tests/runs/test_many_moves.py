@@ -63,7 +63,8 @@ def test_many_fare_as_each_alone(
     alone = [placed(experiment, *state) for state in states]
     said: dict[str, Any] = {"by": BY, "reason": "so", "only_from": only_from, "exit_code": 3}
 
-    moved = transition_many(together, to, **said)
+    chosen = Run.objects.filter(pk__in=[run.pk for run in together])
+    moved = transition_many(chosen, to, **said)
     moved_alone = []
     for run in alone:
         try:
@@ -75,5 +76,5 @@ def test_many_fare_as_each_alone(
     assert [together.index(run) for run in moved] == [alone.index(run) for run in moved_alone]
 
 
-def test_no_run_is_moved_without_a_question() -> None:
-    assert transition_many([], Status.CANCELED, by=BY) == []
+def test_of_no_runs_none_is_moved() -> None:
+    assert transition_many(Run.objects.none(), Status.CANCELED, by=BY) == []

@@ -58,9 +58,8 @@ def _cancel(runs: Sequence[Run], *, by: Actor, reason: str, children: bool) -> N
 
 def _ask(ids: Sequence[int], *, by: Actor, reason: str) -> None:
     """CancelRequested for those that may be asked; Canceled for those with nothing to stop."""
-    unasked = Run.objects.filter(pk__in=ids, cancel_requested_at=None).order_by("pk")
     asked = transition_many(
-        unasked.select_for_update(of=("self",)),
+        Run.objects.filter(pk__in=ids, cancel_requested_at=None),
         Status.CANCEL_REQUESTED,
         by=by,
         reason=reason,
@@ -72,7 +71,9 @@ def _ask(ids: Sequence[int], *, by: Actor, reason: str) -> None:
     jobs = [run.job for run in asked if run.job is not None]
     withdrawn = withdraw_jobs(jobs)
     request_stops([job for job in jobs if job.pk not in withdrawn])
-    idle = [run for run in asked if run.job_id is None and run.started_at is None]
-    transition_many(idle, Status.CANCELED, by=by, reason=reason or "Never started")
-    queued = [run for run in asked if run.job_id in withdrawn]
-    transition_many(queued, Status.CANCELED, by=by, reason=reason or "Canceled while queued")
+    idle = [run.pk for run in asked if run.job_id is None and run.started_at is None]
+    queued = [run.pk for run in asked if run.job_id in withdrawn]
+    for ended, why in ((idle, "Never started"), (queued, "Canceled while queued")):
+        if ended:
+            runs = Run.objects.filter(pk__in=ended)
+            transition_many(runs, Status.CANCELED, by=by, reason=reason or why)
