@@ -24,7 +24,8 @@ META_FILE = "meta.json"
 STATUS_FILE = "status.json"
 LOG_FILE = "std_log.txt"
 # Between terminate and kill: a stubborn tree is gone within its grace period and one second more.
-KILL_AFTER_S = 0.8
+# A busy worker takes a few tenths of it to hear of the cancel, and the guard to find the tree.
+KILL_AFTER_S = 0.5
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,28 @@
+"""P14: many cancels at once all end, once each, and other pages go on answering meanwhile."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from benchmarks import storm
+
+pytestmark = [pytest.mark.live, pytest.mark.faults]
+
+LONG = os.environ.get("STUDIO_FAULTS") == "long"
+N_RUNNING, N_QUEUED = (50, 950) if LONG else (5, 95)
+MOST_S = 60.0
+MOST_TIMES_SLOWER = 2.0
+
+
+@pytest.mark.parametrize("way", storm.WAYS)
+def test_all_that_are_cancelled_at_once_end_once(way: str, tmp_path: Path) -> None:
+    with storm.studio_for(tmp_path / "studio", N_RUNNING) as studio:
+        found = storm.storm(studio, storm.WAYS[way], n_running=N_RUNNING, n_queued=N_QUEUED)
+
+    assert found.statuses == {"Canceled": N_RUNNING + N_QUEUED}
+    assert found.ends == dict.fromkeys(found.uids, 1)
+    assert found.n_left == 0
+    if LONG:
+        assert found.seconds <= MOST_S
+        assert found.ratio <= MOST_TIMES_SLOWER
