@@ -23,6 +23,9 @@ logger = logging.getLogger(__name__)
 
 # A Celery slot is lent for so long, then other tasks have their turn.
 SLICE_S = 5.0
+# SQLite has one writer, and those who wait for it look again every few hundredths of a second: a
+# work whose pieces follow each other without a gap would keep them all out.
+BREATH_S = 0.02
 MAX_ATTEMPTS = 5
 VANISHED = "No longer matched when its turn came"
 
@@ -114,6 +117,7 @@ def _pieces(work: Work, kind: Kind, *, until: float) -> bool:
             _close(work, State.DONE)
             return True
         work.refresh_from_db(fields=["cancel_requested_at"])
+        time.sleep(BREATH_S)
     return False
 
 
