@@ -149,7 +149,8 @@ def as_one_request(studio: Studio, uids: Sequence[str]) -> None:
     api = studio.api()
     asked = {"action": "cancel", "selection": {"uids": list(uids)}, "arguments": {}}
     made = api.post("/bulk", asked)
-    wait_for(lambda: bool(api.get(f"/work/{made['id']}")["ended_at"]), "the bulk cancel", 0.1)
+    report = "/work" + f"/{made['id']}"
+    wait_for(lambda: bool(api.get(report)["ended_at"]), "the bulk cancel", 0.1)
 
 
 def as_single_requests(studio: Studio, uids: Sequence[str]) -> None:
