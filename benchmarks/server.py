@@ -101,7 +101,11 @@ class Studio:
         self.spawn("web")
         if self.has_worker:
             self.spawn("worker", "--concurrency", str(self.n_slots))
-        wait_for_answer(self.port, "/healthz")
+        try:
+            wait_for_answer(self.port, "/healthz")
+        except TimeoutError:
+            self.stop()
+            raise
         return self
 
     def __exit__(
