@@ -34,6 +34,7 @@ from studio.sdk.errors import (
 from studio.sdk.experiment import Experiment
 from studio.sdk.offline import OfflineRun
 from studio.sdk.run import Run
+from studio.sdk.runconfig import RunConfiguration
 from studio.sdk.script import Environment, ScriptRunConfig
 from studio.sdk.workspace import ComputeTarget, Workspace
 
@@ -57,6 +58,7 @@ __all__ = [
     "PropertyConflictException",
     "Run",
     "RunCanceled",
+    "RunConfiguration",
     "RunConfigurationException",
     "RunEnvironmentException",
     "ScriptRunConfig",

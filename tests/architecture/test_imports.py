@@ -70,6 +70,7 @@ LEAN = {
         "psutil",
         "pynvml",
         "IPython",
+        "yaml",
     },
     "studio.cli": {"click", "jmespath", "yaml"},
 }
