@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from studio.sdk import credentials
 from studio.sdk.errors import UserErrorException, WorkspaceException
 
 FOLDERS = (".studio", ".azureml")
@@ -28,7 +29,8 @@ def find(path: str | os.PathLike[str] | None = None, file_name: str | None = Non
     """The configuration for a start folder or file; WorkspaceException naming what was searched.
 
     Walks from `path` (default: the current folder) up to the root; a file without a URL takes it,
-    and the token, from STUDIO_URL and STUDIO_TOKEN. Without any file the environment decides.
+    and the token, from STUDIO_URL and STUDIO_TOKEN, or the token of `studio login` at its URL.
+    Without any file the environment decides.
     """
     start = Path(path or ".").absolute()
     file = start if start.is_file() else _search(start, file_name or "config.json")
@@ -45,10 +47,16 @@ def find(path: str | os.PathLike[str] | None = None, file_name: str | None = Non
 
 
 def from_environment() -> Config | None:
-    """The configuration of STUDIO_URL, STUDIO_WORKSPACE and STUDIO_TOKEN, if there is one."""
+    """The configuration of STUDIO_URL, STUDIO_WORKSPACE and STUDIO_TOKEN (or of the login at that
+    address), if there is one."""
     url = os.environ.get("STUDIO_URL", "")
     workspace = os.environ.get("STUDIO_WORKSPACE") or DEFAULT_WORKSPACE
-    return Config(url, workspace, os.environ.get("STUDIO_TOKEN", "")) if url else None
+    return Config(url, workspace, token_for(url)) if url else None
+
+
+def token_for(url: str) -> str:
+    """STUDIO_TOKEN, else the token of the login at this address, else ""."""
+    return os.environ.get("STUDIO_TOKEN") or credentials.token_of(url)
 
 
 def write(folder: Path, config: Config, file_name: str = "config.json") -> Path:
@@ -83,5 +91,5 @@ def _read(file: Path) -> Config:
     if not url:
         raise WorkspaceException(f'{file} names no studio: add "url", or set STUDIO_URL')
     workspace = content.get("workspace") or content.get("workspace_name") or environment.workspace
-    token = content.get("token") or environment.token
+    token = content.get("token") or token_for(str(url))
     return Config(str(url), str(workspace), str(token), content.get("experiment"))

@@ -27,8 +27,9 @@ def find_runs(
     """Records of the runs that match everything given, newest first, page by page.
 
     tags, properties: a name that must exist, or a dict of required values; status: one or a list.
-    `filters` are experiment, parent, ancestor, type.
+    `filters` are experiment, parent, ancestor, type, and `limit`: how many a page holds.
     """
+    limit = min(PAGE, filters.pop("limit", PAGE))
     wanted_tags, wanted_properties = _wanted(tags, "tags"), _wanted(properties, "properties")
     statuses = [status] if isinstance(status, str) else list(status or [])
     terms = [*_terms("tag", wanted_tags), *_terms("property", wanted_properties)]
@@ -39,7 +40,7 @@ def find_runs(
         "/runs",
         q=" ".join(terms) or None,
         children="true" if include_children else None,
-        limit=PAGE,
+        limit=limit,
         **filters,
     )
     for record in found:

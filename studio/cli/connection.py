@@ -1,0 +1,66 @@
+"""Which studio, workspace and experiment a command speaks of.
+
+Options come first, then `.studio/config.json` of the folder or one above it, then STUDIO_URL and
+its like, then the last `studio login`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from studio.cli.failures import REFUSED, Failure
+
+if TYPE_CHECKING:
+    from studio.sdk.client import Client
+    from studio.sdk.config import Config
+
+RETRY_S = 3.0
+RETRY_WHILE_FOLLOWING_S = 60.0
+
+
+@dataclass
+class Call:
+    """The options that every command takes, as they were given."""
+
+    output: str = "json"
+    output_is_given: bool = False
+    query: Any = None
+    url: str | None = None
+    workspace: str | None = None
+    path: str = "."
+
+    def config(self) -> Config:
+        """The studio, workspace, token and experiment meant. Raises WorkspaceException when
+        nothing says which studio."""
+        from dataclasses import replace
+
+        from studio.sdk import config, credentials
+        from studio.sdk.errors import WorkspaceException
+
+        try:
+            found = config.find(self.path)
+        except WorkspaceException:
+            known = credentials.logins()
+            if not (self.url or known):
+                raise
+            url, room = (known[0].url, known[0].workspace) if known else ("", "")
+            token = known[0].token if known else ""
+            found = config.Config(url, room or config.DEFAULT_WORKSPACE, token)
+        if self.url and self.url.rstrip("/") != found.url.rstrip("/"):
+            url = self.url.rstrip("/")
+            token = config.token_for(url)
+            found = replace(found, url=url, token=token, experiment=None)
+        if self.workspace and self.workspace != found.workspace:
+            found = replace(found, workspace=self.workspace, experiment=None)
+        return found
+
+    def client(self, *, retry_s: float = RETRY_S) -> Client:
+        """The way to the workspace; no request is made."""
+        from studio.sdk.client import Client
+
+        found = self.config()
+        if not found.token:
+            text = f"There is no token for {found.url}. Log in: studio login {found.url}"
+            raise Failure(text, REFUSED)
+        return Client(found.url, found.workspace, found.token, retry_total_s=retry_s)

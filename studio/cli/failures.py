@@ -1,0 +1,86 @@
+"""What went wrong as one line and an exit code.
+
+0 done; 1 refused or not found; 2 used wrongly; 3 no answer from the studio; 4 the run failed (when
+its log was followed); 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from studio.sdk.errors import ServiceException
+
+REFUSED, USAGE, UNREACHABLE, RUN_FAILED, INTERRUPTED = 1, 2, 3, 4, 130
+
+
+class Failure(Exception):
+    """The end of a command: `code` is its exit code, the text one line that says what to do."""
+
+    def __init__(self, text: str, code: int = REFUSED) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+def told(problem: BaseException) -> tuple[int, str]:
+    """(exit code, one line) for whatever ended a command."""
+    if isinstance(problem, Failure):
+        return problem.code, _line(str(problem))
+    if isinstance(problem, click.Abort | KeyboardInterrupt):
+        return INTERRUPTED, "interrupted"
+    if isinstance(problem, click.UsageError):
+        path = problem.ctx.command_path if problem.ctx else "studio"
+        return USAGE, _line(f"{problem.format_message()} See: {path} --help")
+    if isinstance(problem, click.ClickException):
+        return problem.exit_code, _line(problem.format_message())
+    return _of_the_sdk(problem)
+
+
+def _of_the_sdk(problem: BaseException) -> tuple[int, str]:
+    from studio.sdk import errors
+
+    if isinstance(problem, errors.ConnectionFailedException):
+        where = "Is it running, and is this its address (see --url, STUDIO_URL)?"
+        return UNREACHABLE, _line(f"{problem}. {where}")
+    if isinstance(problem, errors.ServiceException):
+        return _of_the_studio(problem)
+    if isinstance(problem, errors.StudioError | OSError):
+        return REFUSED, _line(str(problem))
+    if os.environ.get("STUDIO_DEBUG") == "1":
+        raise problem
+    what = f"{type(problem).__name__}: {problem}"
+    return REFUSED, _line(
+        f"this is a defect of the command line: {what} (STUDIO_DEBUG=1 says where)"
+    )
+
+
+def _of_the_studio(problem: ServiceException) -> tuple[int, str]:
+    """A refusal in the studio's own words, with what to do about it."""
+    from studio.sdk import errors
+
+    text = problem.message
+    if problem.status_code in (502, 503, 504):
+        return UNREACHABLE, _line(f"{text} Try again in a moment.")
+    if example := problem.extra.get("example"):
+        text += f" For example: {example}"
+    if isinstance(problem, errors.AuthenticationException):
+        text = "The token is missing, wrong, expired or revoked. Log in: studio login URL"
+    elif isinstance(problem, errors.ForbiddenException):
+        text += " See what you may do: studio whoami"
+    elif isinstance(problem, errors.NotFoundException):
+        text += _where_to_look(text)
+    return REFUSED, _line(text)
+
+
+def _where_to_look(text: str) -> str:
+    kinds = {"no run": "studio run list", "no experiment": "studio experiment list"}
+    kinds["no workspace"] = "studio whoami"
+    return next((f" See what there is: {do}" for kind, do in kinds.items() if kind in text), "")
+
+
+def _line(text: str) -> str:
+    """One line without control characters, whoever wrote the text."""
+    return "".join(c for c in " ".join(text.split()) if c.isprintable())

@@ -1,0 +1,18 @@
+"""`studio run …`: the family; its commands are in the modules `run_…`."""
+
+from __future__ import annotations
+
+import click
+
+from studio.cli import run_changes, run_ending, run_logs, run_reading, run_submit
+from studio.cli.command import Family
+
+
+@click.group(cls=Family)
+def run() -> None:
+    """Runs: submit, list, follow, change, cancel."""
+
+
+for part in (run_submit, run_reading, run_logs, run_changes, run_ending):
+    for command in part.COMMANDS:
+        run.add_command(command)
