@@ -69,7 +69,7 @@ class Expression(click.ParamType):  # type: ignore[type-arg]
         try:
             return jmespath.compile(value)
         except JMESPathError as problem:
-            text = str(problem).splitlines()[0]
+            text = str(problem).splitlines()[0].rstrip(":") + "."
             hint = "Put it in double quotes, texts inside it in single ones."
             self.fail(f"this is no JMESPath: {text} {hint}", param, ctx)
 
@@ -151,10 +151,7 @@ class Command(click.Command):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The examples, as they are to be typed."""
-        many = "\n" in self.example.strip()
-        with formatter.section("Examples" if many else "Example"):
-            for line in self.example.strip().splitlines():
-                formatter.write(f"  {line.strip()}\n")
+        _write_examples(self.example, formatter)
 
 
 def reveal(call: Call, value: Any, columns: Sequence[str] | None = None) -> None:
@@ -163,14 +160,26 @@ def reveal(call: Call, value: Any, columns: Sequence[str] | None = None) -> None
     show(chosen(value, call.query), call.output, columns if whole else None)
 
 
+def _write_examples(text: str, formatter: click.HelpFormatter) -> None:
+    lines = text.strip().splitlines()
+    with formatter.section("Examples" if len(lines) > 1 else "Example"):
+        for line in lines:
+            formatter.write(f"  {line.strip()}\n")
+
+
 class Family(click.Group):
     """A group of commands; without one of them it shows its help."""
 
     command_class = Command
 
-    def __init__(self, *args: Any, **facts: Any) -> None:
+    def __init__(self, *args: Any, example: str, **facts: Any) -> None:
         super().__init__(*args, **facts)
+        self.example = example
         self.context_settings.setdefault("max_content_width", WIDTH)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The examples, as they are to be typed."""
+        _write_examples(self.example, formatter)
 
 
 run_option = click.option(

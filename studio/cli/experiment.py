@@ -19,7 +19,7 @@ required_name = click.option(
 )
 
 
-@click.group(cls=Family)
+@click.group(cls=Family, example="studio experiment list --output table")
 def experiment() -> None:
     """Groups of runs."""
 

@@ -33,7 +33,7 @@ def told(problem: BaseException) -> tuple[int, str]:
         return INTERRUPTED, "interrupted"
     if isinstance(problem, click.UsageError):
         path = problem.ctx.command_path if problem.ctx else "studio"
-        return USAGE, _line(f"{problem.format_message()} See: {path} --help")
+        return USAGE, _line(f"{problem.format_message().rstrip('.')}. See: {path} --help")
     if isinstance(problem, click.ClickException):
         return problem.exit_code, _line(problem.format_message())
     return _of_the_sdk(problem)

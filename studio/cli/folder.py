@@ -44,7 +44,7 @@ SAMPLES = {".studio/local.runconfig": LOCAL, ".studio/venv.runconfig": VENV}
 SAMPLES[".studioignore"] = IGNORED
 
 
-@click.group(cls=Family)
+@click.group(cls=Family, example="studio folder attach -w lab -e explore-runs")
 def folder() -> None:
     """Project folders."""
 

@@ -55,7 +55,8 @@ class Root(click.Group):
             code = super().main(args, prog_name or "studio", **extra)
             sys.stdout.flush()
             return int(code or 0)
-        except BrokenPipeError:  # `studio run list | head`: the reader has seen enough
+        except (BrokenPipeError, SystemExit):
+            # `studio run list | head`: the reader has seen enough. Click makes it a SystemExit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             return 0
         except Exception as problem:

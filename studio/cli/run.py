@@ -8,7 +8,7 @@ from studio.cli import run_changes, run_ending, run_logs, run_reading, run_submi
 from studio.cli.command import Family
 
 
-@click.group(cls=Family)
+@click.group(cls=Family, example="studio run list --last 5 --output table")
 def run() -> None:
     """Runs: submit, list, follow, change, cancel."""
 

@@ -38,7 +38,7 @@ def update_run(call: Call, /, run_id: str, **asked: Any) -> dict[str, Any]:
     described = {"display_name": asked["display_name"], "description": asked["description"]}
     described = {name: value for name, value in described.items() if value is not None}
     if not (described or asked["add"] or asked["remove"]):
-        raise click.UsageError("Say what to change: --add-tag, --remove-tag, --display-name, …")
+        raise click.UsageError("Say what to change, for example --add-tag quality=good.")
     if "description" in described:
         described["description"] = _text_of(described["description"])
     client, record = call.client(), {}

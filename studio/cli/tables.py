@@ -67,16 +67,23 @@ def _text(cell: Any) -> str:
 
 def _tsv_cell(cell: Any) -> str:
     text = _text(cell).replace("\\", "\\\\").replace("\t", "\\t")
-    return text.replace("\r", "\\r").replace("\n", "\\n")
+    return _harmless(text.replace("\r", "\\r").replace("\n", "\\n"))
 
 
 def _shown(cell: Any) -> str:
-    """A cell for people's eyes: pairs as `key=value`, times to the second, one line."""
+    """A cell for people's eyes: pairs as `key=value`, times to the second, numbers to three
+    digits, one line."""
     if isinstance(cell, dict):
         cell = ", ".join(k if v in (None, "") else f"{k}={_text(v)}" for k, v in cell.items())
     elif isinstance(cell, list) and all(isinstance(item, str) for item in cell):
         cell = " ".join(cell)
-    text = TIME.sub(r"\1 \2", _text(cell))
+    elif isinstance(cell, float):
+        cell = f"{cell:.0f}" if abs(cell) >= 1000 else f"{cell:.3g}"
+    return _harmless(TIME.sub(r"\1 \2", _text(cell)))
+
+
+def _harmless(text: str) -> str:
+    """A text in which control characters are shown as `\\x1b`."""
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 

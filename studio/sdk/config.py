@@ -41,8 +41,8 @@ def find(path: str | os.PathLike[str] | None = None, file_name: str | None = Non
     names = " or ".join(f"{folder}/{file_name or 'config.json'}" for folder in FOLDERS)
     raise WorkspaceException(
         f"No studio is configured: there is no {names} in {start} or a folder above it, and "
-        "STUDIO_URL is not set. Run `studio folder attach`, or set STUDIO_URL, STUDIO_WORKSPACE "
-        "and STUDIO_TOKEN."
+        "STUDIO_URL is not set. Run `studio login URL` and `studio folder attach`, or set "
+        "STUDIO_URL, STUDIO_WORKSPACE and STUDIO_TOKEN."
     )
 
 
@@ -63,7 +63,7 @@ def write(folder: Path, config: Config, file_name: str = "config.json") -> Path:
     """Write `.studio/config.json` below the folder, readable by its owner only."""
     target = folder / FOLDERS[0] / file_name
     target.parent.mkdir(parents=True, exist_ok=True)
-    content = {key: value for key, value in vars(config).items() if value is not None}
+    content = {key: value for key, value in vars(config).items() if value not in (None, "")}
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     os.fchmod(descriptor, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
