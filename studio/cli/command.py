@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -112,8 +113,9 @@ def _common(*, connects: bool) -> list[click.Parameter]:
             for names in (("-g", "--resource-group"), ("--subscription-id", "--subscription"))
         ]
     found += [
-        _option("-o", "--output", keep="output", type=formats, default="json",
-                envvar="STUDIO_OUTPUT", help="The format; default: json, or STUDIO_OUTPUT."),
+        _option("-o", "--output", keep="output", type=formats,
+                default=lambda: os.environ.get("STUDIO_OUTPUT") or "json",
+                help="The format; default: json, or STUDIO_OUTPUT."),
         _option("--query", keep="query", type=Expression(),
                 help="A JMESPath expression that selects of the output."),
     ]  # fmt: skip

@@ -89,9 +89,12 @@ def _configuration(call: Call, asked: dict[str, Any]) -> ScriptRunConfig:
     if not (script or command):
         raise click.UsageError("Give the script: studio run submit-script [OPTIONS] train.py.")
     environment: Environment = found.environment
-    environment.environment_variables |= found.environment_variables
     if asked["requirements"]:
-        environment.python, environment.requirements = None, asked["requirements"]
+        variables = environment.environment_variables
+        environment = Environment(
+            requirements=asked["requirements"], environment_variables=variables
+        )
+    environment.environment_variables |= found.environment_variables
     given = list(asked["arguments"]) if asked["script"] else []
     return ScriptRunConfig(
         source, script, None if command else given or found.arguments, command=command,

@@ -59,6 +59,11 @@ def token_for(url: str) -> str:
     return os.environ.get("STUDIO_TOKEN") or credentials.token_of(url)
 
 
+def _last_login() -> str:
+    """Where the original's own files lead, which name no address."""
+    return next((login.url for login in credentials.logins()), "")
+
+
 def write(folder: Path, config: Config, file_name: str = "config.json") -> Path:
     """Write `.studio/config.json` below the folder, readable by its owner only."""
     target = folder / FOLDERS[0] / file_name
@@ -87,9 +92,11 @@ def _read(file: Path) -> Config:
     if not isinstance(content, dict):
         raise UserErrorException(f"{file} must hold a JSON object with url, workspace and token")
     environment = from_environment() or Config("")
-    url = content.get("url") or environment.url
+    url = content.get("url") or environment.url or _last_login()
     if not url:
-        raise WorkspaceException(f'{file} names no studio: add "url", or set STUDIO_URL')
+        raise WorkspaceException(
+            f'{file} names no studio: run `studio login URL`, add "url", or set STUDIO_URL'
+        )
     workspace = content.get("workspace") or content.get("workspace_name") or environment.workspace
     token = content.get("token") or token_for(str(url))
     return Config(str(url), str(workspace), str(token), content.get("experiment"))

@@ -134,7 +134,7 @@ class RunConfiguration:
             "maxRunDurationSeconds": self.max_run_duration_seconds,
             "environment.name": environment.name or None,
             "environment.python.userManagedDependencies": not environment.requirements,
-            "environment.python.interpreterPath": environment.python or "python",
+            "environment.python.interpreterPath": _interpreter(environment),
             "environment.python.requirementsFile": environment.requirements,
             "environment.environmentVariables": environment.environment_variables or None,
             "environmentVariables": self.environment_variables or None,
@@ -153,6 +153,11 @@ class RunConfiguration:
     def __repr__(self) -> str:
         what = self.command or self.script
         return f"RunConfiguration({what!r}, target={self.target!r})"
+
+
+def _interpreter(environment: Environment) -> str:
+    named = None if environment.requirements else environment.wire().get("python")
+    return str(named or "python")
 
 
 def _found(path: Path, name: str | None) -> Path:

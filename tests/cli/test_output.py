@@ -121,6 +121,13 @@ def test_every_format_holds_the_same_values() -> None:
     assert all(isinstance(run[name], dict) for run in runs for name in ("tags", "properties"))
 
 
+def test_the_format_may_be_chosen_for_all_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STUDIO_OUTPUT", "tsv")
+
+    assert shown(["a", "b"]) == "a\nb\n"
+    assert shown(["a"], "-o", "json") == '[\n  "a"\n]\n'
+
+
 def test_one_casing_is_everywhere() -> None:
     names = [*run_object(PLAIN), *experiment_object(EXPERIMENT)]
 

@@ -19,44 +19,12 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.live
 
-TRAIN = """
-import os, pathlib, sys
-from studio.sdk import Run
-run = Run.get_context()
-print("training", *sys.argv[1:], os.environ.get("STAGE", ""), flush=True)
-pathlib.Path("logs").mkdir(exist_ok=True)
-pathlib.Path("logs/more").mkdir(exist_ok=True)
-pathlib.Path("logs/more/steps.txt").write_text("one step")
-if "--fail" in sys.argv:
-    raise ValueError("no data")
-"""
 WAITING = """
 import time
 for i in range(1200):
     print("tick", i, flush=True)
     time.sleep(0.1)
 """
-FIRST = "studio run list --experiment-name experiment \"[?properties.author=='azureml-user']\""
-
-
-@pytest.fixture
-def folder(shared_studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project with a script, in the home of somebody who is logged in."""
-    for name in ("URL", "TOKEN", "WORKSPACE", "RUN_ID", "OUTPUT"):
-        monkeypatch.delenv(f"STUDIO_{name}", raising=False)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("STUDIO_SPOOL_DIR", str(tmp_path / "spool"))
-    project = write_script(tmp_path / "project", TRAIN)
-    monkeypatch.chdir(project)
-    done = studio("login", shared_studio.url, input=shared_studio.config["token"] + "\n")
-    assert done.code == 0, done.err
-    return project
-
-
-@pytest.fixture
-def attached(folder: Path) -> Path:
-    assert studio("folder", "attach", "-w", "default", "-e", "cli").code == 0
-    return folder
 
 
 def found(done: Done) -> Any:

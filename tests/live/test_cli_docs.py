@@ -9,7 +9,7 @@ import pytest
 
 from studio.sdk import Experiment
 from tests.cli.running import commands, studio
-from tests.live.studio import ROOT, Studio, write_script
+from tests.live.studio import ROOT, Studio
 
 pytestmark = pytest.mark.live
 
@@ -30,18 +30,13 @@ def examples() -> list[str]:
 
 
 @pytest.fixture
-def project(shared_studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("URL", "TOKEN", "WORKSPACE", "RUN_ID", "OUTPUT"):
-        monkeypatch.delenv(f"STUDIO_{name}", raising=False)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("STUDIO_SPOOL_DIR", str(tmp_path / "spool"))
-    folder = write_script(tmp_path / "project", "print('trained')")
+def project(folder: Path) -> Path:
+    """With all that the lines name."""
     (folder / "projects").mkdir()
     chatty = "fixtures/training/chatty"
     shutil.copytree(ROOT / chatty, folder / chatty)
     (folder / "notes.md").write_text("# Notes")
     (folder / "requirements.txt").write_text("")
-    monkeypatch.chdir(folder)
     return folder
 
 
@@ -58,7 +53,6 @@ def test_every_line_that_people_may_copy_runs(
     lines = examples() if page == "help" else lines_of(page)
     url, token = shared_studio.url, shared_studio.config["token"]
     run_id, gone = finished(shared_studio), False
-    studio("login", url, input=token)
     studio("folder", "attach", "-w", "default", "-e", "explore-runs")
     for line in lines:
         if gone and "restore" not in line:

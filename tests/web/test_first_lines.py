@@ -14,11 +14,14 @@ from studio.accounts.actions import find_token
 from studio.accounts.models import Scope
 from studio.runs.models import Run
 from tests import make
+from tests.cli.running import studio
 from tests.web.pages import read
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize(("lines", "status"), [("log", "Completed"), ("submit", "Queued")])
+@pytest.mark.parametrize(
+    ("lines", "status"), [("log", "Completed"), ("submit", "Queued"), ("shell", "Queued")]
+)
 def test_the_lines_of_an_empty_workspace_work_as_they_stand(
     live_server: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch, lines: str, status: str
 ) -> None:
@@ -30,7 +33,10 @@ def test_the_lines_of_an_empty_workspace_work_as_they_stand(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("STUDIO_TOKEN", make.token(bob, workspace=workspace))
 
-    exec(code, {"__name__": "__main__"})
+    if lines == "shell":
+        assert studio(*shlex.split(code)[1:]).code == 0
+    else:
+        exec(code, {"__name__": "__main__"})
 
     assert [run.status for run in Run.objects.filter(workspace=workspace)] == [status]
 
