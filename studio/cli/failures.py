@@ -49,11 +49,11 @@ def _of_the_sdk(problem: BaseException) -> tuple[int, str]:
         return _of_the_studio(problem)
     if isinstance(problem, errors.StudioError | OSError):
         return REFUSED, _line(str(problem))
-    if os.environ.get("STUDIO_DEBUG") == "1":
+    if os.environ.get("STUDIO_TRACEBACK") == "1":
         raise problem
     what = f"{type(problem).__name__}: {problem}"
     return REFUSED, _line(
-        f"this is a defect of the command line: {what} (STUDIO_DEBUG=1 says where)"
+        f"this is a defect of the command line: {what} (STUDIO_TRACEBACK=1 says where)"
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("URL", "TOKEN", "WORKSPACE", "RUN_ID", "OUTPUT", "DEBUG"):
+    for name in ("URL", "TOKEN", "WORKSPACE", "RUN_ID", "OUTPUT", "TRACEBACK"):
         monkeypatch.delenv(f"STUDIO_{name}", raising=False)
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
