@@ -8,12 +8,11 @@ from typing import Any
 import click
 
 from studio.cli.command import Command
-from studio.cli.connection import RETRY_S, Call
+from studio.cli.connection import RETRY_S, Call, address_of
 from studio.cli.failures import Failure
 from studio.cli.output import note
 
 TOKENS_PAGE = "/account#account-token"
-LOCAL = ("localhost", "127.", "[::1]")
 
 
 @click.command(
@@ -36,7 +35,7 @@ def login(call: Call, url: str | None, token: str | None, browser: bool) -> dict
     """
     from studio.sdk import credentials
 
-    address = _address(url or call.config().url)
+    address = address_of(url or call.config().url)
     token = (token or _asked_for(address, browser=browser)).strip()
     if not token.isascii() or not token.isprintable() or not token or " " in token:
         raise Failure("This is no token: it is one word that begins with studio_.")
@@ -58,7 +57,7 @@ def logout(call: Call, url: str | None) -> dict[str, Any]:
     """Forget the token for a studio (default: that of the folder, or of the last login)."""
     from studio.sdk import credentials
 
-    address = _address(url or call.config().url)
+    address = address_of(url or call.config().url)
     if not credentials.forget(address):
         raise Failure(f"There is no login for {address} to forget.")
     note(f"the token opens the studio until it is revoked: {address}/account")
@@ -81,16 +80,6 @@ def whoami(call: Call) -> dict[str, Any]:
         "experiment_name": call.config().experiment,
         "version": told["version"],
     }
-
-
-def _address(url: str) -> str:
-    """The address with its scheme and without a path's last slash."""
-    url = url.strip().rstrip("/")
-    if "://" not in url:
-        url = ("http://" if url.startswith(LOCAL) else "https://") + url
-    if not url.startswith(("http://", "https://")) or len(url.split("://")[1]) == 0:
-        raise click.UsageError(f"{url!r} is no address of a studio: http://… or https://….")
-    return url
 
 
 def _asked_for(address: str, *, browser: bool) -> str:

@@ -9,14 +9,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from studio.cli.failures import REFUSED, Failure
 
 if TYPE_CHECKING:
     from studio.sdk.client import Client
     from studio.sdk.config import Config
 
+LOCAL = ("localhost", "127.", "[::1]")
 RETRY_S = 3.0
 RETRY_WHILE_FOLLOWING_S = 60.0
+
+
+def address_of(url: str) -> str:
+    """The address with its scheme and without a path's last slash."""
+    url = url.strip().rstrip("/")
+    if "://" not in url:
+        url = ("http://" if url.startswith(LOCAL) else "https://") + url
+    scheme, _, host = url.partition("://")
+    if scheme not in ("http", "https") or not host:
+        raise click.UsageError(f"{url!r} is no address of a studio: http://… or https://….")
+    return url
 
 
 @dataclass
@@ -47,10 +61,11 @@ class Call:
             url, room = (known[0].url, known[0].workspace) if known else ("", "")
             token = known[0].token if known else ""
             found = config.Config(url, room or config.DEFAULT_WORKSPACE, token)
-        if self.url and self.url.rstrip("/") != found.url.rstrip("/"):
-            url = self.url.rstrip("/")
-            token = config.token_for(url)
-            found = replace(found, url=url, token=token, experiment=None)
+        url = address_of(self.url) if self.url else found.url
+        if url != found.url.rstrip("/"):
+            login = credentials.login_of(url)
+            room = (login and login.workspace) or found.workspace
+            found = config.Config(url, room, config.token_for(url))
         if self.workspace and self.workspace != found.workspace:
             found = replace(found, workspace=self.workspace, experiment=None)
         return found

@@ -45,6 +45,9 @@ def _of_the_sdk(problem: BaseException) -> tuple[int, str]:
     if isinstance(problem, errors.ConnectionFailedException):
         where = "Is it running, and is this its address (see --url, STUDIO_URL)?"
         return UNREACHABLE, _line(f"{problem}. {where}")
+    refusal = problem.__cause__ if isinstance(problem, errors.SnapshotException) else problem
+    if isinstance(refusal, errors.ServiceException) and refusal.status_code < 409:
+        return _of_the_studio(refusal)
     if isinstance(problem, errors.ServiceException):
         return _of_the_studio(problem)
     if isinstance(problem, errors.StudioError | OSError):

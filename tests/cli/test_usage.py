@@ -86,6 +86,20 @@ def test_refusals_say_what_to_do(words: tuple[str, ...], code: int, said: str) -
     assert said in done.err
 
 
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("http://127.0.0.1:9/", "http://127.0.0.1:9"),
+        ("localhost:8000", "http://localhost:8000"),
+        ("[::1]:8000", "http://[::1]:8000"),
+        ("studio.example.org", "https://studio.example.org"),
+        (" https://example.org/studio/ ", "https://example.org/studio"),
+    ],
+)
+def test_an_address_may_be_typed_short(given: str, meant: str) -> None:
+    assert address_of(given) == meant
+
+
 @pytest.mark.parametrize("words", [("run", "list"), ("whoami",), ("run", "show", "-r", "a")])
 def test_a_closed_port_is_3(words: tuple[str, ...]) -> None:
     done = studio(*words, "--url", "http://127.0.0.1:9", STUDIO_TOKEN="x")

@@ -214,6 +214,12 @@ def test_the_list_is_newest_first_says_when_there_are_more_and_filters(
     wrong = listed("--filter", "status:(")
     assert (wrong.code, wrong.err.count("\n")) == (1, 1)
     assert "For example: " in wrong.err
+    unseen = studio("run", "submit-script", "-w", "nowhere", "-e", "x", "--async", "train.py")
+    assert (unseen.code, unseen.err) == (
+        1,
+        "studio: There is no workspace “nowhere” that you can see. See what there is: "
+        "studio whoami\n",
+    )
     none = studio("run", "list", "-e", "nowhere")
     assert (none.code, "See what there is: studio experiment list" in none.err) == (1, True)
 
@@ -255,6 +261,10 @@ def test_runs_fail_go_to_the_trash_and_come_back(shared_studio: Studio, folder: 
     assert (gone.code, gone.out, gone.err.count("\n")) == (1, "", 1)
     assert "See what there is: studio run list" in gone.err
     assert found(studio("run", "restore", *of))["deleted_utc"] is None
+    reader = shared_studio.manage("createtoken", "admin", "--scope", "read")
+    refused = studio("run", "fail", *of, "--url", shared_studio.url, STUDIO_TOKEN=reader)
+    assert (refused.code, refused.out, refused.err.count("\n")) == (1, "", 1)
+    assert "See what you may do: studio whoami" in refused.err
     live = Experiment(shared_studio.workspace, "cli-trash").start_logging(snapshot_directory=None)
     refused = studio("run", "delete", "-r", live.id)
     live.complete()
