@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from studio.cli.connection import address_of
 from tests.cli.golden import check
 from tests.cli.running import commands, studio
 
