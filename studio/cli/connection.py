@@ -59,7 +59,7 @@ class Call:
             if not (self.url or known):
                 raise
             url, room = (known[0].url, known[0].workspace) if known else ("", "")
-            token = known[0].token if known else ""
+            token = config.token_for(url)
             found = config.Config(url, room or config.DEFAULT_WORKSPACE, token)
         url = address_of(self.url) if self.url else found.url
         if url != found.url.rstrip("/"):
