@@ -26,6 +26,7 @@ def studio() -> Iterator[FakeStudio]:
 @pytest.fixture(autouse=True)
 def private_spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("STUDIO_SPOOL_DIR", str(tmp_path / "spool"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("STUDIO_MONITOR", "0")
     for name in ("STUDIO_RUN_ID", "STUDIO_URL", "STUDIO_TOKEN", "STUDIO_WORKSPACE"):
         monkeypatch.delenv(name, raising=False)
