@@ -171,6 +171,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
 # ---------------------------------------------------------------- bytes
 STUDIO_STORAGE_URL = env("STUDIO_STORAGE_URL", f"file://{STUDIO_HOME / 'blobs'}")
 STUDIO_RUNS_DIR = Path(env("STUDIO_RUNS_DIR", str(STUDIO_HOME / "runs")))
+STUDIO_ENVIRONMENTS_DIR = Path(env("STUDIO_ENVIRONMENTS_DIR", str(STUDIO_HOME / "environments")))
+ENVIRONMENTS_MAX_BYTES = int(env_float("STUDIO_ENVIRONMENTS_MAX_BYTES", 20 * 1024**3))
 DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
 # Files of forms are images and small texts: what does not fit in memory is not written to a disk
 # first to be refused there (programs send files as bodies, which are streamed).

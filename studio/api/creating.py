@@ -43,7 +43,8 @@ def create_run(request: HttpRequest, workspace: Path[str]) -> Any:
         with in_turn():
             experiment, _ = actions.ensure_experiment(room, new.experiment, by=actor)
             experiment.workspace = room
-            run = actions.create_run(experiment, _new_run(new), by=actor, parent=parent)
+            made = _new_run(new)
+            run = actions.create_run(experiment, made, by=actor, parent=parent)
             if new.description:
                 actions.describe_run(run, new.description, by=actor)
     except actions.UidTaken:
@@ -51,10 +52,10 @@ def create_run(request: HttpRequest, workspace: Path[str]) -> Any:
     if new.description:
         return run_answer(request, run, status=201)
     # All is known: reading it back would double the time of the call.
-    return JsonResponse(run_dict(run, parts=_parts(new)), status=201)
+    return JsonResponse(run_dict(run, parts=_parts(new, made)), status=201)
 
 
-def _parts(new: wire.RunCreate) -> Parts:
+def _parts(new: wire.RunCreate, made: actions.NewRun) -> Parts:
     def stored(labels: Mapping[str, Any], what: str) -> dict[str, str | None]:
         return dict(sorted(clean_labels(labels, what=what, nullable=what == "tag").items()))
 
@@ -62,7 +63,7 @@ def _parts(new: wire.RunCreate) -> Parts:
         tags=stored(new.tags, "tag"),
         properties=stored(new.properties, "property"),
         parameters=stored(new.parameters, "parameter"),
-        definition=new.definition,
+        definition=actions.definition_of(made),
     )
 
 

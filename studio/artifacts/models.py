@@ -12,6 +12,8 @@ from studio.accounts.models import Workspace
 from studio.runs.models import Run
 
 MAIN_LOG = "logs/output.txt"
+# What was said while the Python environment of the run was built.
+ENVIRONMENT_LOG = "logs/environment.txt"
 
 
 class ArtifactQuerySet(models.QuerySet["Artifact"]):

@@ -5,6 +5,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -15,6 +16,20 @@ WITHHELD = re.compile(
     r"|SECRET|PASSWORD|PASSWD|TOKEN|CREDENTIAL|API_?KEY",
     re.IGNORECASE,
 )
+# What an installer needs to be let in by a package index.
+OF_INDEXES = re.compile(r"^UV_INDEX_\w+_(USERNAME|PASSWORD)$")
+# Those of the worker's own environment lead another Python astray.
+OF_PYTHON = ("VIRTUAL_ENV", "PYTHONHOME", "CONDA_PREFIX")
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """The Python of a run. `prefix` is the folder of its virtual environment, empty when it is in
+    none of its own; `modules` a folder of what it lacks to report to the studio, else empty."""
+
+    path: str = sys.executable
+    prefix: str = ""
+    modules: str = ""
 
 
 def inherited(environ: Mapping[str, str]) -> dict[str, str]:
@@ -22,34 +37,49 @@ def inherited(environ: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in environ.items() if not WITHHELD.search(key)}
 
 
-def interpreter(environment: Mapping[str, Any]) -> str:
-    """The Python that runs the script: the one asked for, else the worker's own."""
-    return str(environment.get("python") or sys.executable)
+def for_installer(environ: Mapping[str, str]) -> dict[str, str]:
+    """The worker's environment for an installer: its index settings, no secrets of the server, and
+    nothing of the run, since others use what is built."""
+    logins = {key: value for key, value in environ.items() if OF_INDEXES.search(key)}
+    return inherited(environ) | logins
 
 
-def command(argv: Sequence[str], environment: Mapping[str, Any]) -> list[str]:
+def command(argv: Sequence[str], python: str, *, is_command: bool = False) -> list[str]:
     """The argument list of the process; a script gets an interpreter in front."""
-    python = interpreter(environment)
-    if not environment.get("is_command"):
+    if not is_command:
         return [python, "-u", *argv]
     head, *rest = argv
     return [python if head in {"python", "python3"} else head, *rest]
 
 
-def variables(environment: Mapping[str, Any], *, secret: str, target: str) -> dict[str, str]:
+def variables(
+    environment: Mapping[str, Any], *, secret: str, target: str, python: Interpreter | None = None
+) -> dict[str, str]:
     """All environment variables of the script, the studio's last so that they hold."""
+    python = python or Interpreter()
     asked = {str(k): str(v) for k, v in (environment.get("variables") or {}).items()}
-    python_path = os.pathsep.join(
-        part for part in (asked.get("PYTHONPATH"), str(settings.BASE_DIR)) if part
-    )
+    own = {**inherited(os.environ), **asked}
+    python_path = (asked.get("PYTHONPATH"), str(settings.BASE_DIR), python.modules)
     return {
-        **inherited(os.environ),
-        **asked,
+        **own,
+        **_of_prefix(python.prefix, own, asked),
         "PYTHONUNBUFFERED": "1",
-        "PYTHONPATH": python_path,
+        "PYTHONPATH": os.pathsep.join(part for part in python_path if part),
         "STUDIO_RUN_ID": str(environment["run_uid"]),
         "STUDIO_WORKSPACE": str(environment["workspace"]),
         "STUDIO_URL": settings.STUDIO_BASE_URL,
         "STUDIO_TOKEN": secret,
         "STUDIO_TARGET": target,
     }
+
+
+def _of_prefix(prefix: str, own: dict[str, str], asked: Mapping[str, str]) -> dict[str, str]:
+    """What an activated environment sets: its programs are found before others. Takes from `own`
+    what the worker's environment set for itself."""
+    if not prefix:
+        return {}
+    for name in OF_PYTHON:
+        if name not in asked:
+            own.pop(name, None)
+    path = os.pathsep.join([os.path.join(prefix, "bin"), own.get("PATH", os.defpath)])
+    return {"VIRTUAL_ENV": prefix, "PATH": path}

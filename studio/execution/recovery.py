@@ -8,7 +8,7 @@ from pathlib import Path
 from studio.compute.launcher import GuardStatus, find_members, read_status, sweep
 from studio.compute.models import Job
 from studio.execution.claims import Claim, give_back
-from studio.execution.closing import finish, tail_of
+from studio.execution.closing import finish, tail_of, tidy_up
 from studio.execution.shipping import LogShipper
 from studio.execution.verdict import Ending
 from studio.runs.lifecycle import InvalidTransition, LeaseLost
@@ -42,6 +42,8 @@ def recover_job(claim: Claim) -> None:
         logger.warning("run=%s %s", claim.run.uid, error)
     try:
         if status is None and _queue_again(claim):
+            if folder is not None:
+                tidy_up(folder)
             return
         _close(claim, folder, status)
     except LeaseLost as lost:

@@ -9,6 +9,7 @@ from studio.accounts.permissions import Actor, Permission
 from studio.artifacts.models import Snapshot
 from studio.compute.models import Job
 from studio.runs.actions import NewRun, Submission, UidTaken, create_run, ensure_experiment
+from studio.runs.actions.create import OF_ENVIRONMENT, environment_facts
 from studio.runs.actions.rights import require_on
 from studio.runs.history import Refused
 from studio.runs.lifecycle import record_event
@@ -47,7 +48,7 @@ class Original:
     is_command: bool
     argv: list[str]
     variables: dict[str, str]
-    python: str
+    environment: dict[str, Any]
     parameters: dict[str, str]
 
 
@@ -70,7 +71,7 @@ def original_of(run: Run) -> Original:
         is_command,
         list(run.job.argv if is_command else run.job.argv[1:]),
         dict(environment.get("variables") or {}),
-        str(environment.get("python") or environment.get("requirements") or ""),
+        environment_facts(environment),
         parameters_at_birth(run),
     )
 
@@ -153,7 +154,7 @@ def _copy(run: Run, original: Original, changes: Changes, argv: list[str], *, by
 
 def _environment(job: Job, *, with_variables: bool) -> dict[str, Any]:
     """What the submitter gave, without what each run gets anew."""
-    given = ("python", "requirements", *(("variables",) if with_variables else ()))
+    given = (*OF_ENVIRONMENT, *(("variables",) if with_variables else ()))
     return {key: job.environment[key] for key in given if key in job.environment}
 
 

@@ -20,10 +20,12 @@ from studio.artifacts import snapshots
 from studio.blobs import BlobError
 from studio.compute.launcher import GuardHandle, GuardStatus, LaunchSpec, launch
 from studio.compute.models import Job
+from studio.compute.requirements import RequirementsError
 from studio.compute.workdir import materialise
+from studio.execution.building import EnvironmentBuild, EnvironmentFailed, ending_of, is_own
 from studio.execution.claims import Claim, give_back, still_held
 from studio.execution.closing import finish, tail_of, tidy_up
-from studio.execution.environment import command, variables
+from studio.execution.environment import Interpreter, command, variables
 from studio.execution.monitoring import RunMonitor
 from studio.execution.shipping import LogShipper
 from studio.execution.verdict import Ending
@@ -58,7 +60,9 @@ class Supervisor(threading.Thread):
         self.work = self.folder / "work"
         self.log_file = self.folder / "output.log"
         self.shipper = LogShipper(claim.run, self.log_file, by=claim.actor)
+        # That of the script, before it that of the environment's installer.
         self.guard: GuardHandle | None = None
+        self.build = EnvironmentBuild(claim, folder=self.folder, work=self.work)
         self.wanted = threading.Event()
         self._cancel = self._kill = self._abandoned = self._timed_out = False
         self._stop_at: float | None = None  # monotonic; when the worker began to shut down
@@ -103,6 +107,7 @@ class Supervisor(threading.Thread):
             logger.exception("supervisor failed run=%s", self.claim.run.uid)
         finally:
             self._end_processes()
+            self.build.let_go()
             if self._abandoned:
                 tidy_up(self.folder)
             connection.close()
@@ -118,6 +123,10 @@ class Supervisor(threading.Thread):
             self.guard = launch(spec)
         except (InvalidTransition, Interrupted):
             return self._not_begun()
+        except EnvironmentFailed as error:
+            return ending_of(error)
+        except RequirementsError as error:
+            return ending_of(EnvironmentFailed(str(error)))
         except (OSError, snapshots.SnapshotError, BlobError, ValueError) as error:
             return Ending(could_not_start=self._explain(error), was_cancelled=self._cancel)
         self._persist(self._note_running)
@@ -131,6 +140,8 @@ class Supervisor(threading.Thread):
 
     def _not_begun(self) -> Ending | None:
         reason = "The worker was shut down before it began"
+        if self._timed_out:
+            return Ending(timed_out_after_s=self.claim.job.max_duration_s)
         if self._stop_at is None or self._cancel:
             return Ending(was_cancelled=True)
         try:
@@ -149,7 +160,7 @@ class Supervisor(threading.Thread):
     def _mind_requests(self) -> None:
         if self._abandoned:
             raise LeaseLost(f"run {self.claim.run.uid} was taken from this worker")
-        if self._cancel or self._stop_at is not None:
+        if self._cancel or self._timed_out or self._stop_at is not None:
             raise Interrupted
 
     # ------------------------------------------------------------ before the process
@@ -164,18 +175,39 @@ class Supervisor(threading.Thread):
             materialise(files, self._open_source, self.work)
         (self.work / "outputs").mkdir(exist_ok=True)
         (self.work / "logs").mkdir(exist_ok=True)
+        python = Interpreter() if is_own(job.environment) else self._build_environment()
         secret = self._persist(self._new_secret)
         self._mind_requests()
         return LaunchSpec(
             run_key=run.uid,
-            argv=command(job.argv, job.environment),
+            argv=command(job.argv, python.path, is_command=bool(job.environment.get("is_command"))),
             cwd=self.work,
-            env=variables(job.environment, secret=secret, target=job.target.name),
+            env=variables(job.environment, secret=secret, target=job.target.name, python=python),
             folder=self.folder,
             log_file=self.log_file,
             cookie=self.claim.cookie,
             grace_s=job.grace_s,
         )
+
+    def _build_environment(self) -> Interpreter:
+        """The Python of the run, within its longest run time. Raises EnvironmentFailed,
+        RequirementsError, Interrupted, LeaseLost."""
+        self._mind_requests()
+        began, guard = time.monotonic(), self.build.start()
+        self.guard = guard
+        try:
+            while guard.poll() is None:
+                self._deliver(guard)
+                self._mind_time(time.monotonic() - began, guard)
+                self.build.follow()
+                self.wanted.wait(LOOP_S)
+                self.wanted.clear()
+        finally:
+            self._end_processes()
+            self.guard = None
+        self._persist(self.build.close_log)
+        self._mind_requests()
+        return self.build.result(guard)
 
     def _open_source(self, digest: str) -> BinaryIO:
         self._mind_requests()  # a large source must not delay a cancel
@@ -199,8 +231,10 @@ class Supervisor(threading.Thread):
         return secret
 
     def _mark_started(self) -> None:
-        if not self._own_job().update(started_at=Now(), beat_at=Now()):
-            raise LeaseLost(f"run {self.claim.run.uid} was taken from this worker")
+        with transaction.atomic():
+            self.build.write_facts()
+            if not self._own_job().update(started_at=Now(), beat_at=Now()):
+                raise LeaseLost(f"run {self.claim.run.uid} was taken from this worker")
 
     def _note_running(self) -> None:
         try:

@@ -23,6 +23,7 @@ class Ending:
     was_cancelled: bool = False
     timed_out_after_s: float | None = None
     could_not_start: str = ""
+    no_environment: str = ""
     lost: str = ""
     stopped_by_worker: bool = False
     log_tail: str = ""
@@ -62,6 +63,11 @@ def _judge(ending: Ending, known_error: dict[str, str] | None) -> Verdict:
         return Verdict(Status.CANCELED, "The worker was shut down while the run was going")
     if ending.was_cancelled:
         return Verdict(Status.CANCELED, how_it_died(ending))
+    if ending.no_environment:
+        text = f"The environment could not be made: {ending.no_environment}"
+        last_lines = "\n".join(ending.log_tail.strip().splitlines()[-20:])
+        error = _error("EnvironmentFailed", text) | {"traceback": last_lines[-MAX_TAIL:]}
+        return Verdict(Status.FAILED, text, error)
     if ending.lost:
         return Verdict(Status.FAILED, ending.lost, known_error or _error("Lost", ending.lost))
     if ending.exit_code == 0:

@@ -180,6 +180,13 @@ def _move(
     return True
 
 
+def explain(run: Run, reason: str, *, lease: str) -> bool:
+    """Say in words what a run that is Preparing is at; False, with nothing written, when it is not
+    any more, or another worker holds it."""
+    held = Run.objects.filter(pk=run.pk, job__lease=lease, job__closed_at=None)
+    return bool(held.filter(status=Status.PREPARING).update(status_reason=reason))
+
+
 def _times(current: Run, to: Status, now: datetime) -> dict[str, Any]:
     """The columns that go with a move; times never run backwards (clocks may).
 

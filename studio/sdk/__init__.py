@@ -6,6 +6,8 @@ run.log("message", "Hello from run!")
 run.complete()
 """
 
+from studio.sdk.environment import CondaDependencies, Environment, RunConfiguration
+from studio.sdk.environment import CondaDependencies, Environment
 from studio.sdk.errors import (
     ActivityFailedException,
     AuthenticationException,
@@ -35,7 +37,7 @@ from studio.sdk.experiment import Experiment
 from studio.sdk.offline import OfflineRun
 from studio.sdk.run import Run
 from studio.sdk.runconfig import RunConfiguration
-from studio.sdk.script import Environment, ScriptRunConfig
+from studio.sdk.script import ScriptRunConfig
 from studio.sdk.workspace import ComputeTarget, Workspace
 
 __all__ = [
@@ -43,6 +45,7 @@ __all__ = [
     "AuthenticationException",
     "AzureMLException",
     "ComputeTarget",
+    "CondaDependencies",
     "ConflictException",
     "ConnectionFailedException",
     "Environment",

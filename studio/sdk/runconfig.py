@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from studio.sdk.errors import UserErrorException
-from studio.sdk.script import DEFAULT_DURATION_S, Environment
+from studio.sdk.environment import Environment
+from studio.sdk.script import DEFAULT_DURATION_S
 
 FOLDERS = (".studio", ".azureml", "aml_config")
 SUFFIX = ".runconfig"

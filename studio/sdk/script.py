@@ -6,41 +6,16 @@ import os
 import shlex
 import sys
 import uuid
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from studio.sdk import snapshots, sources
 from studio.sdk.client import Client
+from studio.sdk.environment import Environment
 from studio.sdk.errors import ExperimentExecutionException, UserErrorException
 from studio.sdk.state import checked_texts
 
 DEFAULT_DURATION_S = 2_592_000
-
-
-@dataclass
-class Environment:
-    """How a script's Python is made: the worker's own, an interpreter, or a requirements file of
-    the source folder; and environment variables."""
-
-    name: str = ""
-    python: str | None = None
-    requirements: str | None = None
-    environment_variables: dict[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def from_pip_requirements(cls, name: str, file_path: str) -> Environment:
-        """An environment built from a requirements file, a path within the source folder."""
-        return cls(name, requirements=str(file_path))
-
-    def wire(self) -> dict[str, Any]:
-        """The environment as the studio takes it."""
-        body: dict[str, Any] = {"variables": checked_texts(self.environment_variables, "variables")}
-        if self.python:
-            body["python"] = str(self.python)
-        if self.requirements:
-            body["requirements"] = Path(self.requirements).as_posix().removeprefix("./")
-        return body
 
 
 class ScriptRunConfig:
@@ -72,7 +47,8 @@ class ScriptRunConfig:
         self.compute_target = compute_target or getattr(run_config, "target", None) or "local"
         self.environment = environment or getattr(run_config, "environment", None)
         self.environment_variables = dict(getattr(run_config, "environment_variables", None) or {})
-        self.max_run_duration_seconds = max_run_duration_seconds
+        limit_s = getattr(run_config, "max_run_duration_seconds", None)
+        self.max_run_duration_seconds = limit_s or max_run_duration_seconds
         self.grace_s: float | None = None
         if bool(self.script) == bool(self.command):
             raise UserErrorException("ScriptRunConfig takes either a script or a command")
@@ -130,7 +106,7 @@ class ScriptRunConfig:
             chosen = Environment()
         if not isinstance(chosen, Environment):
             raise UserErrorException("environment takes an Environment, a dict or a path")
-        body = chosen.wire()
+        body = chosen.wire(self.source_directory)
         body["variables"].update(checked_texts(self.environment_variables, "variables"))
         return body
 

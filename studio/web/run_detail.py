@@ -15,6 +15,7 @@ from studio.runs.models import Run, RunEvent
 from studio.runs.status import TERMINAL
 from studio.web.access import Request, find_run, page
 from studio.web.deep_links import linked
+from studio.web.environment_words import environment_words
 from studio.web.frame import frame
 from studio.web.history import LONGEST, entry_of
 from studio.web.moments import TABS as MOMENT_TABS
@@ -96,14 +97,21 @@ def details_context(request: Request, run: Run) -> dict[str, Any]:
     `linked`)."""
     source, copies = relatives_of(run)
     description = description_of_run(run)
+    properties, facts = list(run.properties.order_by("key")), facts_of(run)
+    environment = facts.get("environment")
     return {
         "resubmitted_from": source,
         "resubmitted_as": copies,
         "depends_on": needed_by(run) if run.parent_id else [],
         "description": linked(request, description) if description else None,
-        "properties": list(run.properties.order_by("key")),
+        "properties": properties,
         "parameters": list(run.parameters.order_by("key")),
-        "facts": facts_of(run),
+        "facts": facts,
+        "environment": environment_words(
+            environment if isinstance(environment, dict) else {}, properties
+        )
+        if run.job_id
+        else None,
         "error_lines": error_lines(run),
         **values_context(run),
     }

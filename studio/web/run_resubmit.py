@@ -22,6 +22,7 @@ from studio.runs.history import Refused
 from studio.runs.limits import Invalid
 from studio.runs.models import Experiment, Run, new_uid
 from studio.web.access import Request, action, find_run, page
+from studio.web.environment_words import environment_words
 from studio.web.frame import frame
 from studio.web.render import done, render_page
 from studio.web.run_header import NO_SUBMIT
@@ -89,6 +90,7 @@ def _shown(
         names = listed.values_list("name", flat=True)[:EXPERIMENTS_OFFERED]
         targets = [target.name for target in usable_targets(request.workspace)]
         context["keeps_variables"] = may_reuse_variables(run, request.actor)
+        context["environment"] = environment_words(original.environment)
         context |= {"original": original, "experiments": list(names), "targets": targets}
     page_name, part = "runs/resubmit.html", "runs/_resubmit.html"
     return render_page(request, page_name, context, part=part, status=422 if error else 200)

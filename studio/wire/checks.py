@@ -22,6 +22,14 @@ MAX_TIME_S = 253_402_300_799  # the last second of the year 9999
 UID = re.compile(r"[A-Za-z0-9_-]{1,256}")
 EXPERIMENT = re.compile(r"[a-zA-Z0-9][\w\-]{0,254}")
 DIGEST = re.compile(r"[0-9a-f]{64}")
+PYTHON = re.compile(r"[A-Za-z0-9][\w.+-]*", re.ASCII)
+VARIABLE = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
+SET_BY_THE_STUDIO = {
+    *("STUDIO_RUN_ID", "STUDIO_WORKSPACE", "STUDIO_URL", "STUDIO_TOKEN", "STUDIO_TARGET"),
+    "STUDIO_RUN_COOKIE",
+}
+# A process is not started with more than its system allows, in the least 2 MB of all its words.
+MAX_VARIABLES_BYTES = 250_000
 _BAD_CHARACTERS = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -147,6 +155,29 @@ def label(value: Any, path: str) -> str:
     if any(part in ("", ".", "..") for part in name.split("/")) or "\\" in name:
         raise WireError(path, "must be relative, '/'-separated, without empty, '.' or '..' parts")
     return name
+
+
+def interpreter(value: Any, path: str) -> str:
+    """The Python of a worker: an absolute path, or a name such as python3.12."""
+    python: str = label_text(value, path)
+    if not python.startswith("/") and not PYTHON.fullmatch(python):
+        raise WireError(path, "must be an absolute path on the worker or a name such as python3.12")
+    return python
+
+
+def variables(value: Any, path: str) -> dict[str, str]:
+    """Environment variables that a process can be started with."""
+    found: dict[str, str] = mapping(long_text)(value, path)
+    for key in found:
+        if not VARIABLE.fullmatch(key):
+            wrong = "is no name of a variable: letters, digits, '_', '.' and '-', no digit first"
+            raise WireError(f"{path}.{key}", wrong)
+        if key.upper() in SET_BY_THE_STUDIO:
+            raise WireError(f"{path}.{key}", "is set by the studio itself: leave it out")
+    n_bytes = sum(len(key.encode()) + len(item.encode()) for key, item in found.items())
+    if n_bytes > MAX_VARIABLES_BYTES:
+        raise WireError(path, f"must have at most {MAX_VARIABLES_BYTES} bytes, has {n_bytes}")
+    return found
 
 
 def batch_id(value: Any, path: str) -> str:

@@ -129,11 +129,15 @@ class Batch(Message):
 
 @dataclass(frozen=True)
 class Environment(Message):
-    """Where a submitted script runs: interpreter or requirements file, and variables."""
+    """Where a submitted script runs: an interpreter (a path, or a name on the worker), or what is
+    installed into an environment built on it: a requirements file of the source, and packages; and
+    variables."""
 
-    python: str | None = _optional(checks.label_text)
+    name: str | None = _optional(checks.name)
+    python: str | None = _optional(checks.interpreter)
     requirements: str | None = _optional(label)
-    variables: dict[str, str] = _field(mapping(checks.long_text), default_factory=dict)
+    packages: tuple[str, ...] | None = _optional(array(text(least=1, most=1_000), most=1000))
+    variables: dict[str, str] = _field(checks.variables, default_factory=dict)
 
 
 @dataclass(frozen=True)

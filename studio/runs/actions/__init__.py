@@ -19,6 +19,7 @@ from studio.runs.actions.create import (
     UidTaken,
     create_children,
     create_run,
+    definition_of,
     ensure_experiment,
 )
 from studio.runs.actions.status import (
@@ -49,6 +50,7 @@ __all__ = [
     "confirm_canceled",
     "create_children",
     "create_run",
+    "definition_of",
     "describe_run",
     "ensure_experiment",
     "fail_run",

@@ -13,6 +13,7 @@ from studio.accounts.models import Workspace
 from studio.accounts.permissions import Actor, Permission, require
 from studio.compute.actions import find_target, queue_job
 from studio.compute.models import Job, Target
+from studio.compute.requirements import RequirementsError, check_package
 from studio.runs.actions.rights import require_on
 from studio.runs.attachments import note_uses
 from studio.runs.dependencies import check_dependencies, dependencies_of
@@ -86,6 +87,9 @@ class NewRun:
 
 # A submitted run that says what it is; others are scripts.
 SUBMITTED_TYPES = {"pipeline", "step"}
+# What of a submitted environment is told of the run, and the kinds there are.
+OF_ENVIRONMENT = ("name", "python", "requirements", "packages")
+WORKERS_OWN, GIVEN, BUILT = "worker", "interpreter", "built"
 # Written out because each new run passes here: built by the ORM they take ten times longer than
 # they run.
 EXPERIMENT_OF_NAME = "SELECT * FROM runs_experiment WHERE workspace_id = %s AND name = %s"
@@ -185,8 +189,31 @@ def _check(new: NewRun) -> None:
         raise Invalid("uid", "A run id has 1 to 256 letters, digits, “_” or “-”.")
     if new.submit and not (new.submit.script or new.submit.command):
         raise Invalid("script", "Nothing to run: give a script or a command.")
+    for package in (new.submit.environment.get("packages") or ()) if new.submit else ():
+        try:
+            check_package(package)
+        except RequirementsError as wrong:
+            raise Invalid("submit.environment.packages", str(wrong)) from wrong
     if new.max_duration_s is not None and not new.max_duration_s > 0:
         raise Invalid("max_run_duration_s", "The longest run time must be above 0 seconds.")
+
+
+def definition_of(new: NewRun) -> dict[str, Any]:
+    """What a run is said to be at its birth: what its client tells, and the environment that a
+    worker makes for it."""
+    if new.submit is None:
+        return dict(new.definition)
+    return {**new.definition, "environment": environment_facts(new.submit.environment)}
+
+
+def environment_facts(environment: Mapping[str, Any]) -> dict[str, Any]:
+    """What readers are told of the environment of a job: its kind and what makes it, nothing of its
+    variables, which may hold secrets."""
+    given = {key: environment.get(key) for key in OF_ENVIRONMENT}
+    facts = {key: value for key, value in given.items() if value}
+    is_built = "requirements" in facts or "packages" in facts
+    kind = BUILT if is_built else GIVEN if "python" in facts else WORKERS_OWN
+    return {"kind": kind, **facts}
 
 
 def _take_numbers(experiment: Experiment, n: int) -> int:
@@ -285,9 +312,9 @@ def _attach(runs: Sequence[Run], news: Sequence[NewRun], *, by: Actor) -> None:
         ]
         texts.append(RunText(run=run, body=body_of(run.display_name, "", own.items())))
     definitions = [
-        RunDefinition(run=run, facts=dict(new.definition))
+        RunDefinition(run=run, facts=facts)
         for run, new in zip(runs, news, strict=True)
-        if new.definition
+        if (facts := definition_of(new))
     ]
     events = [
         RunEvent(
