@@ -19,6 +19,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from studio.compute.workdir import remove
 
 REPORT_FILE = "report.json"
 PROBE_S = 30.0
+LOOK_S = 5.0
 # What an interpreter says of itself; any Python 3 can run it.
 PROBE = """
 import importlib.util, json, os, platform, sys
@@ -103,7 +105,7 @@ class Builder:
             built = self.store.find(key)
             if built is not None:
                 return self._ready(built, "cache", began)
-            self.store.sweep()
+            self.store.sweep(locked=key)
             built = self._build(key, facts, self.requirements)
         for removed in self.store.shrink(self.request["most_bytes"]):
             tell(f"Removed the environment {removed[:12]}, which was not used for longest")
@@ -131,7 +133,7 @@ class Builder:
     def _build(self, key: str, facts: dict[str, Any], asked: dict[str, Any]) -> Built:
         n = self._n_packages()
         self.report.say("building", n_packages=n)
-        tell(f"Building the environment {key[:12]}: Python {facts['version']}, {n} packages")
+        tell(f"Building the environment {key[:12]}: Python {facts['version']}, {_packages(n)}")
         began, folder = time.monotonic(), self.store.new_folder(key)
         try:
             python = self._install(folder, facts["executable"], asked)
@@ -188,6 +190,10 @@ class Builder:
         return before + (Path(source).as_uri() if source else "") + after
 
 
+def _packages(n: int) -> str:
+    return f"{n:,} package{'' if n == 1 else 's'}"
+
+
 def _uv_options(options: list[str]) -> list[str]:
     """Options of pip in the words of uv."""
     words = {"--pre": ["--prerelease", "allow"], "--prefer-binary": [],
@@ -203,21 +209,43 @@ def find_python(name: str, *, own: str) -> str:
         if os.path.isabs(name) and os.access(name, os.X_OK) and os.path.isfile(name):
             return name
         raise Failure(f"There is no Python at {name} on this worker. {what_there_is()}")
-    found = shutil.which(f"python{name}" if name[:1].isdigit() else name)
-    if found is None:
-        raise Failure(f"There is no Python called “{name}” on this worker. {what_there_is()}")
-    return found
+    wanted = f"python{name}" if name[:1].isdigit() else name
+    for path in _on_path(re.escape(wanted)):
+        if _answers(path):
+            return str(path)
+    raise Failure(f"There is no Python called “{name}” on this worker. {what_there_is()}")
 
 
 def what_there_is() -> str:
     """The interpreters on the path, in words."""
-    found: dict[str, str] = {}
-    for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
-        for path in sorted(Path(folder).glob("p*y*")) if os.path.isdir(folder) else []:
-            if re.fullmatch(r"(python|pypy)\d+(\.\d+)?t?", path.name) and os.access(path, os.X_OK):
-                found.setdefault(path.name, str(path))
+    found: dict[str, Path] = {}
+    for path in _on_path(r"(python|pypy)3(\.\d+)?t?"):
+        if path.name not in found and _answers(path):
+            found[path.name] = path
     words = ", ".join(f"{name} ({path})" for name, path in sorted(found.items()))
     return f"It has: {words or 'none'}. Give one of these, or none for the worker's own."
+
+
+def _on_path(pattern: str) -> Iterator[Path]:
+    """The programs whose names match, in the order in which they are found."""
+    for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
+        if folder and os.path.isdir(folder):
+            for name in sorted(os.listdir(folder)):
+                if re.fullmatch(pattern, name) and os.access(Path(folder, name), os.X_OK):
+                    yield Path(folder, name)
+
+
+def _answers(python: Path) -> bool:
+    """Whether it runs at all: stand-ins for versions that are not there may be on the path."""
+    quiet, env = subprocess.DEVNULL, installer_environment(None)
+    try:
+        done = subprocess.run(
+            [python, "-c", ""], stdin=quiet, stdout=quiet, stderr=quiet, env=env, cwd="/",
+            timeout=LOOK_S, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return done.returncode == 0
 
 
 def probe(python: str, wanted: list[str]) -> dict[str, Any]:

@@ -123,8 +123,9 @@ class Store:
         aside.replace(path)
 
     # ------------------------------------------------------------ removing
-    def sweep(self) -> int:
-        """Remove what killed builds left behind; how many folders."""
+    def sweep(self, *, locked: str = "") -> int:
+        """Remove what killed builds left behind; how many folders. `locked`: the key whose build
+        lock the caller holds."""
         whole = {built.folder for _, built in self.all()}
         n_removed = 0
         for folder in self.folder.glob("*-????????"):
@@ -132,7 +133,7 @@ class Store:
                 continue
             key = folder.name.rpartition("-")[0]
             with open(self.locks / f"{key}.build", "ab") as build, self._alone(key) as is_unused:
-                if not is_unused or not _lock_now(build):
+                if not is_unused or (key != locked and not _lock_now(build)):
                     continue  # being built, or its Python is gone while a run still uses it
                 built = _read(self._pointer(key))
                 if built is None or built.folder != str(folder):

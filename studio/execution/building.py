@@ -61,12 +61,14 @@ class EnvironmentBuild:
         path = ENVIRONMENT_LOG if n < 2 else ENVIRONMENT_LOG.replace(".txt", f".{n}.txt")
         self.shipper = LogShipper(claim.run, self.log_file, by=claim.actor, path=path)
         self.store_folder = Path(settings.STUDIO_ENVIRONMENTS_DIR)
+        self.is_started = False
         self.ready: Ready | None = None
         self.held: IO[bytes] | None = None
         self._told = ""
 
     def start(self) -> GuardHandle:
         """Raises RequirementsError or OSError."""
+        self.is_started = True
         self.folder.mkdir(mode=0o700)
         request_file = self.folder / "request.json"
         request_file.write_text(json.dumps(self._request()), encoding="utf-8")
@@ -171,7 +173,7 @@ class EnvironmentBuild:
         """The run is over: its environment may be removed, and what a killed build left goes."""
         if self.held is not None:
             self.held.close()
-        elif self.folder.exists():
+        elif self.is_started:
             Store(self.store_folder).sweep()
 
     def write_facts(self) -> None:

@@ -90,7 +90,8 @@ def give_back(claim: Claim, *, reason: str) -> bool:
     if claim.job.n_attempts >= MAX_ATTEMPTS:
         return False
     with transaction.atomic():
-        reason = f"Attempt {claim.job.n_attempts + 1} of {MAX_ATTEMPTS}: {reason[:1].lower()}{reason[1:]}"
+        attempt = f"Attempt {claim.job.n_attempts + 1} of {MAX_ATTEMPTS}"
+        reason = f"{attempt}: {reason[:1].lower()}{reason[1:]}"
         transition(claim.run, Status.QUEUED, by=claim.actor, lease=claim.lease, reason=reason)
         Job.objects.filter(pk=claim.job.pk, lease=claim.lease).update(
             lease="", node="", claimed_at=None, beat_at=None, started_at=None, folder=""
