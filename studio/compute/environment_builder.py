@@ -174,9 +174,10 @@ class Builder:
         found: list[str] = []
         for kind, flag in (("packages", "-r"), ("constraints", "-c")):
             lines = [self._line(folder, *line) for line in asked[kind]]
-            file = folder / f"{kind}.txt"
-            file.write_text("\n".join([*lines, ""]), encoding="utf-8")
-            found += [flag, str(file)] if lines else []
+            if lines:
+                file = folder / f"{kind}.txt"
+                file.write_text("\n".join([*lines, ""]), encoding="utf-8")
+                found += [flag, str(file)]
         texts = (self._line(folder, *line) for line in asked["options"])
         return found, [part for text in texts for part in text.split(" ", 1)]
 

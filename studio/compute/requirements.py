@@ -200,7 +200,8 @@ def _package(found: _Found, line: str, where: str, here: Path) -> Line:
     if url.startswith("file:"):
         url = unquote(re.sub(r"^file:(//(localhost)?(?=/))?", "", url))
     source = _inside(found, here / url, where)
-    return Line(" ".join(name.split()), str(source), match["rest"].rstrip(), _digest(source, where))
+    before = f"{name.rstrip(' @')} @ " if name else ""
+    return Line(before, str(source), match["rest"].rstrip(), _digest(source, where))
 
 
 def _is_local(url: str, *, named: bool = False) -> bool:

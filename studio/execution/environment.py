@@ -58,11 +58,9 @@ def variables(
     """All environment variables of the script, the studio's last so that they hold."""
     python = python or Interpreter()
     asked = {str(k): str(v) for k, v in (environment.get("variables") or {}).items()}
-    own = {**inherited(os.environ), **asked}
     python_path = (asked.get("PYTHONPATH"), str(settings.BASE_DIR), python.modules)
     return {
-        **own,
-        **_of_prefix(python.prefix, own, asked),
+        **_activated(python.prefix, asked),
         "PYTHONUNBUFFERED": "1",
         "PYTHONPATH": os.pathsep.join(part for part in python_path if part),
         "STUDIO_RUN_ID": str(environment["run_uid"]),
@@ -73,13 +71,11 @@ def variables(
     }
 
 
-def _of_prefix(prefix: str, own: dict[str, str], asked: Mapping[str, str]) -> dict[str, str]:
-    """What an activated environment sets: its programs are found before others. Takes from `own`
-    what the worker's environment set for itself."""
+def _activated(prefix: str, asked: Mapping[str, str]) -> dict[str, str]:
+    """The worker's environment and what was asked for, as in an activated environment: its programs
+    are found before others, and nothing of the worker's own Python is left."""
     if not prefix:
-        return {}
-    for name in OF_PYTHON:
-        if name not in asked:
-            own.pop(name, None)
-    path = os.pathsep.join([os.path.join(prefix, "bin"), own.get("PATH", os.defpath)])
-    return {"VIRTUAL_ENV": prefix, "PATH": path}
+        return {**inherited(os.environ), **asked}
+    found = {k: v for k, v in inherited(os.environ).items() if k not in OF_PYTHON} | dict(asked)
+    path = os.pathsep.join([os.path.join(prefix, "bin"), found.get("PATH", os.defpath)])
+    return {**found, "VIRTUAL_ENV": prefix, "PATH": path}

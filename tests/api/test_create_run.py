@@ -130,6 +130,47 @@ class TestSubmitting:
         assert job.environment["variables"] == {"SEED": "1"}
         assert job.snapshot == snapshot
 
+    def test_its_environment_is_told_without_its_variables(self, api, snapshot):
+        asked = {"name": "e", "python": "python3.12", "packages": ["six"], "requirements": "r.txt"}
+        submit = {"snapshot": snapshot, "script": "a.py", "environment": asked}
+        submit["environment"] = asked | {"variables": {"WANDB_KEY": "hush"}}
+        made = api.post("/runs", new_run(start=False, submit=submit)).json()
+        again = api.get(f"/runs/{made['uid']}").json()
+        assert made["definition"] == again["definition"]
+        assert made["definition"]["environment"] == {"kind": "built", **asked}
+        assert Job.objects.get().environment["variables"] == {"WANDB_KEY": "hush"}
+
+    @pytest.mark.parametrize(
+        ("environment", "field"),
+        [
+            ({"python": "env/bin/python"}, "python"),
+            ({"python": "py; rm"}, "python"),
+            ({"requirements": "../r.txt"}, "requirements"),
+            ({"packages": ["-e ."]}, "packages"),
+            ({"packages": ["./a.whl"]}, "packages"),
+            ({"packages": ["x" * 1001]}, "packages[0]"),
+            ({"variables": {"A=B": "x"}}, "variables.A=B"),
+            ({"variables": {"": "x"}}, "variables"),
+            ({"variables": {"1A": "x"}}, "variables.1A"),
+            ({"variables": {"A\nB": "x"}}, "variables.A\nB"),
+            ({"variables": {"A": "a\0b"}}, "variables.A"),
+            ({"variables": {"A": "x" * 1_000_000}}, "variables.A"),
+            ({"variables": {f"A{i}": "x" * 20_000 for i in range(20)}}, "variables"),
+            ({"variables": {"A": 1}}, "variables.A"),
+            ({"variables": {"STUDIO_TOKEN": "x"}}, "variables.STUDIO_TOKEN"),
+            ({"variables": {"studio_run_id": "x"}}, "variables.studio_run_id"),
+            ({"variables": {"STUDIO_RUN_COOKIE": "x"}}, "variables.STUDIO_RUN_COOKIE"),
+        ],
+    )
+    def test_an_environment_that_no_worker_could_make_is_refused(
+        self, api, snapshot, environment, field
+    ):
+        submit = {"snapshot": snapshot, "script": "a.py", "environment": environment}
+        answer = api.post("/runs", new_run(start=False, submit=submit))
+        found = answer.json()["error"]["field"]
+        assert (answer.status_code, found) == (422, f"submit.environment.{field}")
+        assert not Job.objects.exists()
+
     def test_submitting_again_queues_one_job(self, api, snapshot):
         sent = new_run(start=False, submit={"snapshot": snapshot, "script": "a.py"})
         assert [api.post("/runs", sent).status_code for _ in range(2)] == [201, 200]

@@ -33,7 +33,11 @@ def submitted(api: make.Api, workspace: Any) -> dict[str, Any]:
             "snapshot": snapshot,
             "script": "train.py",
             "arguments": ["--lr", "0.1"],
-            "environment": {"variables": {"OMP_NUM_THREADS": "1"}},
+            "environment": {
+                "name": "boosting",
+                "packages": ["six==1.16"],
+                "variables": {"OMP_NUM_THREADS": "1"},
+            },
             "grace_s": 7,
         },
     }
@@ -58,6 +62,8 @@ def test_the_same_is_submitted_again_and_both_tell_of_each_other(
         ["train.py", "--lr", "0.1"], 7, 60
     )  # fmt: skip
     assert run.job.environment["variables"] == {"OMP_NUM_THREADS": "1"}
+    assert run.job.environment["packages"] == ["six==1.16"]
+    assert new["definition"]["environment"]["name"] == "boosting"
     assert run.job.environment["run_uid"] == new["uid"]
     told = [
         [event["after"] for event in api.get(f"/runs/{uid}/events").json()["items"]]

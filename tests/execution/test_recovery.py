@@ -85,6 +85,28 @@ def test_a_folder_without_a_report_is_queued_again(began: Began, queued: Run) ->
     assert fresh(queued).status == Status.QUEUED
 
 
+def test_a_death_while_the_environment_was_built_is_one_before_it_began(
+    began: Began, queued: Run
+) -> None:
+    # The builder's guard reports in a folder of its own.
+    spec = LaunchSpec(
+        run_key="test",
+        argv=[sys.executable, "-S", "-c", "import time; time.sleep(600)"],
+        cwd=began.work,
+        env=dict(os.environ),
+        folder=began.folder / "environment",
+        cookie=began.claim.cookie,
+    )
+    began.guard = launch(spec)
+    wait_until(lambda: find_members(began.claim.cookie), 20)
+    began.guard.close()  # what the death of a worker looks like
+    recover_job(began.claim)
+    assert find_members(began.claim.cookie) == set()
+    assert fresh(queued).status == Status.QUEUED
+    assert queued.status_reason == "Attempt 2 of 3: its worker ended before it began"
+    assert not began.folder.exists()
+
+
 def test_the_third_attempt_that_never_begins_fails_with_words(claim: Claim, queued: Run) -> None:
     Job.objects.update(n_attempts=3)
     claim.job.refresh_from_db()

@@ -28,6 +28,8 @@ ValueError: bad shape
         (Ending(lost="The guard was killed"), Status.FAILED, "The guard was killed"),
         (Ending(lost="gone", was_cancelled=True), Status.CANCELED, ""),
         (Ending(exit_code=127, could_not_start="no such file"), Status.FAILED, "no such file"),
+        (Ending(no_environment="uv ended"), Status.FAILED, "could not be made: uv ended"),
+        (Ending(no_environment="uv ended", was_cancelled=True), Status.CANCELED, ""),
         (Ending(exit_signal=15, timed_out_after_s=60), Status.CANCELED, "60 s"),
         (Ending(exit_signal=15, stopped_by_worker=True), Status.CANCELED, "shut down"),
     ],

@@ -1,0 +1,124 @@
+"""Requirements mean the same wherever their text is the same, or they are refused with words."""
+
+from pathlib import Path
+
+import pytest
+
+from studio.compute.requirements import RequirementsError, check_package, read_requirements
+
+
+def identity(folder: Path, text: str, **files: str) -> list[list[str]]:
+    folder.mkdir(exist_ok=True)
+    for name, content in {"r.txt": text, **files}.items():
+        path = folder / name.replace("__", "/")
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(content)
+    return read_requirements(folder, "r.txt").identity
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "numpy>=2\nsix==1.16\n",
+        "six==1.16\r\nnumpy>=2",
+        "# both\n\n  six==1.16   # pinned\nnumpy>=2\nnumpy>=2\n",
+        "six\\\n==1.16\nnumpy>=2",
+        "\ufeffnumpy>=2\nsix==1.16",
+        "-r more.txt\nsix==1.16",
+        "--requirement=more.txt\nsix==1.16",
+        "-rmore.txt\nsix==1.16",
+    ],
+)
+def test_what_installs_the_same_is_the_same(tmp_path: Path, text: str) -> None:
+    assert identity(tmp_path, text, **{"more.txt": "numpy>=2"}) == [
+        [],
+        ["numpy>=2", "six==1.16"],
+        [],
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "numpy>=2.1\nsix==1.16",
+        "numpy>=2",
+        "--pre\nnumpy>=2\nsix==1.16",
+        "-c more.txt\nnumpy>=2\nsix==1.16",
+        "--index-url https://a.example/simple\nnumpy>=2\nsix==1.16",
+        "numpy>=2; python_version < '3.12'\nsix==1.16",
+    ],
+)
+def test_what_may_install_something_else_is_not_the_same(tmp_path: Path, text: str) -> None:
+    found = identity(tmp_path, text, **{"more.txt": "numpy<3"})
+    assert found != identity(tmp_path, "numpy>=2\nsix==1.16")
+
+
+def test_files_of_the_source_count_by_their_bytes_not_their_names(tmp_path: Path) -> None:
+    first = identity(tmp_path / "a", "./tiny.whl", **{"tiny.whl": "bytes"})
+    assert identity(tmp_path / "b", "file:tiny.whl", **{"tiny.whl": "bytes"}) == first
+    assert identity(tmp_path / "c", "tiny.whl # here", **{"tiny.whl": "bytes"}) == first
+    assert identity(tmp_path / "d", "./tiny.whl", **{"tiny.whl": "others"}) != first
+    named = identity(tmp_path / "e", "tiny[x] @ ./tiny.whl ; os_name=='posix'", **{"tiny.whl": "b"})
+    assert named[1][0].startswith("tiny[x] @ sha256:")
+    folder = identity(tmp_path / "f", "./lib", lib__a="1", lib__b="2")
+    assert identity(tmp_path / "g", "./lib", lib__a="1", lib__b="3") != folder
+    links = identity(tmp_path / "h", "--find-links ./lib", lib__a="1")
+    assert links[0][0].startswith("--find-links sha256:")
+
+
+def test_paths_are_read_from_where_they_are_written(tmp_path: Path) -> None:
+    files = {"deep__r.txt": "./tiny.whl\n-c ../c.txt", "deep__tiny.whl": "x", "c.txt": "six<2"}
+    found = identity(tmp_path, "-r deep/r.txt", **files)
+    assert found[2] == ["six<2"]
+    line = read_requirements(tmp_path, "r.txt").packages[0]
+    assert line.source == str((tmp_path / "deep" / "tiny.whl").resolve())
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("-e .", "line 1: an editable install"),
+        ("six\n--editable=git+https://x/y", "line 2: an editable install"),
+        ("/opt/a.whl", "a.whl lies outside the source"),
+        ("../a.whl", "outside the source"),
+        ("a @ file:///opt/a.whl", "outside the source"),
+        ("-r ../other.txt", "outside the source"),
+        ("-r none.txt", "no such file in the source"),
+        ("./none.whl", "there is no none.whl"),
+        ("-r r.txt", "include each other without end"),
+        ("--install-option=x", "the option --install-option can't be used"),
+        ("--no-index yes", "the option --no-index"),
+        ("--index-url", "the option --index-url"),
+        ("--index-url https://${USER}:${PASS}@a.example", "not filled in"),
+        ("six\0==1", "contains a NUL"),
+    ],
+)
+def test_what_can_not_be_shared_is_refused_with_its_place(
+    tmp_path: Path, text: str, words: str
+) -> None:
+    with pytest.raises(RequirementsError, match=words) as refused:
+        identity(tmp_path, text)
+    assert "r.txt" in str(refused.value)
+
+
+def test_bytes_that_are_no_text_and_endless_files_are_refused(tmp_path: Path) -> None:
+    for content in (b"\xff\xfesix", b"six\n" * 10_001, b"#" * 1_000_001):
+        (tmp_path / "r.txt").write_bytes(content)
+        with pytest.raises(RequirementsError, match=r"r\.txt"):
+            read_requirements(tmp_path, "r.txt")
+
+
+@pytest.mark.parametrize(
+    "good", ["six", " six==1.16 ", "a[b,c]>=1,<2 ; os_name == 'posix'", "x @ git+https://h/x@v1"]
+)
+def test_packages_in_a_list(good: str) -> None:
+    assert check_package(good) == good.strip()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["", "-e .", "-r x.txt", "./a.whl", "a/b", "a.whl", "a @ ./b.whl", "a @ file:///b", "a\nb"],
+)
+def test_a_list_holds_packages_alone(wrong: str) -> None:
+    with pytest.raises(RequirementsError, match="is not a package"):
+        check_package(wrong)
