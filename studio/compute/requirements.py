@@ -15,11 +15,17 @@ from urllib.parse import unquote
 MAX_FILE_BYTES = 1_000_000
 MAX_LINES = 10_000
 MAX_DEPTH = 10
-SHORT = {"-r": "--requirement", "-c": "--constraint", "-e": "--editable", "-i": "--index-url",
-         "-f": "--find-links"}  # fmt: skip
-WITH_VALUE = {"--index-url", "--extra-index-url", "--find-links", "--no-binary", "--only-binary",
-              "--trusted-host"}  # fmt: skip
-KEPT = WITH_VALUE | {"--no-index", "--pre", "--prefer-binary", "--require-hashes"}
+# Names of options without their dashes.
+SHORT = {
+    "r": "requirement",
+    "c": "constraint",
+    "e": "editable",
+    "i": "index-url",
+    "f": "find-links",
+}
+WITH_VALUE = {"index-url", "extra-index-url", "find-links", "no-binary", "only-binary",
+              "trusted-host"}  # fmt: skip
+KEPT = WITH_VALUE | {"no-index", "pre", "prefer-binary", "require-hashes"}
 ARCHIVE = re.compile(r"\.(whl|zip|tar|tgz|tar\.\w+)$", re.IGNORECASE)
 FILLED_IN = re.compile(r"\$\{[A-Z0-9_]+\}")
 NAMED_URL = re.compile(
@@ -162,31 +168,31 @@ def _take(found: _Found, line: str, where: str, here: Path, *, constraints: bool
 
 def _take_option(found: _Found, line: str, where: str, here: Path, *, constraints: bool) -> None:
     name, value = _split_option(line)
-    if name in ("--requirement", "--constraint"):
-        is_constraint = constraints or name == "--constraint"
+    if name in ("requirement", "constraint"):
+        is_constraint = constraints or name == "constraint"
         _read_file(found, here / value, constraints=is_constraint, where=f"{where} ({value})")
-    elif name == "--editable":
+    elif name == "editable":
         raise RequirementsError(
             f"{where}: an editable install points into the folder of one run, so it can't be kept "
             "for others. The script can import what lies beside it; or write the path without -e."
         )
     elif name not in KEPT or constraints or (name in WITH_VALUE) != bool(value):
         raise RequirementsError(
-            f"{where}: the option {name} can't be used here. Allowed: {', '.join(sorted(KEPT))}, "
-            "--requirement, --constraint."
+            f"{where}: the option --{name} can't be used here. Allowed: "
+            f"{', '.join(f'--{name}' for name in sorted(KEPT | {'requirement', 'constraint'}))}."
         )
-    elif name == "--find-links" and "://" not in value:
+    elif name == "find-links" and "://" not in value:
         source = _inside(found, here / value, where)
-        found.options.append(Line("--find-links ", str(source), "", _digest(source, where)))
+        found.options.append(Line(f"--{name} ", str(source), "", _digest(source, where)))
     else:
-        found.options.append(Line(f"{name} {value}".strip()))
+        found.options.append(Line(f"--{name} {value}".strip()))
 
 
 def _split_option(line: str) -> tuple[str, str]:
     """(long name, value) of `--name value`, `--name=value`, `-n value` or `-nvalue`."""
     if not line.startswith("--"):
-        return SHORT.get(line[:2], line[:2]), line[2:].lstrip(" \t=")
-    name, _, value = re.sub(r"[\s=]", " ", line, count=1).partition(" ")
+        return SHORT.get(line[1:2], line[1:2]), line[2:].lstrip(" \t=")
+    name, _, value = re.sub(r"[\s=]", " ", line[2:], count=1).partition(" ")
     return name, value.strip()
 
 

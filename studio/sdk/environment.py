@@ -163,16 +163,16 @@ def _python_of(python: str) -> dict[str, str]:
 def _found(requirements: str, source: Path) -> tuple[str, list[str]]:
     """(path in the source, []) of a requirements file that travels with it, ("", its lines) of
     another one."""
-    file = Path(requirements)
-    if not file.is_absolute() and (source / file).is_file():
-        return os.path.normpath(file).replace(os.sep, "/"), []
-    if not file.is_file():
+    root = source.resolve()
+    there = [path for path in (root / requirements, Path(requirements)) if path.is_file()]
+    if not there:
         raise UserErrorException(
             f"There is no requirements file {requirements!r}, neither in the source folder "
             f"{str(source)!r} nor from here"
         )
-    if file.resolve().is_relative_to(source.resolve()):
-        return file.resolve().relative_to(source.resolve()).as_posix(), []
+    file = there[0].resolve()
+    if file.is_relative_to(root):
+        return file.relative_to(root).as_posix(), []
     text = re.sub(r"\\\n", "", file.read_text(encoding="utf-8-sig"))
     lines = [re.sub(r"(^|\s+)#.*$", "", line).strip() for line in text.splitlines()]
     if options := [line for line in lines if line.startswith("-")]:

@@ -6,6 +6,8 @@ import pytest
 
 from studio.compute.requirements import RequirementsError, check_package, read_requirements
 
+INDEX, LINKS = "--" + "index-url", "--" + "find-links"
+
 
 def identity(folder: Path, text: str, **files: str) -> list[list[str]]:
     folder.mkdir(exist_ok=True)
@@ -44,7 +46,7 @@ def test_what_installs_the_same_is_the_same(tmp_path: Path, text: str) -> None:
         "numpy>=2",
         "--pre\nnumpy>=2\nsix==1.16",
         "-c more.txt\nnumpy>=2\nsix==1.16",
-        "--index-url https://a.example/simple\nnumpy>=2\nsix==1.16",
+        f"{INDEX} https://a.example/simple\nnumpy>=2\nsix==1.16",
         "numpy>=2; python_version < '3.12'\nsix==1.16",
     ],
 )
@@ -62,8 +64,8 @@ def test_files_of_the_source_count_by_their_bytes_not_their_names(tmp_path: Path
     assert named[1][0].startswith("tiny[x] @ sha256:")
     folder = identity(tmp_path / "f", "./lib", lib__a="1", lib__b="2")
     assert identity(tmp_path / "g", "./lib", lib__a="1", lib__b="3") != folder
-    links = identity(tmp_path / "h", "--find-links ./lib", lib__a="1")
-    assert links[0][0].startswith("--find-links sha256:")
+    links = identity(tmp_path / "h", f"{LINKS} ./lib", lib__a="1")
+    assert links[0][0].startswith(f"{LINKS} sha256:")
 
 
 def test_paths_are_read_from_where_they_are_written(tmp_path: Path) -> None:
@@ -88,8 +90,8 @@ def test_paths_are_read_from_where_they_are_written(tmp_path: Path) -> None:
         ("-r r.txt", "include each other without end"),
         ("--install-option=x", "the option --install-option can't be used"),
         ("--no-index yes", "the option --no-index"),
-        ("--index-url", "the option --index-url"),
-        ("--index-url https://${USER}:${PASS}@a.example", "not filled in"),
+        (INDEX, f"the option {INDEX}"),
+        (INDEX + " https://${USER}:${PASS}@a.example", "not filled in"),
         ("six\0==1", "contains a NUL"),
     ],
 )

@@ -122,10 +122,13 @@ def test_script_configurations_check_their_arguments(tmp_path: Path) -> None:
             ScriptRunConfig(tmp_path, **wrong)  # type: ignore[arg-type]
     with pytest.raises(UserErrorException, match="arguments"):
         ScriptRunConfig(tree(tmp_path, "a.py"), "a.py", arguments=[[1]]).wire("s")
+    tree(tmp_path, "req.txt")
     chosen = Environment("e", requirements="./req.txt", environment_variables={"A": "1"})
     made = ScriptRunConfig(tmp_path, command="python -m x 'a b'", environment=chosen).wire("s")
     assert made["command"] == ["python", "-m", "x", "a b"]
-    assert made["environment"] == {"variables": {"A": "1"}, "requirements": "req.txt"}
+    assert made["environment"] == {
+        "name": "e", "variables": {"A": "1"}, "requirements": "req.txt"
+    }  # fmt: skip
 
 
 def test_the_config_is_found_in_a_parent_folder(

@@ -1,0 +1,109 @@
+"""The environment of a script, with the original's names, as the studio is told of it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from studio.sdk import (
+    CondaDependencies,
+    Environment,
+    RunConfiguration,
+    ScriptRunConfig,
+    UserErrorException,
+)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    folder = tmp_path / "src"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "train.py").write_text("")
+    (folder / "req.txt").write_text("six\n")
+    (folder / "deep" / "req.txt").write_text("six\n")
+    (tmp_path / "other.txt").write_text("# ours\nsix==1.16  # pinned\nnumpy\\\n>=2\n")
+    (tmp_path / "options.txt").write_text("--pre\nsix\n")
+    return folder
+
+
+def sent(source: Path, environment: Any, **more: Any) -> dict[str, Any]:
+    config = ScriptRunConfig(source, "train.py", environment=environment, **more)
+    return {key: value for key, value in config.wire("s")["environment"].items() if value}
+
+
+def chosen(change: Callable[[Environment], Any]) -> Environment:
+    environment = Environment("e")
+    change(environment)
+    return environment
+
+
+def use(environment: Environment, *, python: str, managed: bool) -> None:
+    environment.python.interpreter_path = python
+    environment.python.user_managed_dependencies = managed
+    environment.python.conda_dependencies.add_pip_package("six")
+
+
+def test_what_the_studio_is_told(source: Path) -> None:
+    needed = CondaDependencies.create(
+        pip_packages=["a", "a"], conda_packages=["python=3.12", "pip"]
+    )
+    told: list[tuple[Any, dict[str, Any]]] = [
+        (None, {}),
+        ("/opt/py", {"python": "/opt/py"}),
+        ("req.txt", {"requirements": "req.txt"}),
+        ({"python": "python3.12", "variables": {"A": "1"}},
+         {"python": "python3.12", "variables": {"A": "1"}}),
+        (Environment("e"), {"name": "e"}),
+        (Environment.from_existing_interpreter("e", "/py"), {"name": "e", "python": "/py"}),
+        (Environment.from_pip_requirements("e", "./deep/req.txt"),
+         {"name": "e", "requirements": "deep/req.txt"}),
+        (Environment.from_pip_requirements("e", source / "req.txt"),
+         {"name": "e", "requirements": "req.txt"}),
+        (Environment.from_pip_requirements("e", source.parent / "other.txt"),
+         {"name": "e", "packages": ["six==1.16", "numpy>=2"]}),
+        (chosen(lambda e: use(e, python="python", managed=True)), {"name": "e"}),
+        (chosen(lambda e: use(e, python="/py", managed=True)), {"name": "e", "python": "/py"}),
+        (chosen(lambda e: use(e, python="/py", managed=False)),
+         {"name": "e", "python": "/py", "packages": ["six"]}),
+        (chosen(lambda e: setattr(e.python, "conda_dependencies", needed)),
+         {"name": "e", "python": "python3.12", "packages": ["a"]}),
+    ]  # fmt: skip
+    for environment, body in told:
+        assert sent(source, environment) == body
+
+
+def test_a_run_configuration_brings_its_environment(source: Path) -> None:
+    needed = CondaDependencies()
+    needed.add_pip_package("six")
+    needed.add_pip_package("numpy")
+    needed.remove_pip_package("six")
+    given = RunConfiguration("train.py", ["--lr", 1], conda_dependencies=needed)
+    given.environment_variables["A"] = "1"
+    given.max_run_duration_seconds = 60
+    config = ScriptRunConfig(source, run_config=given)
+    body = config.wire("s")
+    assert body["environment"] == {"packages": ["numpy"], "variables": {"A": "1"}}
+    assert (body["script"], body["arguments"], body["target"]) == (
+        "train.py",
+        ["--lr", "1"],
+        "local",
+    )
+    assert config.max_run_duration_seconds == 60
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda e: e.python.conda_dependencies.add_conda_package("numpy"), "can't install .*numpy"),
+        (lambda e: e.python.conda_dependencies.add_pip_package("-r x.txt"), "options belong"),
+        (lambda e: setattr(e, "requirements", "none.txt"), "no requirements file 'none.txt'"),
+        (lambda e: setattr(e, "requirements", "../options.txt"), "has the option '--pre'"),
+    ],
+)
+def test_what_the_studio_can_not_make_is_refused_here(
+    source: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Environment], Any], words: str
+) -> None:
+    monkeypatch.chdir(source)
+    with pytest.raises(UserErrorException, match=words):
+        sent(source, chosen(change))
