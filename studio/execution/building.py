@@ -157,8 +157,8 @@ class EnvironmentBuild:
         error = error or "The installer ended without a word"
         if NO_SPACE in error or NO_SPACE in tail:
             return (
-                f"The disk of the worker is full ({self.store_folder}). Free some space there, "
-                "then submit the run again."
+                "A disk of the worker is full. Free some space (environments are in "
+                f"{self.store_folder}), then submit the run again."
             )
         if not tail or error.endswith("."):
             return error

@@ -52,6 +52,34 @@ def test_everything_known_of_a_run_is_on_the_page(bob_client: Client, full: Any)
     assert "numpy 2.1.0" in text
 
 
+@pytest.mark.parametrize(
+    ("asked", "properties", "shown"),
+    [
+        ({}, {}, "The worker's own Python"),
+        ({"python": "/opt/py"}, {"environment.python": "3.12.1"}, "Interpreter /opt/py"),
+        ({"python": "/opt/py"}, {"environment.python": "3.12.1"}, "Python 3.12.1"),
+        ({"requirements": "r.txt"}, {}, "Built from r.txt"),
+        (
+            {"name": "e", "packages": list("abcdefg"), "python": "python3.12"},
+            {"environment.key": "k" * 32, "environment.source": "built",
+             "environment.seconds": "4.2"},
+            f"“e”: built from a, b, c, d, e and 2 more, on python3.12 built in 4.2 s {'k' * 12}",
+        ),
+        (
+            {"requirements": "<b>r.txt"},
+            {"environment.key": "k" * 32, "environment.source": "cache"},
+            f"Built from <b>r.txt found built {'k' * 12}",
+        ),
+    ],
+)  # fmt: skip
+def test_the_environment_of_a_submitted_run_is_told(
+    bob_client: Client, experiment: Any, asked: Any, properties: Any, shown: str
+) -> None:
+    submit = actions.Submission(target="local", snapshot="", script="a.py", environment=asked)
+    run = make.run(experiment, start=False, submit=submit, properties=properties)
+    assert shown in " ".join(read(bob_client.get(path(run))).text.split())
+
+
 def test_the_part_and_the_page_carry_the_same_details(bob_client: Client, full: Any) -> None:
     page, part = bob_client.get(path(full)), bob_client.get(path(full), headers=HTMX)
 

@@ -24,7 +24,7 @@ def submitted(workspace: Any, experiment: Any) -> Run:
         snapshot=source.digest,
         script="train.py",
         arguments=["--note", "two words"],
-        environment={"variables": {"OMP_NUM_THREADS": "1"}},
+        environment={"packages": ["six==1.16"], "variables": {"OMP_NUM_THREADS": "1"}},
     )
     new = {"uid": "first", "display_name": "baseline", "parameters": {"lr": "1"}}
     return make.run(experiment, start=False, submit=submit, **new)
@@ -123,7 +123,8 @@ def test_the_form_shows_what_would_be_submitted(
 ) -> None:
     page = read(bob_client.get(at(submitted, "/resubmit")))
 
-    for shown in ("baseline", "train.py", "--note 'two words'", "OMP_NUM_THREADS", "lr", "local"):
+    for shown in ("baseline", "train.py", "--note 'two words'", "OMP_NUM_THREADS", "lr", "local",
+                  "Built from six==1.16"):  # fmt: skip
         assert shown in page.texts
     assert page.one("input", name="experiment")["value"] == "vision"
     other = read(bob_client.get(at(submitted, "/resubmit")))
