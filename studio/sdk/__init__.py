@@ -6,7 +6,6 @@ run.log("message", "Hello from run!")
 run.complete()
 """
 
-from studio.sdk.environment import CondaDependencies, Environment, RunConfiguration
 from studio.sdk.environment import CondaDependencies, Environment
 from studio.sdk.errors import (
     ActivityFailedException,

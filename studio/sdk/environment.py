@@ -1,5 +1,5 @@
 """The Python of a submitted script, with the names of the original: Environment, its sections
-`python` and `python.conda_dependencies`, and RunConfiguration."""
+`python` and `python.conda_dependencies`."""
 
 from __future__ import annotations
 
@@ -181,28 +181,3 @@ def _found(requirements: str, source: Path) -> tuple[str, list[str]]:
             "source folder, so that it travels to the worker as it is"
         )
     return "", [line for line in lines if line]
-
-
-class RunConfiguration:
-    """What a ScriptRunConfig may be given as `run_config`: script, arguments, target, environment
-    and variables."""
-
-    def __init__(
-        self,
-        script: str | None = None,
-        arguments: list[Any] | None = None,
-        framework: str = "Python",
-        communicator: str = "None",
-        conda_dependencies: CondaDependencies | None = None,
-    ) -> None:
-        self.script = script
-        self.arguments = list(arguments or [])
-        self.command: list[Any] | str | None = None
-        self.framework = framework
-        self.communicator = communicator
-        self.target: Any = "local"
-        self.max_run_duration_seconds: float | None = None
-        self.environment = Environment()
-        self.environment_variables: dict[str, str] = {}
-        if conda_dependencies is not None:
-            self.environment.python.conda_dependencies = conda_dependencies

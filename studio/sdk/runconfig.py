@@ -10,8 +10,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from studio.sdk.errors import UserErrorException
 from studio.sdk.environment import Environment
+from studio.sdk.errors import UserErrorException
 from studio.sdk.script import DEFAULT_DURATION_S
 
 FOLDERS = (".studio", ".azureml", "aml_config")
@@ -40,6 +40,8 @@ class RunConfiguration:
         self.target = "local"
         self.max_run_duration_seconds: float = DEFAULT_DURATION_S
         self.environment = Environment()
+        if conda_dependencies is not None:
+            self.environment.python.conda_dependencies = conda_dependencies
         self.environment_variables: dict[str, str] = {}
         self.notices: list[str] = []
 
