@@ -27,12 +27,17 @@ import threading
 import time
 from typing import Any
 
+if __name__ == "__main__":
+    # An isolated interpreter does not know where this file is from.
+    sys.path.append(os.path.abspath(__file__).rpartition("/studio/")[0])
+
+from studio.compute.guard_files import Log, StatusFile
+from studio.compute.kernel_memory import Watch, find_account
+
 COOKIE = "STUDIO_RUN_COOKIE"
 TICK_S = 0.05  # while ending; otherwise signals and stdin wake the loop
 IDLE_S = 1.0
 GIVE_UP_S = 60.0  # a process in an uninterruptible wait survives SIGKILL
-STATUS_BYTES = 4096
-CHUNK_BYTES = 256 * 1024
 PR_SET_CHILD_SUBREAPER = 36
 HAS_PROC = os.path.exists("/proc/self/stat")
 
@@ -84,94 +89,6 @@ def add_descendants(found: set[int], parents: dict[int, int]) -> set[int]:
         found |= below
 
 
-class Log:
-    """The script's output on its way to the log file; a full disk never reaches the script."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.error: str | None = None
-        self.n_bytes = 0
-        self.n_dropped = 0
-        self._n_unreported = 0
-        self._fd = -1
-
-    def write(self, data: bytes) -> None:
-        """Append, or count as dropped. Whoever reads later sees where something is missing."""
-        view = memoryview(data)
-        try:
-            self._open()
-            self._report_loss()
-            while view:
-                n_written = os.write(self._fd, view)
-                self.n_bytes += n_written
-                view = view[n_written:]
-        except OSError as error:
-            self.error = error.strerror or str(error)
-            self.n_dropped += len(view)
-            self._n_unreported += len(view)
-
-    def _open(self) -> None:
-        if self._fd < 0:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-            self._fd = os.open(self.path, flags, 0o600)
-
-    def _report_loss(self) -> None:
-        """Write the line about lost output, whole or not at all."""
-        if not self._n_unreported:
-            return
-        line = f"\n[studio] {self._n_unreported} bytes of output lost: disk full\n".encode()
-        size = os.fstat(self._fd).st_size
-        try:
-            if os.write(self._fd, line) == len(line):
-                self._n_unreported = 0
-                return
-        except OSError:
-            os.ftruncate(self._fd, size)
-            raise
-        os.ftruncate(self._fd, size)
-        raise OSError(28, "No space left on device")
-
-    def pump(self, source: int) -> None:
-        """Copy until every writer has closed the pipe."""
-        while True:
-            data = os.read(source, CHUNK_BYTES)
-            if not data:
-                break
-            self.write(data)
-        self.write(b"")
-
-
-class StatusFile:
-    """Replaces status.json as a whole.
-
-    The next version's space is taken in advance: on a full disk the end of a run, the most
-    important line, still gets written.
-    """
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.spare = path + ".next"
-        self.is_saved = True
-        self._reserve()
-
-    def _reserve(self) -> None:
-        with contextlib.suppress(OSError), open(self.spare, "wb", buffering=0) as file:
-            file.write(b" " * STATUS_BYTES)
-
-    def save(self, status: dict[str, Any]) -> None:
-        """Write now; `is_saved` tells whether it worked."""
-        data = json.dumps(status).encode().ljust(STATUS_BYTES)
-        try:
-            with open(os.open(self.spare, os.O_WRONLY | os.O_CREAT, 0o600), "wb", 0) as file:
-                self.is_saved = file.write(data) == len(data)
-                file.truncate(len(data))
-            if self.is_saved:
-                os.replace(self.spare, self.path)
-                self._reserve()
-        except OSError:
-            self.is_saved = False
-
-
 class Guard:
     """One run from start to the last process."""
 
@@ -188,12 +105,17 @@ class Guard:
         self.wait_status: int | None = None
         self.pid: int | None = None
         self.told_log_error: str | None = None
+        self.first_step_at: float | None = None  # monotonic
+        self.memory = Watch(find_account())
         self.wake_read, self.wake_write = os.pipe()
         self.status: dict[str, Any] = {
             "state": "running", "pid": None, "guard_pid": os.getpid(),
             "started_at": time.time(), "step_at": time.time(), "reason": None,
             "exit_code": None, "exit_signal": None, "killed": False, "error": None,
             "ended_at": None, "n_log_bytes": 0, "n_dropped_bytes": 0, "log_error": None,
+            "steps": [], "ladder_s": None, "peak_bytes": 0, "n_memory_kills": None,
+            "memory_kill_at_end": None, "memory_scope": self.memory.account.scope,
+            "memory_limit_bytes": self.memory.account.limit_bytes(),
         }  # fmt: skip
 
     # -- start and end ---------------------------------------------------------------------
@@ -214,6 +136,7 @@ class Guard:
         while not self._is_over():
             self._wait_for_something()
             self._reap()
+            self.memory.look()
             self._step()
         process.returncode = 0  # reaped above; keeps Popen quiet
         # Nobody of the run is left to write; a stranger that was handed the pipe isn't waited for.
@@ -261,6 +184,7 @@ class Guard:
         if self.wait_status is not None:
             code = os.waitstatus_to_exitcode(self.wait_status)
             known["exit_signal" if code < 0 else "exit_code"] = abs(code)
+        known |= {"ladder_s": self._ladder_s(), "n_memory_kills": self.memory.n_since_start()}
         self._save(state="exited", ended_at=time.time(), **known)
         for _ in range(50):
             if self.file.is_saved:
@@ -309,13 +233,16 @@ class Guard:
         """Collect every dead child, adopted ones too, so that none stays a zombie."""
         while True:
             try:
-                pid, wait_status = os.waitpid(-1, os.WNOHANG)
+                pid, wait_status, used = os.wait4(-1, os.WNOHANG)
             except ChildProcessError:
                 return
             if pid == 0:
                 return
+            peak_bytes = used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+            self.status["peak_bytes"] = max(self.status["peak_bytes"], peak_bytes)
             if pid == self.pid:
                 self.wait_status = wait_status
+                self.status["memory_kill_at_end"] = self.memory.rose_since_look()
 
     def _step(self) -> None:
         now = time.monotonic()
@@ -347,7 +274,13 @@ class Guard:
         delay_s = (0.0, self.grace_s, self.kill_after_s, GIVE_UP_S)[level]
         self.deadline = time.monotonic() + delay_s
         self._signal_all(SIGNALS[level])
+        self.first_step_at = self.first_step_at or time.monotonic()
+        self.status["steps"].append([STATES[level], time.time(), self._ladder_s()])
         self._save(state=STATES[level])
+
+    def _ladder_s(self) -> float | None:
+        """Seconds since the first step of the ladder."""
+        return None if self.first_step_at is None else time.monotonic() - self.first_step_at
 
     def _save(self, **known: Any) -> None:
         self.status.update(known, step_at=time.time(), log_error=self.log.error)

@@ -53,7 +53,11 @@ class GuardStatus:
     """What a guard last wrote; times are epoch seconds.
 
     `exit_code` and `exit_signal` belong to the script; both None: it never ended in sight.
-    `killed` is true when the script itself (not a leftover of it) needed SIGKILL.
+    `killed` is true when the script itself (not a leftover of it) needed SIGKILL. `steps` of the
+    ladder: (state, when, seconds after the first); `ladder_s`: from the first step to the end.
+    `n_memory_kills`: processes that the kernel ended for want of memory while the run was going,
+    counted for `memory_scope`, "group" or "machine"; `memory_kill_at_end`: one of them in the
+    second before the script's own end. None: the kernel does not say.
     """
 
     state: str = "running"
@@ -70,6 +74,13 @@ class GuardStatus:
     n_log_bytes: int = 0
     n_dropped_bytes: int = 0
     log_error: str | None = None
+    steps: list[tuple[str, float, float]] = field(default_factory=list)
+    ladder_s: float | None = None
+    peak_bytes: int = 0
+    n_memory_kills: int | None = None
+    memory_kill_at_end: bool | None = None
+    memory_scope: str = ""
+    memory_limit_bytes: int | None = None
 
     @property
     def is_over(self) -> bool:
