@@ -78,7 +78,7 @@ def submit_script(call: Call, /, **asked: Any) -> dict[str, Any] | None:
 def _configuration(call: Call, asked: dict[str, Any]) -> ScriptRunConfig:
     """What to run, from the run configuration and what stands on the line."""
     from studio.sdk.environment import Environment
-from studio.sdk.script import ScriptRunConfig
+    from studio.sdk.script import ScriptRunConfig
 
     source = asked["source"] or call.path
     found = _loaded(asked["configuration"], (call.path, source))

@@ -46,6 +46,10 @@ class Target(models.Model):
         """Seconds between the interrupt and the terminate of a cancel."""
         return settings.DEFAULT_GRACE_S if self.grace_s is None else self.grace_s
 
+    def effective_lost_after_s(self) -> float:
+        """Seconds of silence after which a run is given up."""
+        return float(settings.LOST_AFTER_S)
+
 
 class WorkerQuerySet(models.QuerySet["Worker"]):
     def live(self) -> Self:

@@ -14,8 +14,10 @@ from studio.compute.launcher import read_status
 from studio.compute.models import Job
 from studio.compute.workdir import iter_outputs, remove
 from studio.execution.claims import Claim, still_held
+from studio.execution.evidence import evidence_of_ending
+from studio.execution.ladder import note_steps
 from studio.execution.shipping import LogShipper
-from studio.execution.verdict import Ending, Verdict, judge, storable
+from studio.execution.verdict import Ending, Verdict, joined, judge, storable
 from studio.runs.actions import warn_run
 from studio.runs.lifecycle import InvalidTransition, LeaseLost, transition
 from studio.runs.limits import Invalid
@@ -26,6 +28,7 @@ from studio.runs.turn import in_turn
 logger = logging.getLogger(__name__)
 
 TAIL_BYTES = 64 * 1024
+TOO_LATE = "It had ended by itself before the cancel reached it"
 COLLECTED = ("outputs", "logs")
 
 
@@ -92,17 +95,23 @@ def _damage(claim: Claim) -> str:
 
 def _write(claim: Claim, verdict: Verdict, ending: Ending) -> None:
     """All that ends with the run, in one transaction; raises LeaseLost."""
+    reason, evidence = verdict.reason, evidence_of_ending(claim.run, ending)
+    if claim.run.cancel_requested_at is not None and verdict.status != Status.CANCELED:
+        reason = joined(reason, TOO_LATE)
     with in_turn():
+        if ending.ladder.steps:
+            note_steps(claim, ending.ladder.steps)
         try:
             transition(
                 claim.run,
                 verdict.status,
                 by=claim.actor,
-                reason=verdict.reason,
+                reason=reason,
                 lease=claim.lease,
                 exit_code=ending.exit_code,
                 exit_signal=ending.exit_signal,
                 error=verdict.error,
+                evidence=evidence,
             )
         except InvalidTransition as refused:
             logger.info("ending not written run=%s because=%s", claim.run.uid, refused)

@@ -14,11 +14,21 @@ from studio.accounts.permissions import Actor
 from studio.artifacts import logs
 from studio.artifacts.actions import find_artifact
 from studio.artifacts.models import MAIN_LOG
-from studio.compute.models import Job, Worker
+from studio.compute.models import Job, Target, Worker
 from studio.execution.claims import Claim, give_back
 from studio.execution.closing import release
+from studio.execution.evidence import evidence_of
+from studio.execution.silence import (
+    closed_unheard_at,
+    heard_at,
+    is_over_time,
+    lost_after_s,
+    patience_s,
+    time_limit_words,
+)
 from studio.execution.steps import close_doomed
 from studio.execution.verdict import storable
+from studio.runs.actions import cancel_run
 from studio.runs.lifecycle import InvalidTransition, LeaseLost, transition
 from studio.runs.models import Run
 from studio.runs.querysets import RunQuerySet
@@ -27,6 +37,8 @@ from studio.runs.status import Status
 logger = logging.getLogger(__name__)
 
 REAPER = Actor.system("reaper")
+TIME_LIMIT = Actor.system("time limit")
+MAY_LIVE = "its process may still be running"
 ONE_SWEEP = 500
 EVIDENCE_BYTES = 2_000
 NEVER_BEGAN = {Status.STARTING, Status.PREPARING}
@@ -37,7 +49,8 @@ def reap(now: datetime | None = None) -> int:
     is one conditional UPDATE."""
     now = now or database_now()
     forget_workers(now)
-    return reap_jobs(now) + reap_silent(now) + reap_unheard_cancels(now) + close_doomed()
+    n_moved = reap_jobs(now) + reap_silent(now) + reap_unheard_cancels(now)
+    return n_moved + reap_over_time(now) + close_doomed()
 
 
 def database_now() -> datetime:
@@ -69,20 +82,20 @@ def reap_jobs(now: datetime) -> int:
         if run is None:
             continue
         try:
-            n_moved += _take_from_lost_worker(Claim(job, run, job.lease))
+            n_moved += _take_from_lost_worker(Claim(job, run, job.lease), now)
         except (InvalidTransition, LeaseLost) as refused:
             logger.info("not reaped run=%s because=%s", run.uid, refused)
     return n_moved
 
 
-def _take_from_lost_worker(claim: Claim) -> bool:
+def _take_from_lost_worker(claim: Claim, now: datetime) -> bool:
     run, reason = claim.run, "Its worker is gone"
     if run.is_terminal:
         with transaction.atomic():
             release(claim.job, run)
         return True
     if claim.job.started_at is not None:
-        return False  # its process may live: silence decides
+        return _give_up_cancelled(claim, now)
     if run.cancel_requested_at is not None:
         return _end(run, Status.CANCELED, reason, lease=claim.lease)
     if run.status not in NEVER_BEGAN:
@@ -94,33 +107,49 @@ def _take_from_lost_worker(claim: Claim) -> bool:
     return _end(run, Status.FAILED, reason, lease=claim.lease, error=error)
 
 
-def reap_silent(now: datetime) -> int:
-    """Silent for NOT_RESPONDING_AFTER_S -> NotResponding; for LOST_AFTER_S -> Failed, with the
-    evidence. A run that was asked to cancel ends as Canceled.
+def _give_up_cancelled(claim: Claim, now: datetime) -> bool:
+    """Close a cancelled run whose worker is gone once its grace period is over. Any other run may
+    be alive with its worker: silence decides."""
+    over_at = closed_unheard_at(claim.run)
+    if over_at is None or now <= over_at:
+        return False
+    reason = f"Its worker {claim.job.node} is gone; {MAY_LIVE}"
+    evidence = evidence_of(claim.run, by="reaper")
+    return _end(claim.run, Status.CANCELED, reason, lease=claim.lease, evidence=evidence)
 
-    After the database or the whole machine was away, everything looks silent at once. So a run
-    also has to be NotResponding for a while, in which its worker can speak up, before it is lost.
-    """
+
+def reap_silent(now: datetime) -> int:
+    """Silent for NOT_RESPONDING_AFTER_S -> NotResponding; past the limit of its target -> Failed,
+    with the evidence. A run that was asked to cancel ends as Canceled."""
     quiet = now - timedelta(seconds=settings.NOT_RESPONDING_AFTER_S)
-    lost = now - timedelta(seconds=settings.LOST_AFTER_S)
-    waited = now - timedelta(
-        seconds=max(0.0, settings.LOST_AFTER_S - settings.NOT_RESPONDING_AFTER_S)
-    )
-    heard = Coalesce("last_beat_at", "started_at", "status_at")
-    runs = Run.objects.annotate(heard_at=heard)
-    silent = runs.beating().filter(heard_at__lt=quiet)
+    silent = Run.objects.beating().heard_before(quiet)
     n_moved = 0
-    for run in silent[:ONE_SWEEP]:
+    for run in silent.select_related("job")[:ONE_SWEEP]:
         with transaction.atomic():
             if _is_still_in(silent, run):
-                reason = f"Not heard from since {seen(run.heard_at)}"  # type: ignore[attr-defined]
-                n_moved += _try(run, Status.NOT_RESPONDING, reason)
-    gone = runs.filter(status=Status.NOT_RESPONDING, heard_at__lt=lost, status_at__lte=waited)
-    for run in gone.select_related("workspace", "job")[:ONE_SWEEP]:
-        with transaction.atomic():
-            if _is_still_in(gone, run):
-                n_moved += _close_lost(run, run.heard_at, now)  # type: ignore[attr-defined]
+                reason = f"Not heard from since {seen(heard_at(run))}"
+                n_moved += _try(run, Status.NOT_RESPONDING, reason, evidence=evidence_of(run))
+    for gone in _given_up(now):
+        for run in gone.select_related("workspace", "job__target")[:ONE_SWEEP]:
+            with transaction.atomic():
+                if _is_still_in(gone, run):
+                    n_moved += _close_lost(run, heard_at(run), now)
     return n_moved
+
+
+def _given_up(now: datetime) -> list[RunQuerySet]:
+    """The runs whose silence is past the limit of their target, by target (2 queries and one for
+    each)."""
+    waiting = Run.objects.filter(status=Status.NOT_RESPONDING)
+    ids = set(waiting.order_by().values_list("target", flat=True).distinct())
+    targets = Target.objects.in_bulk([one for one in ids if one is not None])
+    found = []
+    for target_id in ids:
+        limit_s = lost_after_s(targets.get(target_id) if target_id else None)
+        waited = now - timedelta(seconds=patience_s(limit_s))
+        of_target = waiting.filter(target=target_id, status_at__lte=waited)
+        found.append(of_target.heard_before(now - timedelta(seconds=limit_s)))
+    return found
 
 
 def _is_still_in(runs: RunQuerySet, run: Run) -> bool:
@@ -128,12 +157,14 @@ def _is_still_in(runs: RunQuerySet, run: Run) -> bool:
     return runs.select_for_update(of=("self",)).filter(pk=run.pk).first() is not None
 
 
-def _close_lost(run: Run, heard_at: datetime, now: datetime) -> bool:
-    reason = f"Lost: last heard from {seen(heard_at)}, then nothing for {_span(now - heard_at)}"
+def _close_lost(run: Run, since: datetime, now: datetime) -> bool:
+    reason = f"Lost: last heard from {seen(since)}, then nothing for {_span(now - since)}"
+    evidence = evidence_of(run, by="reaper")
     if run.cancel_requested_at is not None:
-        return _end(run, Status.CANCELED, reason)
+        return _end(run, Status.CANCELED, reason, evidence=evidence)
+    evidence["ended_by"] = {"kind": "nobody", "name": ""}
     error = {"code": "Lost", "message": reason, "traceback": last_words(run)}
-    return _end(run, Status.FAILED, reason, error=error)
+    return _end(run, Status.FAILED, reason, error=error, evidence=evidence)
 
 
 def _end(run: Run, to: Status, reason: str, **facts: Any) -> bool:
@@ -161,11 +192,28 @@ def reap_unheard_cancels(now: datetime) -> int:
         status=Status.NOT_RESPONDING, status_before_silence=Status.CANCEL_REQUESTED
     )
     runs = Run.objects.filter(asked, job=None, cancel_requested_at__lt=limit)
-    reason = (
-        f"The program did not answer within {settings.DEFAULT_GRACE_S:g} s; "
-        "its process may still be running"
+    reason = f"The program did not end within {settings.DEFAULT_GRACE_S:g} s; {MAY_LIVE}"
+    return sum(
+        _try(run, Status.CANCELED, reason, evidence=evidence_of(run, by="reaper"))
+        for run in runs[:ONE_SWEEP]
     )
-    return sum(_try(run, Status.CANCELED, reason) for run in runs[:ONE_SWEEP])
+
+
+def reap_over_time(now: datetime) -> int:
+    """Cancel the runs that take longer than they may and that no worker stopped: those of other
+    programs, and those whose worker hangs (1 query while there are none)."""
+    going = Run.objects.beating().filter(max_duration_s__isnull=False, cancel_requested_at=None)
+    rows = going.values_list("pk", "started_at", "max_duration_s", "job")
+    over = [
+        pk
+        for pk, started_at, longest_s, job in rows
+        if is_over_time(
+            started_at=started_at, longest_s=longest_s, now=now, has_worker=job is not None
+        )
+    ]
+    for run in Run.objects.filter(pk__in=over[:ONE_SWEEP]).select_related("workspace", "job"):
+        cancel_run(run, by=TIME_LIMIT, reason=time_limit_words(run.max_duration_s or 0.0))
+    return len(over[:ONE_SWEEP])
 
 
 def _try(run: Run, to: Status, reason: str, **facts: Any) -> bool:

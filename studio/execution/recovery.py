@@ -9,6 +9,8 @@ from studio.compute.launcher import GuardStatus, find_members, read_status, swee
 from studio.compute.models import Job
 from studio.execution.claims import Claim, give_back
 from studio.execution.closing import finish, tail_of, tidy_up
+from studio.execution.ladder import ladder_of
+from studio.execution.memory import memory_of
 from studio.execution.shipping import LogShipper
 from studio.execution.verdict import Ending
 from studio.runs.lifecycle import InvalidTransition, LeaseLost
@@ -96,4 +98,6 @@ def ending_of(claim: Claim, status: GuardStatus | None, *, log_tail: str) -> End
         was_cancelled=claim.job.cancel_requested_at is not None and not by_itself,
         lost="" if by_itself else lost,
         log_tail=log_tail,
+        ladder=ladder_of(status, kill_asked=claim.job.kill_requested_at is not None),
+        memory=memory_of(status),
     )

@@ -12,7 +12,6 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from studio.accounts.models import Scope, new_token
 from studio.accounts.permissions import Actor
@@ -26,8 +25,11 @@ from studio.execution.building import EnvironmentBuild, EnvironmentFailed, endin
 from studio.execution.claims import Claim, give_back, still_held
 from studio.execution.closing import finish, tail_of, tidy_up
 from studio.execution.environment import Interpreter, command, variables
+from studio.execution.ladder import SIGNALS, ladder_of, note_steps
+from studio.execution.memory import memory_of
 from studio.execution.monitoring import RunMonitor
 from studio.execution.shipping import LogShipper
+from studio.execution.silence import time_limit_words
 from studio.execution.verdict import Ending
 from studio.runs.actions import cancel_run
 from studio.runs.lifecycle import InvalidTransition, LeaseLost, beat, transition
@@ -41,7 +43,6 @@ T = TypeVar("T")
 LOOP_S = 0.2
 STOP_GRACE_S = 5.0
 GUARD_ENDS_WITHIN_S = 10.0
-STEPS = {"interrupting", "terminating", "killing"}
 
 
 class Interrupted(Exception):
@@ -273,7 +274,7 @@ class Supervisor(threading.Thread):
             return
         self._timed_out = True
         guard.cancel()
-        reason = f"It ran longer than its limit of {longest_s:g} s"
+        reason = time_limit_words(longest_s)
         try:
             cancel_run(self.claim.run, by=Actor.system("time limit"), reason=reason)
         except (DatabaseError, InterfaceError) as error:
@@ -294,13 +295,17 @@ class Supervisor(threading.Thread):
 
     def _note_step(self, status: GuardStatus | None) -> None:
         """Make the steps of a cancel visible on the page as they happen."""
-        step = status.state if status and status.state in STEPS else ""
+        step = status.state if status and status.state in SIGNALS else ""
         if step == self._step:
             return
         self._step = step
         try:
             with in_turn():
-                self._own_job().update(cancel_step=step, cancel_step_at=timezone.now())
+                if status is not None and status.reason is not None:
+                    note_steps(self.claim, ladder_of(status).steps)
+                # By the database's clock: pages count down from here.
+                if not self._own_job().update(cancel_step=step, cancel_step_at=Now()):
+                    transaction.set_rollback(True)
         except (DatabaseError, InterfaceError) as error:
             logger.warning("step not shown run=%s because=%s", self.claim.run.uid, error)
 
@@ -329,6 +334,8 @@ class Supervisor(threading.Thread):
             lost="The run was interrupted from outside" if interrupted and not asked else "",
             stopped_by_worker=self._stop_at is not None and interrupted,
             log_tail=tail_of(self.log_file),
+            ladder=ladder_of(status, kill_asked=self._kill),
+            memory=memory_of(status),
         )
 
     def _finish(self, ending: Ending) -> None:

@@ -4,10 +4,17 @@ import re
 import signal
 from dataclasses import dataclass, field
 
+from studio.execution.ladder import NO_LADDER, Ladder, what_it_took
+from studio.execution.memory import NO, PERHAPS, PROVEN, UNKNOWN, Memory, out_of_memory
 from studio.runs.status import Status
 
 # A traceback is cut to this; more does not help anybody on a page.
 MAX_TAIL = 20_000
+HINTS = {
+    "": "",
+    PERHAPS: ", perhaps because memory ran out",
+    NO: " from outside, not for want of memory",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +34,30 @@ class Ending:
     lost: str = ""
     stopped_by_worker: bool = False
     log_tail: str = ""
+    ladder: Ladder = NO_LADDER
+    memory: Memory = UNKNOWN
+
+    @property
+    def was_asked(self) -> bool:
+        """Whether the studio ended the process, for whatever reason."""
+        return bool(self.ladder.steps) or self.was_cancelled or self.stopped_by_worker
+
+    @property
+    def out_of_memory(self) -> str:
+        """As `execution.memory.out_of_memory` says."""
+        return out_of_memory(
+            self.memory,
+            exit_code=self.exit_code,
+            exit_signal=self.exit_signal,
+            was_asked=self.was_asked,
+        )
+
+    @property
+    def is_its_own(self) -> bool:
+        """Whether the script ended by itself, or was never started."""
+        told = self.exit_code is not None or bool(self.could_not_start)
+        asked = self.was_asked or self.timed_out_after_s is not None or bool(self.lost)
+        return told and not asked and not self.out_of_memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +87,12 @@ def _judge(ending: Ending, known_error: dict[str, str] | None) -> Verdict:
         text = f"The script could not be started: {ending.could_not_start}"
         return Verdict(Status.FAILED, text, _error("CouldNotStart", text))
     if ending.timed_out_after_s is not None:
-        return Verdict(
-            Status.CANCELED, f"Stopped after its longest run time, {ending.timed_out_after_s:g} s"
-        )
+        limit = f"Stopped after its longest run time, {ending.timed_out_after_s:g} s"
+        return Verdict(Status.CANCELED, joined(limit, what_it_took(ending.ladder)))
     if ending.stopped_by_worker:
         return Verdict(Status.CANCELED, "The worker was shut down while the run was going")
     if ending.was_cancelled:
-        return Verdict(Status.CANCELED, how_it_died(ending))
+        return Verdict(Status.CANCELED, what_it_took(ending.ladder) or how_it_died(ending))
     if ending.no_environment:
         text = f"The environment could not be made: {ending.no_environment}"
         last_lines = "\n".join(ending.log_tail.strip().splitlines()[-20:])
@@ -73,18 +103,30 @@ def _judge(ending: Ending, known_error: dict[str, str] | None) -> Verdict:
     if ending.exit_code == 0:
         return Verdict(Status.COMPLETED)
     reason = how_it_died(ending)
-    return Verdict(Status.FAILED, reason, known_error or traceback_error(ending.log_tail, reason))
+    error = traceback_error(ending.log_tail, reason)
+    if ending.out_of_memory == PROVEN:
+        error |= {"code": "OutOfMemory", "message": reason}
+        return Verdict(Status.FAILED, reason, error)
+    return Verdict(Status.FAILED, reason, known_error or error)
+
+
+def joined(*sentences: str) -> str:
+    """Parts of one sentence, the later ones without their capital."""
+    said = [one for one in sentences if one]
+    return "; ".join([*said[:1], *(one[0].lower() + one[1:] for one in said[1:])])
 
 
 def how_it_died(ending: Ending) -> str:
+    memory = ending.out_of_memory
     if ending.exit_signal:
         name = signal_name(ending.exit_signal)
-        hint = ", perhaps because memory ran out" if name == "SIGKILL" else ""
-        told = "" if ending.was_cancelled else hint
-        return f"The process was ended by {name}{told}"
+        if memory == PROVEN:
+            return f"Out of memory: the kernel ended the process ({name})"
+        return f"The process was ended by {name}{HINTS[memory]}"
     if ending.exit_code is None:
         return ""
-    return f"The process ended with exit code {ending.exit_code}"
+    hint = HINTS[memory] if memory == PERHAPS else ""
+    return f"The process ended with exit code {ending.exit_code}{hint}"
 
 
 def signal_name(number: int) -> str:

@@ -160,10 +160,10 @@ def _move(
     now, n_changed = timezone.now(), 0
     alike: dict[tuple[Any, ...], list[int]] = {}
     for run in current:
-        alike.setdefault(tuple(_times(run, to, now).items()), []).append(run.pk)
+        alike.setdefault(tuple((_outdated(run) | _times(run, to, now)).items()), []).append(run.pk)
     for times, ids in alike.items():
         n_changed += Run.objects.filter(may_move, pk__in=ids).update(
-            status=to, status_at=now, status_reason=reason, **dict(times), **facts
+            status=to, status_at=now, status_reason=reason, **(dict(times) | dict(facts))
         )
     if n_changed < len(current):
         return False
@@ -203,6 +203,11 @@ def _times(current: Run, to: Status, now: datetime) -> dict[str, Any]:
     elif to in {Status.STARTING, Status.PREPARING}:
         found["last_beat_at"] = Now()
     return found
+
+
+def _outdated(current: Run) -> dict[str, Any]:
+    """What a silence told is over with it."""
+    return {"evidence": None} if current.status == Status.NOT_RESPONDING else {}
 
 
 def beat(run: Run) -> str:

@@ -132,6 +132,8 @@ class Run(models.Model):
     error = models.JSONField(null=True, blank=True)
     exit_code = models.IntegerField(null=True, blank=True)
     exit_signal = models.IntegerField(null=True, blank=True)
+    # Of an end that was not the script's own, and of silence: `execution.evidence` says what.
+    evidence = models.JSONField(null=True, blank=True)
     warnings = models.JSONField(default=list)
 
     script = models.TextField(blank=True, default="")

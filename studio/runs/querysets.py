@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from django.db import models
 from django.db.models import Count, Exists, ExpressionWrapper, F, OuterRef, Q, Value
+from django.db.models.functions import Coalesce
 from django.db.models.lookups import In
 
 from studio.accounts.models import User, Workspace
@@ -164,6 +165,11 @@ class RunQuerySet(models.QuerySet["Run"]):
     def beating(self) -> Self:
         """Runs with a process that ought to be heard from."""
         return self.filter(status__in=BEATING)
+
+    def heard_before(self, moment: datetime) -> Self:
+        """Runs whose last sign of life, or else whose start or last change, is older."""
+        heard = Coalesce("last_beat_at", "started_at", "status_at")
+        return self.annotate(heard_at=heard).filter(heard_at__lt=moment)
 
     def newest(self) -> Self:
         """Newest submission first; ties by id, so that pages never repeat or miss a run."""

@@ -2,6 +2,8 @@
 
 import pytest
 
+from studio.execution.ladder import Ladder, what_it_took
+from studio.execution.memory import Memory
 from studio.execution.verdict import Ending, judge
 from studio.runs.status import Status
 
@@ -61,3 +63,84 @@ def test_without_a_traceback_the_last_lines_are_kept() -> None:
 def test_an_error_the_script_told_of_is_kept() -> None:
     told = {"code": "MyCode", "message": "why", "traceback": ""}
     assert judge(Ending(exit_code=1, log_tail=TRACEBACK), known_error=told).error == told
+
+
+INTERRUPT = ("interrupting", 100.0, 0.0)
+TERMINATE = ("terminating", 130.0, 30.0)
+KILL = ("killing", 130.8, 30.8)
+
+
+@pytest.mark.parametrize(
+    ("ladder", "words"),
+    [
+        (Ladder(), ""),
+        (Ladder((INTERRUPT,), 0.42), "Ended when it was interrupted, within 0.4 s"),
+        (Ladder((INTERRUPT,)), "Ended when it was interrupted"),
+        (Ladder((INTERRUPT, TERMINATE), 30.1), "Needed SIGTERM after 30 s"),
+        (Ladder((INTERRUPT, TERMINATE, KILL), 31), "Needed SIGKILL after 31 s"),
+        (Ladder((("killing", 100.0, 0.0),), 0.1, kill_asked=True), "Killed at once, as was"),
+        (Ladder((INTERRUPT, ("killing", 104.0, 4.0)), 4.1, True), "Killed after 4.0 s, as was"),
+    ],
+)
+def test_what_a_cancel_took_is_told(ladder: Ladder, words: str) -> None:
+    assert what_it_took(ladder).startswith(words)
+    ending = Ending(exit_signal=9, was_cancelled=True, ladder=ladder)
+    assert judge(ending).reason.startswith(words or "The process was ended by SIGKILL")
+    limit = judge(Ending(exit_signal=15, timed_out_after_s=60, ladder=ladder)).reason
+    assert limit.lower().endswith(what_it_took(ladder).lower())
+
+
+NEAR = Memory(killed_at_end=True, n_killed=1, scope="group")
+FAR = Memory(killed_at_end=False, n_killed=1, scope="group")
+NONE = Memory(killed_at_end=False, n_killed=0, scope="group")
+MACHINE = Memory(killed_at_end=True, n_killed=1, scope="machine")
+
+
+@pytest.mark.parametrize(
+    ("memory", "code", "signal", "grade"),
+    [
+        (NEAR, None, 9, "proven"),
+        (FAR, None, 9, "no"),
+        (NONE, None, 9, "no"),
+        (MACHINE, None, 9, "perhaps"),
+        (Memory(), None, 9, "perhaps"),
+        (NEAR, None, 11, "perhaps"),
+        (NONE, None, 11, ""),
+        (FAR, 1, None, "perhaps"),
+        (FAR, 0, None, ""),
+        (NONE, 1, None, ""),
+        (FAR, 137, None, "perhaps"),
+        (NONE, 137, None, "no"),
+        (Memory(), 137, None, "perhaps"),
+        (Memory(), 1, None, ""),
+    ],
+)
+def test_out_of_memory_is_proven_or_not_claimed(
+    memory: Memory, code: int | None, signal: int | None, grade: str
+) -> None:
+    ending = Ending(exit_code=code, exit_signal=signal, memory=memory)
+    assert ending.out_of_memory == grade
+    cancelled = Ending(exit_code=code, exit_signal=signal, memory=memory, was_cancelled=True)
+    assert cancelled.out_of_memory == ""
+    assert ("emory" in judge(ending).reason) == (bool(grade) and (code != 137 or grade != "no"))
+    error = judge(ending, known_error={"code": "Told", "message": "", "traceback": ""}).error
+    assert (error or {}).get("code") == ("OutOfMemory" if grade == "proven" else error and "Told")
+
+
+@pytest.mark.parametrize(
+    ("ending", "is_its_own"),
+    [
+        (Ending(exit_code=0), True),
+        (Ending(exit_code=3), True),
+        (Ending(could_not_start="no such file"), True),
+        (Ending(exit_code=0, was_cancelled=True), False),
+        (Ending(exit_signal=11), False),
+        (Ending(lost="gone"), False),
+        (Ending(exit_code=1, memory=FAR), False),
+        (Ending(exit_code=0, ladder=Ladder((INTERRUPT,))), False),
+    ],
+)
+def test_evidence_is_kept_of_ends_that_were_not_the_scripts_own(
+    ending: Ending, is_its_own: bool
+) -> None:
+    assert ending.is_its_own is is_its_own
