@@ -27,7 +27,11 @@ class InvalidTransition(Exception):
     def __init__(self, run: Run, to: Status) -> None:
         self.run, self.to = run, to
         self.from_status = Status(run.status)
-        if self.from_status in TERMINAL:
+        if self.from_status == Status.CANCELED and run.cancel_requested_by:
+            why = f" ({run.cancel_reason})" if run.cancel_reason else ""
+            text = f"The run was cancelled by {run.cancel_requested_by}{why} and stays Canceled."
+            text += f" It can't become {to}; what it logged is kept."
+        elif self.from_status in TERMINAL:
             text = f"The run is already {run.status}; it can't become {to}."
         else:
             text = f"A run that is {run.status} can't become {to}."
