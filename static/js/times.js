@@ -2,6 +2,8 @@
 (() => {
   const UNITS = [["d", 86400], ["h", 3600], ["m", 60]];
   const absolute = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
+  const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+  const ends = new WeakMap();
   const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 
   function oneUnit(seconds) {
@@ -54,12 +56,18 @@
     for (const element of document.querySelectorAll("time[data-ticks-since]")) {
       write(element, duration((Date.now() - new Date(element.dataset.ticksSince)) / 1000));
     }
-    for (const element of document.querySelectorAll("time[data-ticks-to]")) {
-      write(element, duration(Math.ceil((new Date(element.dataset.ticksTo) - Date.now()) / 1000)));
+    for (const element of document.querySelectorAll("time[data-left]")) {
+      // From what the server said on, whatever the clock here shows.
+      if (!ends.has(element)) ends.set(element, performance.now() + 1000 * Number(element.dataset.left));
+      write(element, duration(Math.ceil((ends.get(element) - performance.now()) / 1000)));
     }
   }
 
   function localise(root) {
+    for (const element of root.querySelectorAll("time[data-clock]")) {
+      write(element, clock.format(new Date(element.dateTime)));
+      element.title = absolute.format(new Date(element.dateTime));
+    }
     for (const element of root.querySelectorAll("time[data-ago]:not([data-local])")) {
       element.title = absolute.format(new Date(element.dateTime));
       element.dataset.local = "";

@@ -27,8 +27,8 @@ import threading
 import time
 from typing import Any
 
-if __name__ == "__main__":
-    # An isolated interpreter does not know where this file is from.
+if not __package__:
+    # Started by its path, isolated: the interpreter does not know where this file is from.
     sys.path.append(os.path.abspath(__file__).rpartition("/studio/")[0])
 
 from studio.compute.guard_files import Log, StatusFile

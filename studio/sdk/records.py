@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from studio.sdk.client import Client, path_of
 from studio.sdk.spool import Request
-from studio.wire import Batch, Series
+from studio.wire import BEAT_EVERY_S, Batch, Series
 
 if TYPE_CHECKING:
     from studio.sdk.monitoring import Monitor
 
 BATCH_WEIGHT = 20_000  # points; heavier values count by their size, so a batch stays under 2 MB
 CHUNK_BYTES = 1 << 20
-BEAT_S = 20.0
+BEAT_S = BEAT_EVERY_S
 
 
 class Channel:

@@ -138,6 +138,11 @@ def iso_duration(seconds: float | None) -> str:
     return "" if seconds is None else f"PT{max(0.0, seconds):g}S"
 
 
+def clock(at: datetime) -> str:
+    """The time of day of a moment, UTC: 14:03:22 UTC; the browser rewrites it in its zone."""
+    return f"{at.astimezone(UTC):%H:%M:%S} UTC"
+
+
 def clock_ms(at_ms: int) -> str:
     """The time of day of a moment in ms of Unix time, UTC: 14:03:22."""
     return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%H:%M:%S}"

@@ -3,15 +3,18 @@
 from dataclasses import dataclass
 from typing import Any
 
+from studio.execution.ladder import EVENT
 from studio.runs.description_versions import KINDS as DESCRIBED
 from studio.runs.models import RunEvent
 from studio.runs.status import Status
+from studio.web.run_ladder import PAST
 
 # What is longer is folded, and cut at the second: a page holds many.
 LONGEST, LONGEST_FOLDED = 300, 4_000
 KINDS = {
     "status": "Status",
     "kill": "Kill now",
+    EVENT: "Step of the cancel",
     "name": "Display name",
     "description": "Description",
     "description_restored": "Description",
@@ -100,6 +103,8 @@ def _text(value: Any, kind: str) -> str | None:
         return None
     if kind == "status" and value in Status.values:
         return str(Status(value).label)
+    if kind == EVENT:
+        return PAST.get(str(value), str(value))
     if isinstance(value, bool):
         return "yes" if value else "no"
     return _cut(str(value))

@@ -105,6 +105,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "ago": formats.ago,
     "left": formats.left,
     "iso_duration": formats.iso_duration,
+    "clock": formats.clock,
     "clock_ms": formats.clock_ms,
     "cleaned_html": cleaned_html,
     "visible": visible_name,

@@ -21,6 +21,7 @@ from studio.web.history import LONGEST, entry_of
 from studio.web.moments import TABS as MOMENT_TABS
 from studio.web.moments import moment_of
 from studio.web.render import render_page, render_parts, wants_part
+from studio.web.run_evidence import is_by_person, known_of
 from studio.web.run_header import header_context
 from studio.web.run_signs import signed, version_of
 
@@ -113,6 +114,8 @@ def details_context(request: Request, run: Run) -> dict[str, Any]:
         if run.job_id
         else None,
         "error_lines": error_lines(run),
+        "known": known_of(run),
+        "is_known_folded": is_by_person(run),
         **values_context(run),
     }
 

@@ -3,13 +3,11 @@
 import signal
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
 from django.urls import reverse
 
 from studio.accounts.permissions import Permission
-from studio.compute.launcher import KILL_AFTER_S
 from studio.custom_views.state import ViewState
 from studio.execution.resubmitting import NO_SOURCE, NOT_SUBMITTED
 from studio.runs.dependencies import waits_for
@@ -20,6 +18,14 @@ from studio.search.tree import Key
 from studio.web.access import Request
 from studio.web.compare_state import Comparison
 from studio.web.run_cells import Conditions
+from studio.web.run_ladder import (
+    end_line,
+    is_stopping,
+    said_of,
+    silence_of,
+    stopping_of,
+    time_left_s,
+)
 from studio.web.run_signs import version_of, waits_for_worker
 from studio.web.tag_form import tag_form
 
@@ -41,22 +47,14 @@ class TagLink:
     url: str
 
 
-@dataclass(frozen=True, slots=True)
-class CancelStep:
-    """How far a cancel has come, in words, and when the next step follows (None: nobody knows)."""
-
-    words: str
-    next_words: str = ""
-    next_at: datetime | None = None
-
-
 def header_context(request: Request, run: Run) -> dict[str, Any]:
-    """What `runs/_header.html` shows (3 queries, one more of a queued step and one more for very
-    many tags); `run` comes from `find_run`."""
+    """What `runs/_header.html` shows (3 queries, one more of a queued step or a run that is
+    being cancelled, and one more for very many tags); `run` comes from `find_run`."""
     form = tag_form(run)
     shown = form.fields[:MAX_CHIPS]
     rollup = rollups([run.pk]).get(run.pk)
     version = version_of(run)
+    stopping, silence = stopping_of(run), silence_of(run)
     address = reverse("run-header", args=[request.workspace.name, run.uid])
     return {
         "run": run,
@@ -73,9 +71,12 @@ def header_context(request: Request, run: Run) -> dict[str, Any]:
         "archive_refused": "" if Permission.ARCHIVE_RUN in request.permissions else NO_ARCHIVE,
         "delete_refused": why_not_delete(request, run, rollup),
         "waits_for": waits_for(run) if run.parent_id and run.status == Status.QUEUED else [],
-        "cancel_step": cancel_step(run),
+        "stopping": stopping,
+        "silence": silence,
+        "end_line": end_line(run),
+        "said": said_of(run, stopping, silence),
         "exit_words": exit_words(run),
-        "time_used": (run.elapsed_s() or 0.0) / run.max_duration_s if run.max_duration_s else 0.0,
+        "time_left_s": time_left_s(run),
         "compare_url": reverse("run-compare-add", args=[request.workspace.name])
         + Comparison(chosen=(run.uid,)).to_query(),
         "waits_for_worker": waits_for_worker(run),
@@ -109,7 +110,7 @@ def why_not_cancel(request: Request, run: Run, rollup: Rollup | None) -> str:
 def why_not_kill(request: Request, run: Run) -> str:
     if Permission.CANCEL_RUN not in request.permissions:
         return NO_CANCEL
-    if run.status != Status.CANCEL_REQUESTED or run.job is None:
+    if not is_stopping(run) or run.job is None:
         return "Only a run that is being cancelled on a worker can be killed"
     return "It is being killed already" if run.job.kill_requested_at else ""
 
@@ -138,27 +139,6 @@ def why_not_delete(request: Request, run: Run, rollup: Rollup | None) -> str:
     if rollup is not None and rollup.n_unfinished:
         return "A child run is not finished: cancel it first"
     return ""
-
-
-def cancel_step(run: Run) -> CancelStep | None:
-    """Where the cancel of a run stands; None when none is under way."""
-    if run.status != Status.CANCEL_REQUESTED:
-        return None
-    job = run.job
-    if job is None:
-        return CancelStep("The program learns of it with its next sign of life.")
-    at = job.cancel_step_at
-    if job.cancel_step == "killing" or job.kill_requested_at:
-        return CancelStep("Killing the process and everything it started.")
-    if job.cancel_step == "terminating":
-        return CancelStep(
-            "Terminating", "killing in", at + timedelta(seconds=KILL_AFTER_S) if at else None
-        )
-    if job.cancel_step == "interrupting":
-        return CancelStep(
-            "Interrupting", "terminating in", at + timedelta(seconds=job.grace_s) if at else None
-        )
-    return CancelStep("Telling the worker.")
 
 
 def exit_words(run: Run) -> str:

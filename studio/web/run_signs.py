@@ -6,11 +6,13 @@ A page asks every second while its run goes on: the usual answer, nothing new, m
 import zlib
 
 from django.db.models import Aggregate, Count, Exists, Max, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Now
 
 from studio.artifacts.models import Snapshot
 from studio.compute.models import Worker
 from studio.runs.models import Run, RunEvent
 from studio.runs.status import Status
+from studio.web.run_ladder import changes_by_itself
 
 
 def signed(runs: QuerySet[Run]) -> QuerySet[Run]:
@@ -21,6 +23,7 @@ def signed(runs: QuerySet[Run]) -> QuerySet[Run]:
         has_worker=Exists(Worker.objects.live().filter(target=OuterRef("target"))),
         n_below=_of_children(Count("pk")),
         below_changed_at=_of_children(Max("status_at")),
+        read_at=Now(),
     )
 
 
@@ -48,6 +51,7 @@ def version_of(run: Run) -> str:
     signs = vars(run)
     shown = [run.status_at, run.status_reason, run.display_name, signs["last_tags_event"]]
     shown += [run.archived_at, signs["n_below"], signs["below_changed_at"], waits_for_worker(run)]
+    shown += changes_by_itself(run)
     if run.job is not None:
         job = run.job
         shown += [job.cancel_step, job.cancel_step_at, job.kill_requested_at, job.grace_s]

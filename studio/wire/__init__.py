@@ -48,9 +48,12 @@ STATUSES = (
     *("NotStarted", "Starting", "Preparing", "Queued", "Running", "Finalizing"),
     *("CancelRequested", "NotResponding", "Completed", "Failed", "Canceled"),
 )
+# So often a client says that its run is alive; the answer tells it of a cancel.
+BEAT_EVERY_S = 20.0
 TERMINAL = frozenset({"Completed", "Failed", "Canceled"})
 
 __all__ = [
+    "BEAT_EVERY_S",
     "DIGEST",
     "EXPERIMENT",
     "KINDS",

@@ -1,10 +1,12 @@
 """The tab Details, the live header and the live values."""
 
 import json
+import re
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from studio.compute.models import Job, Target, Worker
 from studio.runs import actions
@@ -83,7 +85,7 @@ def test_the_environment_of_a_submitted_run_is_told(
 def test_the_part_and_the_page_carry_the_same_details(bob_client: Client, full: Any) -> None:
     page, part = bob_client.get(path(full)), bob_client.get(path(full), headers=HTMX)
 
-    assert read(part).ids("runs-") == ["runs-details", "runs-values"]
+    assert read(part).ids("runs-") == ["runs-details", "runs-evidence", "runs-values"]
     assert set(read(part).ids("runs-")) <= set(read(page).ids("runs-"))
     assert "HX-Request" in page["Vary"]
     assert "HX-Request" in part["Vary"]
@@ -178,15 +180,16 @@ def test_a_cancel_shows_who_why_the_step_and_kill_now(
     run = running_on_a_worker(experiment)
     actions.cancel_run(run, by=make.actor(people.alice), reason="flat loss")
     Job.objects.filter(pk=run.job_id).update(
-        cancel_step="interrupting", cancel_step_at=run.status_at
+        cancel_step="interrupting", cancel_step_at=timezone.now(), beat_at=timezone.now()
     )
 
     page = read(bob_client.get(path(run)))
     assert "Cancel requested by alice" in page.text
     assert "flat loss" in page.text
-    assert "Interrupting, terminating in" in page.text
+    assert "Interrupted" in page.text
+    assert re.search(r"Terminating, (30|29) s left", page.text)
     assert "run-kill-button" in page.ids()
-    assert any("data-ticks-to" in own for _, own in page.elements)
+    assert any("data-left" in own for _, own in page.elements)
 
 
 def running_on_a_worker(experiment: Any) -> Any:
