@@ -124,12 +124,19 @@ def kill_run(request: HttpRequest, workspace: Path[str], uid: str) -> Any:
     return run_answer(request, actions.kill_run(run, by=actor_of(request)), notice=notice)
 
 
-@router.post("/runs/{uid}/canceled", response=answers(RunItem))
+@router.post(
+    "/runs/{uid}/canceled",
+    response=answers(RunItem),
+    openapi_extra=documented(wire.CanceledRequest),
+)
 def confirm_canceled(request: HttpRequest, workspace: Path[str], uid: str) -> Any:
     """-> Canceled: the program obeyed a cancel request or was interrupted by its person."""
     run = run_of(request, workspace, uid)
-    reason = read_body(request, wire.CancelRequest).reason or ""
-    return run_answer(request, actions.confirm_canceled(run, by=actor_of(request), reason=reason))
+    told = read_body(request, wire.CanceledRequest)
+    run = actions.confirm_canceled(
+        run, by=actor_of(request), reason=told.reason or "", children=told.children
+    )
+    return run_answer(request, run)
 
 
 @router.post(

@@ -34,6 +34,58 @@ class RunError(Closed):
     traceback: str
 
 
+class EndedBy(Closed):
+    kind: str = Field(description="person, system, kernel, worker, outside, script or nobody")
+    name: str
+
+
+class LastMetric(Closed):
+    name: str
+    value: float | str | None
+    step: int | None
+    at: str | None
+
+
+class LastLine(Closed):
+    text: str
+    at: str | None
+
+
+class MemoryUsed(Closed):
+    peak_bytes: int | None
+    limit_bytes: int | None
+    n_killed: int | None
+    scope: str
+
+
+class WorkerPlace(Closed):
+    node: str
+    host: str
+    target: str
+
+
+class LadderStep(Closed):
+    step: str
+    at: str
+    after_s: float
+
+
+class Evidence(Closed):
+    """What is known of a run that did not end by itself, or that is silent."""
+
+    ended_by: EndedBy
+    last_heartbeat: str | None
+    last_metric: LastMetric | None
+    last_log_line: LastLine | None
+    exit_code: int | None
+    exit_signal: str | None
+    out_of_memory: str = Field(description="proven, perhaps, no, or empty")
+    memory: MemoryUsed | None
+    worker: WorkerPlace | None
+    ladder: list[LadderStep]
+    ladder_s: float | None
+
+
 class RunItem(Closed):
     uid: str
     number: int
@@ -52,6 +104,7 @@ class RunItem(Closed):
     started_at: str | None
     ended_at: str | None
     duration_s: float | None
+    max_run_duration_s: float | None
     last_beat_at: str | None
     tags: dict[str, str | None]
     properties: dict[str, str]
@@ -68,6 +121,9 @@ class RunItem(Closed):
     archived_at: str | None
     deleted_at: str | None
     definition: dict[str, Any] | None = Field(None, description="Left out in lists")
+    evidence: Evidence | None = Field(
+        None, description="Of an end that was not the script's own, and of silence; not in lists"
+    )
     warnings: list[str]
     n_children: int
     starred: bool

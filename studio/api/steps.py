@@ -48,6 +48,7 @@ def resubmit(request: HttpRequest, workspace: Path[str], uid: str) -> Any:
         experiment=asked.experiment or "",
         target=asked.target or "",
         argv=asked.arguments,
+        max_duration_s=asked.max_run_duration_s,
     )
     made, is_new = resubmit_run(run, changes, by=actor_of(request))
     return run_answer(request, made, status=201 if is_new else 200)

@@ -38,6 +38,8 @@ class Changes:
     experiment: str = ""
     target: str = ""
     argv: Sequence[str] | None = None
+    # 0: without a limit.
+    max_duration_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,9 @@ def _copy(run: Run, original: Original, changes: Changes, argv: list[str], *, by
         properties=kept | {FROM: run.uid},
         parameters=original.parameters,
         definition=facts | {"command_line": shlex.join([script, *argv] if script else argv)},
-        max_duration_s=run.max_duration_s,
+        max_duration_s=run.max_duration_s
+        if changes.max_duration_s is None
+        else changes.max_duration_s or None,
         submit=Submission(
             target=target,
             snapshot=job.snapshot,

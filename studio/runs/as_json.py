@@ -95,6 +95,7 @@ def run_dict(
     }
     if not listed:
         found["definition"] = parts.definition
+        found["evidence"] = run.evidence
     return found | ({"notice": notice} if notice else {})
 
 
@@ -107,6 +108,7 @@ def _status_part(run: Run) -> dict[str, Any]:
         "started_at": iso(run.started_at),
         "ended_at": iso(run.ended_at),
         "duration_s": run.elapsed_s(),
+        "max_run_duration_s": run.max_duration_s,
         "last_beat_at": iso(run.last_beat_at),
         "error": run.error,
         "exit_code": run.exit_code,

@@ -58,6 +58,7 @@ class Experiment:
         Captures git facts, command line, Python and package versions, and what the process prints.
         `outputs`: None or True tracks ./outputs, a text another folder, False nothing. The
         snapshot of `snapshot_directory` is skipped with a warning when it is too large.
+        `max_run_duration_seconds`: over it, the studio cancels the run.
         """
         folder = snapshot_directory if snapshot_directory is not None else "."
         properties = sources.git_properties(folder)
@@ -73,6 +74,7 @@ class Experiment:
             "properties": properties,
             "definition": definition,
             "start": True,
+            "max_run_duration_s": kwargs.get("max_run_duration_seconds"),
         }
         record = self._client.post("/runs", {k: v for k, v in body.items() if v is not None})
         run = Run._attached(self._client, record["uid"], record=record)

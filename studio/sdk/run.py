@@ -118,7 +118,8 @@ class Run(Metrics, Labels, Files, Children, Waiting):
         as Canceled at once; a submitted one goes through CancelRequested. A finished run stays as
         it is, and its notice is logged."""
         if self._channel.beats:
-            return self._end("canceled", {"reason": reason} if reason else {})
+            because = {"reason": reason} if reason else {}
+            return self._end("canceled", {**because, "children": children})
         body = {"children": children, **({"reason": reason} if reason else {})}
         self._record = self._client.post(self._channel.path("cancel"), body)
         if notice := self._record.get("notice"):
@@ -211,7 +212,7 @@ class Run(Metrics, Labels, Files, Children, Waiting):
         elif isinstance(error, RunCanceled):
             self._end("canceled", {"reason": error.reason} if error.reason else {})
         elif isinstance(error, KeyboardInterrupt):
-            self._end("canceled", {"reason": "interrupted from the keyboard"})
+            self._end("canceled", {"reason": "interrupted from the keyboard", "children": True})
         else:
             self.fail(error)
 

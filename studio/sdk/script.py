@@ -47,8 +47,10 @@ class ScriptRunConfig:
         self.compute_target = compute_target or getattr(run_config, "target", None) or "local"
         self.environment = environment or getattr(run_config, "environment", None)
         self.environment_variables = dict(getattr(run_config, "environment_variables", None) or {})
-        limit_s = getattr(run_config, "max_run_duration_seconds", None)
-        self.max_run_duration_seconds = limit_s or max_run_duration_seconds
+        longest_s = getattr(run_config, "max_run_duration_seconds", None)
+        if longest_s is None or max_run_duration_seconds != DEFAULT_DURATION_S:
+            longest_s = max_run_duration_seconds
+        self.max_run_duration_seconds = longest_s
         self.grace_s: float | None = None
         if bool(self.script) == bool(self.command):
             raise UserErrorException("ScriptRunConfig takes either a script or a command")

@@ -104,7 +104,8 @@ class RunState:
 
     def get_details(self) -> dict[str, Any]:
         """The run as the original shows it: runId, target, status, startTimeUtc, endTimeUtc (only
-        when ended), properties, error, warnings, runDefinition, logFiles {path: url}, submittedBy.
+        when ended), properties, error, warnings, runDefinition, logFiles {path: url}, submittedBy,
+        maxRunDurationSeconds, and evidence: what is known of an end that was not the script's own.
         """
         record = self._fetch()
         files = self._client.items(self._channel.path("artifacts"), prefix="logs/")
@@ -125,8 +126,10 @@ class RunState:
             "runDefinition": record.get("definition") or {},
             "logFiles": {item["path"]: url + path_of(item["path"]) for item in files},
             "submittedBy": record.get("submitter"),
+            "maxRunDurationSeconds": record.get("max_run_duration_s"),
+            "evidence": record.get("evidence"),
         }
-        absent = ("endTimeUtc", "error", "startTimeUtc")
+        absent = ("endTimeUtc", "error", "startTimeUtc", "maxRunDurationSeconds", "evidence")
         return {k: v for k, v in details.items() if v is not None or k not in absent}
 
     def get_portal_url(self) -> str:

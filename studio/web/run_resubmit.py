@@ -21,15 +21,17 @@ from studio.runs.actions import ExperimentName, UidTaken
 from studio.runs.history import Refused
 from studio.runs.limits import Invalid
 from studio.runs.models import Experiment, Run, new_uid
+from studio.search.values import parse_duration_s
 from studio.web.access import Request, action, find_run, page
 from studio.web.environment_words import environment_words
 from studio.web.frame import frame
 from studio.web.render import done, render_page
 from studio.web.run_header import NO_SUBMIT
 from studio.web.typed import typed_text
+from studio.wire.checks import MAX_TIME_S
 
 # The last one may hold line ends.
-FIELDS = ("uid", "display_name", "experiment", "target", "arguments")
+FIELDS = ("uid", "display_name", "experiment", "target", "max_duration", "arguments")
 EXPERIMENTS_OFFERED = 50
 
 
@@ -40,6 +42,7 @@ def form(request: Request, uid: str) -> HttpResponse:
     run = find_run(request, uid)
     fields = {"uid": new_uid(), "display_name": run.display_name}
     fields |= {"experiment": run.experiment.name, "target": run.target.name if run.target else ""}
+    fields["max_duration"] = typed_duration(run.max_duration_s)
     return _shown(request, run, fields)
 
 
@@ -58,6 +61,9 @@ def start(request: Request, uid: str) -> HttpResponse:
             experiment=fields["experiment"],
             target=fields["target"],
             argv=split_arguments(fields["arguments"]) if typed else None,
+            max_duration_s=duration_in(fields["max_duration"])
+            if "max_duration" in request.POST
+            else None,
         )
         made, is_new = resubmit_run(run, changes, by=request.actor)
     except UnknownTarget as wrong:
@@ -68,6 +74,30 @@ def start(request: Request, uid: str) -> HttpResponse:
     words = "Submitted" if is_new else "Submitted already"
     messages.success(request, f"{words}, as a copy of “{run.display_name}”")
     return done(request, reverse("run-detail", args=[request.workspace.name, made.uid]))
+
+
+def duration_in(text: str) -> float:
+    """Seconds, of an empty text 0: no limit. Raises Invalid."""
+    try:
+        found = parse_duration_s(text) if text else 0.0
+    except ValueError as wrong:
+        raise Invalid("max_duration", str(wrong)) from wrong
+    if text and not 0 < found <= MAX_TIME_S:
+        raise Invalid("max_duration", "The longest run time must be above 0 s. Empty: no limit.")
+    return found
+
+
+def typed_duration(length_s: float | None) -> str:
+    """A length as `duration_in` reads it: 2h30m, 90s; "" for none."""
+    if not length_s:
+        return ""
+    whole, words = int(length_s), ""
+    if whole != length_s or whole < 60:
+        return f"{length_s:g}s"
+    for letter, size in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
+        n, whole = divmod(whole, size)
+        words += f"{n}{letter}" if n else ""
+    return words
 
 
 def _shown(

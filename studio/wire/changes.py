@@ -69,6 +69,8 @@ class ResubmitRequest(Message):
     arguments: tuple[str, ...] | None = field(
         default=None, metadata={"check": array(checks.long_text, most=1000)}
     )
+    # 0: no limit.
+    max_run_duration_s: float | None = field(default=None, metadata={"check": checks.seconds})
 
 
 @dataclass(frozen=True)

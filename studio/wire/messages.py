@@ -261,6 +261,15 @@ class CancelRequest(Message):
 
 
 @dataclass(frozen=True)
+class CanceledRequest(Message):
+    """The program stops because it was asked to, or by itself; `children`: its unfinished child
+    runs are asked to stop too."""
+
+    reason: str | None = _optional(checks.long_text)
+    children: bool = _field(flag, default=False)
+
+
+@dataclass(frozen=True)
 class Heartbeat(Message):
     """A sign of life, with what the client had to drop so far."""
 

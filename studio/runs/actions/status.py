@@ -101,8 +101,9 @@ def kill_run(run: Run, *, by: Actor) -> Run:
     return run
 
 
-def confirm_canceled(run: Run, *, by: Actor, reason: str = "") -> Run:
-    """-> Canceled: the program obeyed a cancel, or its person interrupted it."""
+def confirm_canceled(run: Run, *, by: Actor, reason: str = "", children: bool = False) -> Run:
+    """-> Canceled: the program obeyed a cancel, or its person interrupted it; with `children` those
+    below it are asked to stop, as `cancel_run` does."""
     require_on(by, Permission.LOG_TO_RUN, run)
     reason = clean_text(reason, field="reason", most=MAX_REASON)
     if run.status == Status.CANCELED or _is_own_job(run, by):
@@ -110,4 +111,6 @@ def confirm_canceled(run: Run, *, by: Actor, reason: str = "") -> Run:
     with transaction.atomic():
         run = transition(run, Status.CANCELED, by=by, reason=reason)
         _let_go(run)
+    if children:
+        cancel_run(run, by=by, reason=reason)
     return run
