@@ -5,6 +5,9 @@ installed from the main thread), it sends a real-time signal to that thread: the
 `on_cancel` hooks and raises, also out of a blocking call such as time.sleep. Elsewhere the
 interpreter raises at the main thread's next bytecode (PyThreadState_SetAsyncExc), hooks run before
 that in a thread of their own, and a blocking call is not interrupted.
+
+A notebook between two cells runs nothing that could be interrupted, and an exception in its main
+thread would end its kernel: there the hooks run, and the run ends as Canceled by itself.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import ctypes
 import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -36,6 +40,8 @@ class Canceler:
         self.request: dict[str, Any] | None = None
         self.delivered = False
         self.closed = False
+        # Ends the run where nothing can be interrupted; called in a thread of its own.
+        self.end: Callable[[RunCanceled], None] | None = None
         self._by_signal = _install()
 
     def notify(self, request: dict[str, Any]) -> None:
@@ -67,8 +73,15 @@ class Canceler:
         for hook in hooks:
             try:
                 hook()
-            except Exception:
+            except BaseException:
+                # sys.exit() in a hook must not make a cancelled run a completed one.
                 log.exception("studio: an on_cancel hook failed")
+
+    def end_quietly(self) -> None:
+        """Run the hooks and end the run, without interrupting anything."""
+        self.run_hooks()
+        if self.end is not None and not self.closed:
+            self.end(self.exception())
 
     def _raise_async(self) -> None:
         self.run_hooks()
@@ -99,8 +112,23 @@ def _on_signal(signum: int, frame: Any) -> None:
         if canceler.closed or canceler.delivered:
             continue
         canceler.delivered = True
+        if is_idle_notebook(frame):
+            threading.Thread(target=canceler.end_quietly, name="studio-cancel").start()
+            continue
         canceler.run_hooks()
         raise canceler.exception()
+
+
+def is_idle_notebook(frame: Any) -> bool:
+    """Whether this is IPython and no cell of it is running below `frame`."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    if shell is None:
+        return False
+    while frame is not None:
+        if frame.f_globals is shell.user_ns:
+            return False
+        frame = frame.f_back
+    return True
 
 
 def hook_interrupts(canceler: Canceler) -> None:

@@ -216,6 +216,11 @@ class Run(Metrics, Labels, Files, Children, Waiting):
         else:
             self.fail(error)
 
+    def _end_canceled(self, error: RunCanceled) -> None:
+        """Nothing runs that could be interrupted: end the run, and say so."""
+        log.warning("studio: %s (run %s)", error, self._uid)
+        self._end("canceled", {"reason": error.reason} if error.reason else {})
+
     def _end(self, how: str, body: dict[str, Any]) -> None:
         self._canceler.close()
         if self._tee is not None:
@@ -261,6 +266,7 @@ class Run(Metrics, Labels, Files, Children, Waiting):
         hooks = self._canceler.hooks
         self._canceler = Canceler()
         self._canceler.hooks = hooks
+        self._canceler.end = self._end_canceled
         self._channel.on_cancel = self._canceler.notify
         _live[self] = None
         _watch_for_crash()

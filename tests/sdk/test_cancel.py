@@ -153,3 +153,116 @@ def test_inside_a_submitted_script_an_interrupt_runs_the_hooks(
     assert (out, process.returncode) == ("saved\n", 1), errors
     assert "RunCanceled" in errors
     assert studio.run()["status"] == "Running", "the status of a submitted run is the worker's"
+
+
+def canceled_by_ada(studio: FakeStudio, training: Training, code: str) -> tuple[int, str, str]:
+    """Exit code, output and errors of a training that ada cancels as soon as it has begun."""
+    process = training.start("import studio.sdk.outbox as o\no.BEAT_S = 0.3\n" + code)
+    wait_until(lambda: studio.store.runs)
+    studio.store.cancel[str(studio.run()["uid"])] = REQUEST
+    out, errors = process.communicate(timeout=30)
+    return process.returncode, out, errors
+
+
+def test_neither_a_failing_nor_an_exiting_hook_keeps_the_run_from_being_canceled(
+    studio: FakeStudio, training: Training
+) -> None:
+    code, out, errors = canceled_by_ada(
+        studio,
+        training,
+        """
+import sys, time
+with exp.start_logging(snapshot_directory=None) as run:
+    run.on_cancel(lambda: print("first registered, last run", flush=True))
+    run.on_cancel(lambda: sys.exit(0))
+    run.on_cancel(lambda: 1 / 0)
+    time.sleep(60)
+""",
+    )
+    assert (code, out) == (1, "first registered, last run\n")
+    assert "ZeroDivisionError" in errors
+    assert "RunCanceled" in errors
+    assert studio.run()["status"] == "Canceled"
+
+
+def test_a_long_hook_may_log_and_a_swallowed_cancel_is_not_raised_again(
+    studio: FakeStudio, training: Training
+) -> None:
+    code, out, errors = canceled_by_ada(
+        studio,
+        training,
+        """
+import time
+run = exp.start_logging(snapshot_directory=None)
+def slow():
+    for i in range(8):
+        run.log("saved", i)
+        time.sleep(0.1)
+run.on_cancel(slow)
+try:
+    time.sleep(60)
+except RunCanceled:
+    print("swallowed", flush=True)
+time.sleep(1)
+run.complete()
+print("went on", flush=True)
+""",
+    )
+    assert (code, out) == (0, "swallowed\nwent on\n"), errors
+    assert studio.values(str(studio.run()["uid"]), "saved") == [float(i) for i in range(8)]
+
+
+NOTEBOOK = """
+import sys, time, types
+user_ns = {"__name__": "__main__", "exp": exp}
+sys.modules["IPython"] = types.SimpleNamespace(
+    get_ipython=lambda: types.SimpleNamespace(user_ns=user_ns)
+)
+def kernel(cells):
+    for cell in cells:
+        try:
+            exec(cell, user_ns)
+        except BaseException as error:
+            print("cell ended by", type(error).__name__, flush=True)
+    end = time.monotonic() + 20
+    while time.monotonic() < end and not user_ns["run"]._ended():
+        time.sleep(0.05)
+    print("the kernel lives, the run is", user_ns["run"].status, flush=True)
+"""
+
+
+def test_a_running_cell_of_a_notebook_is_interrupted_and_its_kernel_lives(
+    studio: FakeStudio, training: Training
+) -> None:
+    code, out, errors = canceled_by_ada(
+        studio,
+        training,
+        NOTEBOOK
+        + """
+kernel(['''
+import time
+with exp.start_logging(snapshot_directory=None) as run:
+    time.sleep(60)
+'''])
+""",
+    )
+    words = "cell ended by RunCanceled\nthe kernel lives, the run is Canceled\n"
+    assert (code, out) == (0, words), errors
+
+
+def test_between_two_cells_of_a_notebook_nothing_is_raised_and_the_run_ends(
+    studio: FakeStudio, training: Training
+) -> None:
+    code, out, errors = canceled_by_ada(
+        studio,
+        training,
+        NOTEBOOK
+        + """
+kernel(['''
+run = exp.start_logging(snapshot_directory=None)
+run.on_cancel(lambda: print("saved", flush=True))
+'''])
+""",
+    )
+    assert (code, out) == (0, "saved\nthe kernel lives, the run is Canceled\n"), errors
+    assert studio.run()["status"] == "Canceled"
