@@ -58,7 +58,11 @@ def evidence_of_ending(run: Run, ending: Ending) -> dict[str, Any] | None:
             "scope": memory.scope,
         },
         "ladder": [
-            {"step": step, "at": iso(datetime.fromtimestamp(at_s, tz=UTC)), "after_s": after_s}
+            {
+                "step": step,
+                "at": iso(datetime.fromtimestamp(at_s, tz=UTC)),
+                "after_s": round(after_s, 3),
+            }
             for step, at_s, after_s in ending.ladder.steps
         ],
         "ladder_s": ending.ladder.total_s,

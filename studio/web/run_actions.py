@@ -104,8 +104,11 @@ def kill(request: Request, uid: str) -> HttpResponse:
 def fail(request: Request, uid: str) -> HttpResponse:
     """Mark as failed."""
     run = find_run(request, uid)
+    reason = request.POST.get("reason", "").strip()
+    if not reason:
+        return refused(request, run, "fail-panel", "Say why the run counts as failed.")
     try:
-        actions.fail_run(run, by=request.actor, reason=request.POST.get("reason", ""))
+        actions.fail_run(run, by=request.actor, reason=reason)
     except (InvalidTransition, Invalid) as wrong:
         return refused(request, run, "fail-panel", str(wrong))
     return changed(request, run, notice="Marked as failed")

@@ -29,12 +29,13 @@ STEPS = {
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One line: its text, when it was, whether it is a piece of a log."""
+    """One line: its text, when it was, whether it is a piece of a log, whether seconds matter."""
 
     label: str
     text: str = ""
     at: datetime | None = None
     is_log: bool = False
+    is_exact: bool = False
 
 
 def known_of(run: Run) -> list[Fact]:
@@ -48,7 +49,7 @@ def known_of(run: Run) -> list[Fact]:
         _memory(known.get("memory") or {}),
         _exit(known),
         *_steps(known),
-        Fact("Last heartbeat", "None", _moment(known.get("last_heartbeat"))),
+        _heartbeat(known.get("last_heartbeat")),
         _metric(known.get("last_metric")),
         _log_line(known.get("last_log_line")),
         _worker(known.get("worker") or {}),
@@ -92,12 +93,21 @@ def _exit(known: dict[str, Any]) -> Fact | None:
 
 def _steps(known: dict[str, Any]) -> list[Fact]:
     found = [
-        Fact("Step", STEPS.get(str(step.get("step")), str(step.get("step"))), _moment(step["at"]))
+        Fact(
+            "Step",
+            STEPS.get(str(step.get("step")), str(step.get("step"))),
+            _moment(step["at"]),
+            is_exact=True,
+        )
         for step in known.get("ladder") or ()
     ]
     if found and known.get("ladder_s") is not None:
         found.append(Fact("All of it took", duration(known["ladder_s"])))
     return found
+
+
+def _heartbeat(at: Any) -> Fact:
+    return Fact("Last heartbeat", "" if at else "None", _moment(at))
 
 
 def _metric(metric: dict[str, Any] | None) -> Fact | None:

@@ -76,6 +76,7 @@ def header_context(request: Request, run: Run) -> dict[str, Any]:
         "end_line": end_line(run),
         "said": said_of(run, stopping, silence),
         "exit_words": exit_words(run),
+        "exit_note": exit_note(run),
         "time_left_s": time_left_s(run),
         "compare_url": reverse("run-compare-add", args=[request.workspace.name])
         + Comparison(chosen=(run.uid,)).to_query(),
@@ -139,6 +140,13 @@ def why_not_delete(request: Request, run: Run, rollup: Rollup | None) -> str:
     if rollup is not None and rollup.n_unfinished:
         return "A child run is not finished: cancel it first"
     return ""
+
+
+def exit_note(run: Run) -> str:
+    """`exit_words`, unless the reason of the status says the same."""
+    words = exit_words(run)
+    name = words.partition("(")[2].removesuffix(")") or words
+    return "" if name and name in run.status_reason else words
 
 
 def exit_words(run: Run) -> str:

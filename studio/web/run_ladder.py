@@ -83,16 +83,18 @@ def is_told(run: Run) -> bool:
 
 def _of_program(run: Run) -> Stopping:
     now = now_of(run)
-    told = Rung("Told", "done") if is_told(run) else Rung("Telling", "next")
-    closing = Rung("Closing as Canceled", "next", left_s=left_s(closed_unheard_at(run), now))
-    if is_told(run):
+    told = is_told(run)
+    telling = Rung("Told", "done") if told else Rung("Telling", "next")
+    in_s = left_s(closed_unheard_at(run), now)
+    closing = Rung("Closing as Canceled", "next" if told else "later", left_s=in_s)
+    if told:
         words = f"The program was told. If it does not end, the run is closed. {MAY_LIVE}."
     else:
         words = (
             f"The program is told with its next heartbeat (at most {BEAT_EVERY_S:g} s). "
             f"Not answered, the run is closed. {MAY_LIVE}."
         )
-    return Stopping([asked(run), told, closing], words)
+    return Stopping([asked(run), telling, closing], words)
 
 
 def asked(run: Run) -> Rung:
