@@ -60,7 +60,7 @@ def evidence_of_ending(run: Run, ending: Ending) -> dict[str, Any] | None:
         "ladder": [
             {
                 "step": step,
-                "at": iso(datetime.fromtimestamp(at_s, tz=UTC)),
+                "at": _moment(at_s),
                 "after_s": round(after_s, 3),
             }
             for step, at_s, after_s in ending.ladder.steps
@@ -119,7 +119,7 @@ def _last_metric(run: Run) -> dict[str, Any] | None:
     last = metrics.order_by(F("last_at").desc(nulls_last=True), "name").first()
     if last is None:
         return None
-    at = None if last.last_at is None else iso(datetime.fromtimestamp(last.last_at, tz=UTC))
+    at = None if last.last_at is None else _moment(last.last_at)
     value = last.last if last.last is not None else last.last_text[:80]
     return {"name": last.name, "value": value, "step": last.last_step, "at": at}
 
@@ -138,9 +138,13 @@ def _last_log_line(run: Run) -> dict[str, Any] | None:
     if not lines:
         return None
     at_ms = times.at_offset(max(0, end.size - 1))
-    at = None if at_ms is None else iso(datetime.fromtimestamp(at_ms / 1000, tz=UTC))
+    at = None if at_ms is None else _moment(at_ms / 1000)
     text = storable(lines[-1].decode("utf-8", "replace").strip())
     return {"text": text[:LINE_CHARS], "at": at}
+
+
+def _moment(epoch_s: float) -> str | None:
+    return iso(datetime.fromtimestamp(epoch_s, tz=UTC))
 
 
 def _worker(run: Run) -> dict[str, str] | None:
