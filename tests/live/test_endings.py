@@ -105,6 +105,7 @@ def test_a_run_over_its_time_is_canceled_by_the_studio_and_says_so(
     assert "longest run time, 1 s" in reason_of(run)
     asked = [e for e in run.history() if e["after"] == "CancelRequested"]
     assert [e["actor"] for e in asked] == ["studio (time limit)"]
+    assert run.get_details()["evidence"]["ended_by"] == {"kind": "system", "name": "time limit"}
     assert shared_studio.processes_of(run.id) == []
 
 
@@ -127,7 +128,10 @@ def test_kill_needs_no_cancel_before_it(shared_studio: Studio, tmp_path: Path) -
     run = ready(shared_studio, tmp_path, deaf)
     run._client.post(f"/runs/{run.id}/kill", {})
     assert status_of(run, "Canceled", timeout_s=5) == "Canceled"
-    assert run._fetch()["exit_signal"] == 9
+    record = run._fetch()
+    assert record["exit_signal"] == 9
+    assert "Killed at once" in record["status_reason"]
+    assert [e["after"] for e in run.history() if e["kind"] == "cancel_step"] == ["killing"]
     assert shared_studio.processes_of(run.id) == []
 
 
@@ -150,21 +154,24 @@ def test_children_a_script_did_not_finish_end_with_it(
 
 # ------------------------------------------------------------ the evidence is right
 @pytest.mark.parametrize(
-    ("text", "words", "code", "signal"),
+    ("text", "words", "code", "number", "by"),
     [
-        ("raise SystemExit(7)", "exit code 7", 7, None),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "SIGSEGV", None, 11),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "memory", None, 9),
+        ("raise SystemExit(7)", "exit code 7", 7, None, None),
+        ("import os; os.kill(os.getpid(), 11)", "SIGSEGV", None, 11, "script"),
+        ("import os; os.kill(os.getpid(), 9)", "SIGKILL", None, 9, "outside"),
     ],
 )
 def test_the_exit_is_told_as_it_was(
-    shared_studio: Studio, tmp_path: Path, text: str, words: str, code: int, signal: int
+    shared_studio: Studio, tmp_path: Path, text: str, words: str, code: int, number: int, by: str
 ) -> None:
     run = submit(shared_studio, write_script(tmp_path, text))
     why(run)
     record = run._fetch()
     assert words in record["status_reason"]
-    assert (record["exit_code"], record["exit_signal"]) == (code, signal)
+    assert (record["exit_code"], record["exit_signal"]) == (code, number)
+    known = record["evidence"]
+    assert (known and known["ended_by"]["kind"]) == by
+    assert known is None or known["worker"]["target"] == "local"
 
 
 CATCHES = (
