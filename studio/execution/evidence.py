@@ -132,7 +132,8 @@ def _last_log_line(run: Run) -> dict[str, Any] | None:
     try:
         end = logs.tail(artifact, LINE_BYTES)
         times = log_times.load_times(store(), artifact.blob_key)
-    except BlobError:
+    except (BlobError, OSError, ValueError):
+        # A store that fails must not keep a run from ending.
         return None
     lines = [line for line in end.data.splitlines() if line.strip()]
     if not lines:
