@@ -23,6 +23,7 @@ class Permission(StrEnum):
     EDIT_OWN_ALERTS = auto()
     EDIT_ALL_ALERTS = auto()
     EDIT_TARGETS = auto()
+    EDIT_SHARED_TARGETS = auto()
     EDIT_MEMBERS = auto()
     START_WORK = auto()
     CANCEL_ALL_WORK = auto()
@@ -45,8 +46,10 @@ CONTRIBUTOR = READER | {
 ROLES: dict[str, frozenset[Permission]] = {
     Role.READER: READER,
     Role.CONTRIBUTOR: CONTRIBUTOR,
-    Role.OWNER: frozenset(Permission),
+    Role.OWNER: frozenset(Permission) - {Permission.EDIT_SHARED_TARGETS},
 }
+# What concerns every workspace: for admins of the studio alone, with no token of one workspace.
+ADMIN = frozenset({Permission.EDIT_SHARED_TARGETS})
 # What the token of one submitted run may do, and only to that run and its descendants.
 RUN_TOKEN = frozenset(
     {
@@ -128,6 +131,8 @@ def permissions_of(actor: Actor, workspace: Workspace) -> frozenset[Permission]:
     if role is None:
         return frozenset()
     granted = ROLES[role]
+    if actor.user.is_superuser and actor.workspace_id is None:
+        granted |= ADMIN
     if actor.scope == Scope.READ:
         granted &= {Permission.SEE}
     return granted & RUN_TOKEN if actor.run_uid else granted
@@ -138,6 +143,10 @@ def can(actor: Actor, permission: Permission, workspace: Workspace) -> bool:
 
 
 SENTENCES = {
+    Permission.EDIT_TARGETS: "Only an owner of the workspace can change its compute targets.",
+    Permission.EDIT_SHARED_TARGETS: (
+        "All workspaces share this compute target: only an admin of the studio can change it."
+    ),
     Permission.PURGE: "Only an owner of the workspace can purge runs.",
     Permission.EDIT_MEMBERS: "Only an owner of the workspace can change its members.",
     Permission.CANCEL_ALL_WORK: "Only who started it, or an owner of the workspace, can cancel it.",

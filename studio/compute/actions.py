@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from studio.accounts.models import Workspace
@@ -14,28 +14,30 @@ from studio.compute.models import LOCAL_TARGET, Job, Target
 
 
 class UnknownTarget(Exception):
-    """No enabled target of that name serves this workspace; the text lists those that do."""
+    """No target of that name takes new runs of this workspace; the text lists those that do."""
 
 
 def usable_targets(workspace: Workspace) -> QuerySet[Target]:
     """The enabled targets that runs of `workspace` may be submitted to, by name."""
-    mine = Q(workspace=None) | Q(workspace=workspace)
-    return Target.objects.filter(mine, is_enabled=True).order_by("name")
+    return Target.objects.usable_in(workspace).enabled()
 
 
 def find_target(name: str, *, workspace: Workspace) -> Target:
     """The enabled target of that name which `workspace` may use (1 query, 2 on a miss)."""
-    usable = usable_targets(workspace)
-    target = usable.filter(name=name).first()
-    if target is None:
-        names = ", ".join(usable.values_list("name", flat=True)) or "none"
-        raise UnknownTarget(f"There is no compute target “{name}”. Targets you can use: {names}.")
+    target = Target.objects.usable_in(workspace).filter(name=name).first()
+    if target is None or not target.is_enabled:
+        names = dict.fromkeys(usable_targets(workspace).values_list("name", flat=True))
+        if target is None:
+            wrong = f"There is no compute target “{name[:80]}”."
+        else:
+            wrong = f"The compute target “{name}” is disabled: it takes no new runs."
+        raise UnknownTarget(f"{wrong} Targets you can use: {', '.join(names) or 'none'}.")
     return target
 
 
 def ensure_local_target() -> Target:
     target, _ = Target.objects.get_or_create(
-        name=LOCAL_TARGET, defaults={"description": "The studio's own worker"}
+        name=LOCAL_TARGET, workspace=None, defaults={"description": "The studio's own worker"}
     )
     return target
 

@@ -5,25 +5,24 @@ sooner.
 """
 
 import logging
-import os
-import socket
 import threading
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
-import psutil
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from studio.compute.actions import ensure_local_target
 from studio.compute.doorbell import ring_expiry, ring_sweep
-from studio.compute.models import LOCAL_TARGET, Job, Target, Worker
+from studio.compute.models import Job, Worker
 from studio.execution.claims import claim_next
+from studio.execution.machine import Machine
 from studio.execution.reaper import reap
 from studio.execution.recovery import leftovers, recover_job
+from studio.execution.registering import register
 from studio.execution.supervisor import Supervisor
 from studio.execution.upkeep import refresh_statistics
 from studio.runs.lifecycle import beat
@@ -49,17 +48,14 @@ def current() -> "Agent | None":
     return _current
 
 
-class NodeBusy(Exception):
-    """Another live process already is this node."""
-
-
 class Agent:
     """Serves one target with `n_slots` runs at a time, as node `node`."""
 
     def __init__(self, target_name: str, *, n_slots: int, node: str = "") -> None:
         self.target_name = target_name
         self.n_slots = n_slots
-        self.node = node or f"{socket.gethostname()}-{target_name}"
+        # "": made up when it registers, so that no other host is called so.
+        self.node = node
         # By lease: a job that was given back may be held here again while its first attempt ends.
         self.supervisors: dict[str, Supervisor] = {}
         self.lock = threading.Lock()
@@ -69,13 +65,16 @@ class Agent:
         self.cancel_ring = threading.Event()
         self.stopping = threading.Event()
         self.threads: list[threading.Thread] = []
+        self.machine = Machine(Path(settings.STUDIO_RUNS_DIR))
         self.worker: Worker
 
     def start(self) -> None:
         """Register, clear what an earlier start left behind, then begin to claim."""
         global _current
-        self.worker = self._register()
+        self.worker = register(self.target_name, n_slots=self.n_slots, node=self.node)
+        self.node = self.worker.node
         _current = self
+        self._start_loop(self.machine.look, settings.WORKER_BEAT_S, self.stopping)
         self._start_loop(self.beat, settings.WORKER_BEAT_S, self.stopping)
         self._once(self.recover)
         self._start_loop(self.claim, CLAIM_EVERY_S, self.ring)
@@ -94,29 +93,6 @@ class Agent:
         )
         thread.start()
         self.threads.append(thread)
-
-    def _register(self) -> Worker:
-        if self.target_name == LOCAL_TARGET:
-            target = ensure_local_target()
-        else:
-            target, _ = Target.objects.get_or_create(name=self.target_name)
-        host = socket.gethostname()
-        for other in Worker.objects.filter(node=self.node, stopped_at=None):
-            if is_alive(other, host=host):
-                raise NodeBusy(
-                    f"A worker called “{self.node}” already runs on {other.host} (process "
-                    f"{other.pid}). Stop it, or start this one with --node and another name."
-                )
-            Worker.objects.filter(pk=other.pk).update(stopped_at=timezone.now())
-        return Worker.objects.create(
-            node=self.node,
-            host=host,
-            pid=os.getpid(),
-            target=target,
-            n_slots=self.n_slots,
-            version=settings.STUDIO_VERSION,
-            facts=machine_facts(),
-        )
 
     def _loop(self, job: Callable[[], object], every_s: float, ring: threading.Event) -> None:
         while not self.stopping.is_set():
@@ -139,11 +115,15 @@ class Agent:
 
     # ------------------------------------------------------------ the loops
     def beat(self) -> None:
-        """Say that this worker and the runs it holds are alive (4 queries)."""
+        """Say that this worker and the runs it holds are alive, and how its machine is
+        (4 queries)."""
         leases = list(self._held())
-        Worker.objects.filter(pk=self.worker.pk).update(
-            last_seen_at=Now(), n_active=len(leases), stopped_at=None
+        facts = self.machine.facts
+        known = Worker.objects.filter(pk=self.worker.pk).update(
+            last_seen_at=Now(), n_active=len(leases), stopped_at=None, was_lost=False, facts=facts
         )
+        if not known:
+            logger.error("the target of this worker was deleted: it serves nothing, start it anew")
         if leases:
             Job.objects.open().filter(lease__in=leases).update(beat_at=Now())
             runs = Run.objects.filter(job__lease__in=leases, job__closed_at=None)
@@ -163,8 +143,6 @@ class Agent:
     def claim(self) -> None:
         """Fill the free slots."""
         while not self.stopping.is_set() and len(self._held()) < self.n_slots:
-            if not Target.objects.filter(pk=self.worker.target_id, is_enabled=True).exists():
-                return
             if not self._claim_one():
                 return
 
@@ -242,25 +220,3 @@ class Agent:
         with self.lock:
             self.supervisors.pop(supervisor.claim.lease, None)
         self.ring.set()
-
-
-def is_alive(other: Worker, *, host: str) -> bool:
-    """Whether the process that registered as `other` still runs: here by its number and start
-    time (numbers are used again), elsewhere by its beats."""
-    if other.host != host:
-        return Worker.objects.live().filter(pk=other.pk).exists()
-    try:
-        process = psutil.Process(other.pid)
-        began_before = process.create_time() <= other.started_at.timestamp() + 1
-        return began_before and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
-
-
-def machine_facts() -> dict[str, object]:
-    """What the Compute page says of a worker's machine."""
-    return {
-        "n_cpus": os.cpu_count(),
-        "memory_bytes": psutil.virtual_memory().total,
-        "python": ".".join(map(str, os.sys.version_info[:3])),  # type: ignore[attr-defined]
-    }

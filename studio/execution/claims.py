@@ -1,7 +1,7 @@
 """Taking a queued job, and giving it back: conditional updates, so that one worker wins.
 
-Whoever changes a run and its job locks the run first: two that lock them in different orders wait
-for each other on PostgreSQL until one of them is thrown out.
+Whoever changes a run and its job locks the run first, and a claim the target before it: two that
+lock them in different orders wait for each other on PostgreSQL until one of them is thrown out.
 """
 
 import logging
@@ -16,13 +16,12 @@ from django.utils import timezone
 from studio.accounts.actions import revoke_run_tokens
 from studio.accounts.permissions import Actor
 from studio.compute.models import Job, Worker
+from studio.compute.targets import lock
 from studio.runs.lifecycle import InvalidTransition, transition
 from studio.runs.models import Dependency, Run
 from studio.runs.status import Status
 
 logger = logging.getLogger(__name__)
-
-MAX_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +43,14 @@ class Claim:
 
 
 def claim_next(worker: Worker) -> Claim | None:
-    """Take the oldest waiting job of the worker's target, None when there is none. A step waits
-    until the steps it depends on are Completed.
+    """Take the oldest waiting job of the worker's target, None when there is none, or none may be
+    taken (`takes_more`). A step waits until the steps it depends on are Completed.
 
     Run Queued -> Starting in the same transaction. A job whose run was cancelled meanwhile is
     closed and the next one is tried.
     """
+    if not takes_more(worker):
+        return None
     waiting = Job.objects.waiting().filter(~Dependency.objects.unmet().of_job())
     for job_id in waiting.filter(target=worker.target).values_list("pk", flat=True)[:20]:
         claim = _claim(worker, job_id)
@@ -58,9 +59,23 @@ def claim_next(worker: Worker) -> Claim | None:
     return None
 
 
+def takes_more(worker: Worker) -> bool:
+    """Whether the worker may take a run now: its target is enabled and has room, and the worker is
+    not draining (2 queries at most)."""
+    may = Worker.objects.filter(pk=worker.pk, drain_asked_at=None, target__is_enabled=True)
+    for most in may.values_list("target__max_runs", flat=True):
+        held = Job.objects.held().filter(target=worker.target_id)
+        return most is None or held.count() < most
+    return False
+
+
 def _claim(worker: Worker, job_id: int) -> Claim | None:
     lease = uuid.uuid4().hex
     with transaction.atomic():
+        # Before the run: one claim at a time, so that two can't both take the last place.
+        lock(worker.target)
+        if not takes_more(worker):
+            return None
         locked = Run.objects.select_for_update(of=("self",)).filter(job=job_id)
         run = locked.select_related("workspace", "experiment").first()
         if run is None or run.deleted_at is not None:
@@ -87,7 +102,7 @@ def _claim(worker: Worker, job_id: int) -> Claim | None:
 
 def give_back(claim: Claim, *, reason: str) -> bool:
     """Queue a job again whose script never began; False when it was tried too often already."""
-    if claim.job.n_attempts >= MAX_ATTEMPTS:
+    if claim.job.n_attempts >= claim.job.target.effective_max_attempts():
         return False
     with transaction.atomic():
         attempt = f"Attempt {claim.job.n_attempts + 1} of {MAX_ATTEMPTS}"

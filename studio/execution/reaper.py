@@ -66,7 +66,8 @@ def database_now() -> datetime:
 def forget_workers(now: datetime) -> int:
     """Mark the workers that were not seen for WORKER_LOST_AFTER_S as stopped."""
     limit = now - timedelta(seconds=settings.WORKER_LOST_AFTER_S)
-    return Worker.objects.filter(stopped_at=None, last_seen_at__lt=limit).update(stopped_at=now)
+    silent = Worker.objects.filter(stopped_at=None, last_seen_at__lt=limit)
+    return silent.update(stopped_at=now, was_lost=True)
 
 
 def reap_jobs(now: datetime) -> int:
@@ -75,7 +76,7 @@ def reap_jobs(now: datetime) -> int:
     limit = now - timedelta(seconds=settings.WORKER_LOST_AFTER_S)
     # Never beaten counts from the claim: NULL < limit is not true, and such a row would stay.
     heard = Coalesce("beat_at", "claimed_at")
-    held = Job.objects.open().filter(lease__gt="").annotate(heard_at=heard)
+    held = Job.objects.held().select_related("target").annotate(heard_at=heard)
     n_moved = 0
     for job in held.filter(heard_at__lt=limit).order_by("pk")[:ONE_SWEEP]:
         run = Run.objects.filter(job=job).select_related("workspace").first()

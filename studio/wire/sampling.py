@@ -169,6 +169,24 @@ def _rates(before: _Sums, now: _Sums, *, most_percent: float) -> Sample:
     return found
 
 
+def gpus_now() -> list[dict[str, Any]]:
+    """Each GPU of this machine: its `name`, `memory_bytes`, and what it is used as in a sample;
+    without what it does not tell. Empty without GPUs, or without pynvml."""
+    return [_gpu_facts(device) | dict(_gpu_use(device)) for device in _gpus(os.getpid())]
+
+
+def _gpu_facts(device: Any) -> dict[str, Any]:
+    import pynvml
+
+    found: dict[str, Any] = {}
+    with contextlib.suppress(pynvml.NVMLError):
+        name = pynvml.nvmlDeviceGetName(device)
+        found["name"] = name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
+    with contextlib.suppress(pynvml.NVMLError):
+        found["memory_bytes"] = float(pynvml.nvmlDeviceGetMemoryInfo(device).total)
+    return found
+
+
 @cache
 def _gpus(pid: int) -> tuple[Any, ...]:
     """The devices of this machine, asked for once in a process (`pid`): a driver that is missing

@@ -8,7 +8,15 @@ from django.utils import timezone
 
 from studio.accounts.actions import find_token, make_token, revoke_run_tokens, set_member
 from studio.accounts.models import ApiToken, Role, Scope, Workspace, new_token
-from studio.accounts.permissions import ROLES, Actor, NotAllowed, Permission, can, permissions_of
+from studio.accounts.permissions import (
+    ADMIN,
+    ROLES,
+    Actor,
+    NotAllowed,
+    Permission,
+    can,
+    permissions_of,
+)
 from tests import make
 
 pytestmark = [pytest.mark.django_db, pytest.mark.data]
@@ -16,7 +24,17 @@ pytestmark = [pytest.mark.django_db, pytest.mark.data]
 
 def test_each_role_holds_all_rights_of_the_one_below() -> None:
     assert ROLES[Role.READER] < ROLES[Role.CONTRIBUTOR] < ROLES[Role.OWNER]
-    assert ROLES[Role.OWNER] == frozenset(Permission)
+    assert ROLES[Role.OWNER] == frozenset(Permission) - ADMIN
+
+
+def test_an_admin_holds_every_right_and_a_token_of_one_workspace_none_over_all(
+    people: Any, workspace: Workspace
+) -> None:
+    admin = make.user("root", admin=True)
+    assert permissions_of(Actor.of_user(admin), workspace) == frozenset(Permission)
+    bound = find_token(make.token(admin, workspace=workspace))
+    assert bound is not None
+    assert permissions_of(Actor.of_token(bound), workspace) == ROLES[Role.OWNER]
 
 
 def test_rights_follow_the_membership_at_once(people: Any, workspace: Workspace) -> None:

@@ -12,7 +12,6 @@ from studio.accounts.permissions import Actor
 from studio.artifacts.actions import find_artifact
 from studio.compute.launcher import GuardHandle, LaunchSpec, find_members, launch
 from studio.compute.models import Job, Worker
-from studio.execution.agent import is_alive
 from studio.execution.claims import Claim, claim_next
 from studio.execution.closing import finish
 from studio.execution.recovery import leftovers, recover_job
@@ -209,16 +208,3 @@ def test_children_of_the_script_end_with_it_and_submitted_ones_live_on(
     assert [fresh(run).status for run in (made_here, below)] == [Status.FAILED] * 2
     assert fresh(own_process).status == Status.QUEUED
     assert fresh(its_child).status == Status.RUNNING
-
-
-def test_a_used_again_process_number_is_not_the_worker(worker: Worker) -> None:
-    worker.pid = os.getpid()
-    assert is_alive(worker, host="here")
-    worker.started_at = worker.started_at.replace(year=2020)
-    assert not is_alive(worker, host="here")
-
-
-def test_a_worker_on_another_host_is_known_by_its_beats(worker: Worker) -> None:
-    assert is_alive(worker, host="there")
-    Worker.objects.update(last_seen_at=worker.started_at.replace(year=2020))
-    assert not is_alive(worker, host="there")

@@ -11,7 +11,9 @@ from celery.signals import worker_shutting_down
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from studio.celery import app
-from studio.execution.agent import Agent, NodeBusy
+from studio.compute.targets import WrongTarget
+from studio.execution.agent import Agent
+from studio.execution.registering import NodeBusy, WrongNode
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +26,11 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--target", default="local", help="compute target (default: local)")
+        parser.add_argument(
+            "--target",
+            default="local",
+            help="compute target, or WORKSPACE/TARGET for one of a workspace (default: local)",
+        )
         parser.add_argument(
             "--concurrency",
             type=int,
@@ -39,8 +45,8 @@ class Command(BaseCommand):
         agent = Agent(options["target"], n_slots=options["concurrency"], node=options["node"])
         try:
             agent.start()
-        except NodeBusy as busy:
-            raise CommandError(str(busy)) from busy
+        except (NodeBusy, WrongNode, WrongTarget) as refused:
+            raise CommandError(str(refused)) from refused
         self.stdout.write(f"worker {agent.node} serves “{agent.target_name}”")
         # Celery's own shutdown waits for its (short) tasks; the runs must end at the same time.
         worker_shutting_down.connect(lambda **_: agent.begin_stop(), weak=False)
@@ -68,7 +74,7 @@ def listen(agent: Agent) -> None:
 
 
 def celery_arguments(agent: Agent) -> list[str]:
-    queues = ["studio", f"target.{agent.target_name}", f"node.{agent.node}"]
+    queues = ["studio", agent.worker.target.queue, f"node.{agent.node}"]
     return [
         "--quiet",
         "worker",
