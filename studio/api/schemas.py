@@ -124,6 +124,10 @@ class RunItem(Closed):
     evidence: Evidence | None = Field(
         None, description="Of an end that was not the script's own, and of silence; not in lists"
     )
+    waiting_for: str | None = Field(None, description="Why it is still queued. Left out in lists")
+    n_before: int | None = Field(
+        None, description="Runs its target begins first, at most 1001. Left out in lists"
+    )
     warnings: list[str]
     n_children: int
     starred: bool

@@ -87,6 +87,10 @@ class Target(models.Model):
         own = f"w{self.workspace_id}." if self.workspace_id else ""
         return f"target.{own}{self.name}"
 
+    def address_in(self, workspace: Workspace) -> str:
+        """What the command of a worker names it: `NAME`, or `WORKSPACE/NAME` of one of its own."""
+        return self.name if self.is_shared else f"{workspace.name}/{self.name}"
+
     @property
     def is_shared(self) -> bool:
         return self.workspace_id is None

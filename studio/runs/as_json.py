@@ -8,6 +8,7 @@ from typing import Any
 from studio.accounts.models import User
 from studio.runs.models import Run
 from studio.runs.querysets import RunQuerySet
+from studio.runs.waiting import wait_of
 
 MAX_LISTED_DESCRIPTION = 1_000
 
@@ -63,7 +64,8 @@ def listed_dict(run: Run) -> dict[str, Any]:
 def run_dict(
     run: Run, *, parts: Parts | None = None, listed: bool = False, notice: str = ""
 ) -> dict[str, Any]:
-    """A run that came out of `with_parts`, or whose `parts` are known, as JSON values."""
+    """A run that came out of `with_parts`, or whose `parts` are known, as JSON values (unless it is
+    `listed`, the queries of `wait_of`)."""
     parts = parts or parts_of(run)
     text, parent = parts.description, run.parent
     found = {
@@ -94,8 +96,11 @@ def run_dict(
         "url": run.page_url,
     }
     if not listed:
+        wait = wait_of(run)
         found["definition"] = parts.definition
         found["evidence"] = run.evidence
+        found["waiting_for"] = wait.words if wait else None
+        found["n_before"] = wait.n_before if wait else None
     return found | ({"notice": notice} if notice else {})
 
 

@@ -10,10 +10,10 @@ from django.urls import reverse
 from studio.accounts.permissions import Permission
 from studio.custom_views.state import ViewState
 from studio.execution.resubmitting import NO_SOURCE, NOT_SUBMITTED
-from studio.runs.dependencies import waits_for
 from studio.runs.models import Run
 from studio.runs.rollup import Rollup, rollups
 from studio.runs.status import CANCELLABLE, TERMINAL, Status
+from studio.runs.waiting import wait_of
 from studio.search.tree import Key
 from studio.web.access import Request
 from studio.web.compare_state import Comparison
@@ -26,7 +26,7 @@ from studio.web.run_ladder import (
     stopping_of,
     time_left_s,
 )
-from studio.web.run_signs import version_of, waits_for_worker
+from studio.web.run_signs import version_of
 from studio.web.tag_form import tag_form
 
 # A run may have a thousand tags: the others are on a page of their own.
@@ -48,8 +48,8 @@ class TagLink:
 
 
 def header_context(request: Request, run: Run) -> dict[str, Any]:
-    """What `runs/_header.html` shows (3 queries, one more of a queued step or a run that is
-    being cancelled, and one more for very many tags); `run` comes from `find_run`."""
+    """What `runs/_header.html` shows (3 queries, one more of a queued step that waits or a run that
+    is being cancelled, and one more for very many tags); `run` comes from `find_run`."""
     form = tag_form(run)
     shown = form.fields[:MAX_CHIPS]
     rollup = rollups([run.pk]).get(run.pk)
@@ -70,7 +70,7 @@ def header_context(request: Request, run: Run) -> dict[str, Any]:
         "resubmit_refused": why_not_resubmit(request, run),
         "archive_refused": "" if Permission.ARCHIVE_RUN in request.permissions else NO_ARCHIVE,
         "delete_refused": why_not_delete(request, run, rollup),
-        "waits_for": waits_for(run) if run.parent_id and run.status == Status.QUEUED else [],
+        "wait": wait_of(run),
         "stopping": stopping,
         "silence": silence,
         "end_line": end_line(run),
@@ -80,7 +80,6 @@ def header_context(request: Request, run: Run) -> dict[str, Any]:
         "time_left_s": time_left_s(run),
         "compare_url": reverse("run-compare-add", args=[request.workspace.name])
         + Comparison(chosen=(run.uid,)).to_query(),
-        "waits_for_worker": waits_for_worker(run),
         "is_live": run.status not in TERMINAL,
         "header_version": version,
         "header_url": f"{address}?v={version}",

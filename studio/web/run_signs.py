@@ -9,18 +9,16 @@ from django.db.models import Aggregate, Count, Exists, Max, OuterRef, QuerySet, 
 from django.db.models.functions import Now
 
 from studio.artifacts.models import Snapshot
-from studio.compute.models import Worker
 from studio.runs.models import Run, RunEvent
-from studio.runs.status import Status
+from studio.runs.waiting import wait_signs, with_waiting
 from studio.web.run_ladder import changes_by_itself
 
 
 def signed(runs: QuerySet[Run]) -> QuerySet[Run]:
     """The same runs, each with what `version_of` needs (no query more)."""
     tagged = RunEvent.objects.filter(run=OuterRef("pk"), kind="tags").order_by("-id")
-    return runs.annotate(
+    return with_waiting(runs).annotate(
         last_tags_event=Subquery(tagged.values("pk")[:1]),
-        has_worker=Exists(Worker.objects.live().filter(target=OuterRef("target"))),
         n_below=_of_children(Count("pk")),
         below_changed_at=_of_children(Max("status_at")),
         read_at=Now(),
@@ -40,17 +38,11 @@ def _of_children(what: Aggregate) -> Subquery:
     return Subquery(below.values("parent").annotate(sign=what).values("sign"))
 
 
-def waits_for_worker(run: Run) -> bool:
-    """Whether a queued run's target has no live worker; `run` comes from `signed`."""
-    is_queued = run.status == Status.QUEUED and run.target_id is not None
-    return is_queued and not vars(run)["has_worker"]
-
-
 def version_of(run: Run) -> str:
     """Differs when anything changed that the head of the page shows; `run` comes from `signed`."""
     signs = vars(run)
     shown = [run.status_at, run.status_reason, run.display_name, signs["last_tags_event"]]
-    shown += [run.archived_at, signs["n_below"], signs["below_changed_at"], waits_for_worker(run)]
+    shown += [run.archived_at, signs["n_below"], signs["below_changed_at"], *wait_signs(run)]
     shown += changes_by_itself(run)
     if run.job is not None:
         job = run.job
