@@ -16,6 +16,7 @@ from studio.api import (
     metrics,
     steps,
     tags,
+    targets,
     view_code,
     workspaces,
 )
@@ -45,6 +46,7 @@ for part in (
     bulk,
     export,
     tags,
+    targets,
     view_code,
     custom_views,
     attachments,

@@ -19,6 +19,7 @@ from studio.artifacts.snapshots import MissingBlobs
 from studio.blobs import DigestMismatch, LogGap, StorageFull
 from studio.bulk.undoing import CannotUndo
 from studio.compute.actions import UnknownTarget
+from studio.compute.targets import TargetInUse, TargetTaken, WrongTarget
 from studio.custom_views.actions import ViewConflict
 from studio.runs.actions import EditConflict, PropertyConflict, Seen, TagConflict, UidTaken
 from studio.runs.actions.experiments import NameTaken
@@ -155,6 +156,8 @@ def add_handlers(api: NinjaAPI) -> None:
         (CannotUndo, 409, "conflict"),
         (AlreadyUnderWay, 409, "conflict"),
         (ViewConflict, 409, "conflict"),
+        (TargetTaken, 409, "conflict"),
+        (TargetInUse, 409, "conflict"),
         (RequestDataTooBig, 413, "too_large"),
         (TooLarge, 413, "too_large"),
         (UnsupportedMediaType, 415, "unsupported_media_type"),
@@ -164,6 +167,7 @@ def add_handlers(api: NinjaAPI) -> None:
     add(Http404, lambda request, problem: error(404, "not_found", "There is nothing here."))
     add(Invalid, lambda request, problem: invalid(problem.field, str(problem)))
     add(WireError, lambda request, problem: invalid(problem.path, str(problem)))
+    add(WrongTarget, lambda request, problem: invalid(problem.field, str(problem)))
     add(UnknownTarget, lambda request, problem: invalid("submit.target", str(problem)))
     add(SearchSyntaxError, _bad_search)
     add(DigestMismatch, lambda request, problem: invalid("digest", str(problem)))

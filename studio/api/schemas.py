@@ -211,19 +211,6 @@ class PointsPage(Closed):
     next: str | None
 
 
-class TargetItem(Closed):
-    name: str
-    description: str
-    enabled: bool
-    n_workers: int
-    grace_s: float
-
-
-class TargetPage(Closed):
-    items: list[TargetItem]
-    next: str | None
-
-
 class Whoami(Closed):
     user: str
     workspace: str | None

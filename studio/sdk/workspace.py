@@ -19,13 +19,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ComputeTarget:
-    """Where submitted runs execute."""
+    """Where submitted runs execute. `shared`: by all workspaces; `n_workers`: that live, with the
+    `n_draining` that take no more runs; `max_runs`: at a time, None for as many as they can."""
 
     name: str
     description: str = ""
     enabled: bool = True
     n_workers: int = 0
     grace_s: float | None = None
+    shared: bool = True
+    n_draining: int = 0
+    lost_after_s: float | None = None
+    max_runs: int | None = None
+    max_attempts: int | None = None
 
 
 class Workspace:

@@ -37,7 +37,6 @@ def new_run(**facts: Any) -> dict[str, Any]:
 
 READS = (
     Call("GET", ""),
-    Call("GET", "/targets"),
     Call("GET", "/experiments"),
     Call("GET", "/experiments/{name}"),
     Call("GET", "/experiments/{name}/events"),

@@ -73,13 +73,14 @@ def test_references_lead_somewhere(document):
 
 
 def test_answers_have_the_documented_shape(api, run):
-    from studio.api import schemas
+    from studio.api import schemas, targets
 
     api.post(f"/runs/{run.uid}/cancel", {"reason": "test"})
     api.post(f"/runs/{run.uid}/batches", batch("NaN", 1.0))
     for path, schema in (
         ("", schemas.WorkspaceItem),
-        ("/targets", schemas.TargetPage),
+        ("/targets", targets.TargetPage),
+        ("/targets/local", targets.TargetDetail),
         ("/experiments", schemas.ExperimentPage),
         ("/experiments/vision", schemas.ExperimentItem),
         ("/runs", schemas.RunPage),

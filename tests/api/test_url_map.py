@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from studio.compute.models import Target, Worker
 from studio.work.models import Work
 from studio.work.running import run_work
 from tests import make
@@ -52,6 +53,9 @@ BODIES: dict[str, Any] = {
     "/tags/rewrite": {"action": "rename", "key": "seen", "to": "noticed"},
     "POST /views": {"name": "another view"},
     "PATCH /views/{view}": {"name": "renamed", "version": 1},
+    "POST /targets": {"name": "another"},
+    "PATCH /targets/{target}": {"description": "another text"},
+    "/targets/{target}/drain": {"node": "box"},
     "/views/{view}/share": {"everyone": ""},
     "/views/{view}/restore": {"version": 1},
     "/views/{view}/pin": {"pinned": True},
@@ -73,6 +77,8 @@ OWN_TO_A_READER = {
     "/views/{view}/pin": "a pin is in the reader's own sidebar",
     "/views/{view}/default": "a default is the reader's own way to open a list",
 }
+# A contributor may not do this either.
+OWNERS_ONLY = {"/targets", "/targets/{target}", "/targets/{target}/drain"}
 THEIR_TABLES = {
     *("runs.star", "runs.experimentstar", "work.work", "artifacts.logsearch"),
     *("custom_views.viewpin", "custom_views.defaultview"),
@@ -92,6 +98,7 @@ def send(name: str, values: dict[str, str], secret: str | None) -> Any:
     method, path = name.split(" ", 1)
     headers = {"Authorization": f"Bearer {secret}"} if secret else {}
     own = {"digest": DIGEST} if "/blobs/" in path else {"path": LOG} if "/logs/" in path else {}
+    own |= {"target": "spare"} if method == "DELETE" and "{target}" in path else {}
     own |= {"digest": IMAGE} if "/attachments/" in path else {}
     if path.endswith("/resubmit"):
         own = {"uid": values["submitted"]}
@@ -148,6 +155,9 @@ def all_values(lab: Any) -> dict[str, str]:
     run_work(Work.objects.get(uid=work).pk)
     view = api.post("/views", {"name": "mine"}).json()["uid"]
     assert api.post(f"/views/{view}/share", {"everyone": "see"}).status_code == 200
+    Target.objects.create(name="spare", workspace=run.workspace)
+    gpu = Target.objects.create(name="gpu", workspace=run.workspace)
+    Worker.objects.create(node="box", host="box", pid=1, target=gpu, n_slots=1)
     submit = {"snapshot": made[-1].json()["id"], "script": "train.py"}
     api.post("/runs", {"uid": "submitted", "experiment": "vision", "submit": submit})
     return {
@@ -159,6 +169,7 @@ def all_values(lab: Any) -> dict[str, str]:
         "digest": made[-1].json()["id"],
         "work": work,
         "view": view,
+        "target": "gpu",
     }
 
 
@@ -237,11 +248,14 @@ def test_a_reader_and_a_reading_token_read_and_change_nothing(
 
 
 @pytest.mark.parametrize("name", IN_WORKSPACE)
-def test_a_contributor_is_let_in(
+def test_a_contributor_is_let_in_and_an_owner_where_he_is_not(
     name: str, values: dict[str, str], people: Any, workspace: Any
 ) -> None:
     secret = make.token(people.bob, workspace=workspace)
 
     answer = send(name, values, secret)
 
+    if writes(name) and of(dict.fromkeys(OWNERS_ONLY, True), name, False):
+        assert answer.status_code == 403, answer.content
+        answer = send(name, values, make.token(people.alice, workspace=workspace))
     assert answer.status_code in {200, 201}, answer.content

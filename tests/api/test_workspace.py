@@ -1,4 +1,4 @@
-"""whoami, the workspace, its experiments and targets."""
+"""whoami, the workspace and its experiments."""
 
 import pytest
 
@@ -132,27 +132,3 @@ class TestExperiments:
     def test_one_experiment_counts_its_runs(self, api, run):
         assert api.get("/experiments/vision").json()["n_runs"] == 1
         assert api.get("/experiments/nothing").status_code == 404
-
-
-def test_targets_tell_how_many_workers_live(api, workspace, people):
-    from datetime import timedelta
-
-    from django.utils import timezone
-
-    from studio.compute.models import Target, Worker
-
-    local = Target.objects.get(name="local")
-    Worker.objects.create(node="a", host="h", pid=1, target=local, n_slots=1)
-    gone = timezone.now() - timedelta(days=1)
-    Worker.objects.create(node="b", host="h", pid=2, target=local, n_slots=1, last_seen_at=gone)
-    other = make.workspace("other", owner=people.dave)
-    Target.objects.create(name="theirs", workspace=other)
-    assert api.get("/targets").json()["items"] == [
-        {
-            "name": "local",
-            "description": "The studio's own worker",
-            "enabled": True,
-            "n_workers": 1,
-            "grace_s": 30.0,
-        }
-    ]
