@@ -199,11 +199,16 @@ class Worker(models.Model):
         return self.drain_asked_at is not None
 
     @property
+    def is_lost(self) -> bool:
+        """Whether it fell silent without signing off."""
+        return not self.is_live and (self.was_lost or self.stopped_at is None)
+
+    @property
     def gone_at(self) -> datetime | None:
         """When it signed off, or was last heard from; None while it lives."""
         if self.is_live:
             return None
-        return self.last_seen_at if self.was_lost else self.stopped_at or self.last_seen_at
+        return self.last_seen_at if self.is_lost else self.stopped_at
 
 
 class JobQuerySet(models.QuerySet["Job"]):

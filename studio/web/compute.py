@@ -1,74 +1,57 @@
-"""Compute: targets, their live workers, and what waits."""
+"""Compute: targets, their workers, and what waits."""
 
-from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import Count, Q
+from django.conf import settings
 from django.http import HttpResponse
+from django.urls import reverse
 
-from studio.compute.models import Target, Worker
-from studio.runs.models import Run
-from studio.runs.status import Status
+from studio.accounts.permissions import Permission
+from studio.compute.models import TargetEvent
 from studio.web.access import Request, page
+from studio.web.compute_rows import target_rows
 from studio.web.frame import frame
 from studio.web.render import render_page
+from studio.web.target_words import sentence
 
-MAX_RUNS = 50
-
-
-@dataclass(frozen=True, slots=True)
-class TargetRow:
-    """`runs`: at most 50 unfinished runs of this workspace, oldest first."""
-
-    target: Target
-    workers: list[Worker]
-    n_queued: int
-    n_active: int
-    runs: list[Run]
-
-    @property
-    def n_hidden(self) -> int:
-        return max(0, self.n_queued + self.n_active - len(self.runs))
+N_EVENTS = 30
 
 
 @page
 def compute(request: Request) -> HttpResponse:
-    """4 queries, whatever the number of targets."""
-    usable = Q(workspace=None) | Q(workspace=request.workspace)
-    targets = Target.objects.filter(usable, is_enabled=True).order_by("name")
-    workers: dict[int, list[Worker]] = {}
-    for worker in Worker.objects.live().order_by("node"):
-        workers.setdefault(worker.target_id, []).append(worker)
-    runs = unfinished_runs(request)
-    counts = unfinished_counts(request)
-    rows = [
-        TargetRow(
-            target,
-            workers.get(target.pk, []),
-            *counts.get(target.pk, (0, 0)),
-            runs.get(target.pk, []),
-        )
-        for target in targets
-    ]
-    context = {**frame(request, active="compute"), "rows": rows}
-    return render_page(request, "compute/page.html", context, part="compute/_targets.html")
+    """5 queries for the part that asks for its own news, whatever the number of targets; 1 more
+    for the history on the whole page."""
+    return shown(request)
 
 
-def unfinished_runs(request: Request) -> dict[int, list[Run]]:
-    """The oldest unfinished runs by target id, at most 50 in all (1 query)."""
-    unfinished = Run.objects.of(request.workspace).active().exclude(target=None)
-    unfinished = unfinished.select_related("workspace", "experiment", "submitter")
-    runs: dict[int, list[Run]] = {}
-    for run in unfinished.order_by("created_at", "id")[:MAX_RUNS]:
-        runs.setdefault(run.target_id or 0, []).append(run)
-    return runs
+def shown(request: Request, *, error: str = "", status: int = 200) -> HttpResponse:
+    """The page or its live part; `error`: why a button did not do what it says."""
+    context: dict[str, Any] = {
+        **frame(request, active="compute"),
+        "rows": target_rows(request.workspace),
+        "may_edit": may_edit(request),
+        "error": error,
+        "version": settings.STUDIO_VERSION,
+        "events": history(request),
+        "n_events": N_EVENTS,
+    }
+    part = "compute/_targets.html"
+    return render_page(request, "compute/page.html", context, part=part, status=status)
 
 
-def unfinished_counts(request: Request) -> dict[int, tuple[int, int]]:
-    """Target id -> how many of its runs wait, and how many are under way (1 query)."""
-    unfinished = Run.objects.of(request.workspace).active().exclude(target=None).order_by()
-    counts: dict[int, tuple[int, int]] = {}
-    for pk, status, n in unfinished.values_list("target", "status").annotate(Count("id")):
-        n_queued, n_active = counts.get(pk, (0, 0))
-        waits = status == Status.QUEUED
-        counts[pk] = (n_queued + n, n_active) if waits else (n_queued, n_active + n)
-    return counts
+def history(request: Request) -> Any:
+    """The newest changes with their words, asked for when they are drawn (1 query)."""
+    events = TargetEvent.objects.newest(request.workspace)
+    return ((event, sentence(event)) for event in events[:N_EVENTS])
+
+
+def may_edit(request: Request) -> dict[bool, bool]:
+    """Whether the person changes targets, by whether all workspaces share them."""
+    return {
+        True: Permission.EDIT_SHARED_TARGETS in request.permissions,
+        False: Permission.EDIT_TARGETS in request.permissions,
+    }
+
+
+def page_address(request: Request) -> str:
+    return reverse("compute", args=[request.workspace.name])

@@ -47,6 +47,7 @@ from studio.web import (
     run_suggest,
     tag_changes,
     tag_list,
+    target_actions,
     trash,
     view_changes,
     view_code,
@@ -65,6 +66,7 @@ E = f"{W}/experiments/<str:name>"
 R = f"{W}/runs/<str:uid>"
 WORK = f"{W}/work"
 VIEWS = f"{W}/views"
+T = f"{W}/compute/targets/<str:target>"
 V = f"{VIEWS}/<str:address>"
 
 urlpatterns = [
@@ -126,6 +128,14 @@ urlpatterns = [
     path(f"{W}/description-suggest", deep_suggest.suggest, name="description-suggest"),
     path(f"{W}/attachments/<str:digest>", attachments.show, name="attachment"),
     path(f"{W}/compute", compute.compute, name="compute"),
+    path(f"{W}/compute/new", target_actions.new_form, name="target-new"),
+    path(f"{W}/compute/create", target_actions.create, name="target-create"),
+    path(f"{T}/edit", target_actions.edit_form, name="target-edit"),
+    path(f"{T}/save", target_actions.save, name="target-save"),
+    path(f"{T}/enable", target_actions.enable, name="target-enable"),
+    path(f"{T}/drain", target_actions.drain, name="target-drain"),
+    path(f"{T}/delete", target_actions.delete, name="target-delete"),
+    path(f"{T}/worker", target_actions.worker_help, name="target-worker"),
     path(f"{W}/runs", run_list.run_list, name="run-list"),
     path(f"{W}/pipelines", run_list.pipeline_list, name="pipeline-list"),
     path(f"{W}/runs-group-names", run_groups.group_names, name="run-list-group-names"),

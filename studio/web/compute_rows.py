@@ -1,0 +1,112 @@
+"""The rows of the page Compute: each target with its workers and the workspace's runs on it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import reduce
+from operator import or_
+
+from django.db.models import Count, Min, Q
+
+from studio.accounts.models import Workspace
+from studio.compute.models import Target, Worker
+from studio.runs.models import Run
+from studio.runs.status import Status
+
+MAX_TARGETS = 100
+MAX_RUNS = 20
+MAX_WORKERS = 500
+
+
+@dataclass(slots=True)
+class TargetRow:
+    """`workers`: live ones first, then those gone for less than an hour. `active`, `queued`: the
+    oldest unfinished runs of this workspace, at most MAX_RUNS each; `n_active`, `n_queued`: all of
+    them; `queued_at`: since when the oldest waits. `command`: starts a worker."""
+
+    target: Target
+    command: str
+    workers: list[Worker] = field(default_factory=list)
+    active: list[Run] = field(default_factory=list)
+    queued: list[Run] = field(default_factory=list)
+    n_active: int = 0
+    n_queued: int = 0
+    queued_at: datetime | None = None
+
+    @property
+    def runs(self) -> list[Run]:
+        return [*self.active, *self.queued]
+
+    @property
+    def n_hidden(self) -> int:
+        return self.n_active + self.n_queued - len(self.runs)
+
+    @property
+    def serving(self) -> list[Worker]:
+        return [worker for worker in self.workers if worker.is_live and not worker.is_draining]
+
+    @property
+    def live(self) -> list[Worker]:
+        return [worker for worker in self.workers if worker.is_live]
+
+    @property
+    def n_slots(self) -> int:
+        """How many runs its workers take at a time, all workspaces together."""
+        slots = sum(worker.n_slots for worker in self.serving)
+        most = self.target.max_runs
+        return slots if most is None else min(slots, most)
+
+    @property
+    def n_busy(self) -> int:
+        return sum(worker.n_active for worker in self.live)
+
+
+def target_rows(workspace: Workspace) -> list[TargetRow]:
+    """The targets that the workspace may use, by name (4 queries, whatever their number)."""
+    targets = Target.objects.usable_in(workspace)[:MAX_TARGETS]
+    rows = {one.pk: TargetRow(one, command_of(one, workspace)) for one in targets}
+    for worker in _workers(rows):
+        rows[worker.target_id].workers.append(worker)
+    unfinished = Run.objects.of(workspace).active().filter(target__in=list(rows)).order_by()
+    counts = unfinished.values_list("target", "status").annotate(Count("id"), Min("status_at"))
+    for pk, status, n, since in counts:
+        if status == Status.QUEUED:
+            rows[pk].n_queued, rows[pk].queued_at = n, since
+        else:
+            rows[pk].n_active += n
+    for run in _oldest(workspace, rows):
+        row = rows[run.target_id or 0]
+        (row.queued if run.status == Status.QUEUED else row.active).append(run)
+    return list(rows.values())
+
+
+def command_of(target: Target, workspace: Workspace) -> str:
+    return f"manage.py worker --target {target.address_in(workspace)}"
+
+
+def _workers(target_ids: Iterable[int]) -> list[Worker]:
+    """Of each node the newest start; the live ones first, by name (1 query)."""
+    found = Worker.objects.seen_lately().filter(target__in=list(target_ids))
+    newest: dict[tuple[int, str], Worker] = {}
+    for worker in found[:MAX_WORKERS]:
+        newest.setdefault((worker.target_id, worker.node), worker)
+    return sorted(newest.values(), key=lambda worker: (not worker.is_live, worker.node))
+
+
+def _oldest(workspace: Workspace, target_ids: Iterable[int]) -> list[Run]:
+    """The oldest active and queued runs of each target, MAX_RUNS of each kind (1 query)."""
+    unfinished = Run.objects.of(workspace).active().order_by("pk").values("pk")
+    parts = [
+        Q(pk__in=kind[:MAX_RUNS])
+        for pk in target_ids
+        for kind in (
+            unfinished.filter(target=pk).exclude(status=Status.QUEUED),
+            unfinished.filter(target=pk, status=Status.QUEUED),
+        )
+    ]
+    if not parts:
+        return []
+    runs = Run.objects.filter(reduce(or_, parts)).select_related(
+        "workspace", "experiment", "submitter"
+    )
+    return list(runs.order_by("pk"))
