@@ -15,6 +15,8 @@ from django.test.utils import CaptureQueriesContext
 
 from studio.artifacts import log_findings
 from studio.artifacts.models import LogFinding
+from studio.compute.models import Target, Worker
+from studio.compute.targets import record
 from studio.custom_views.actions import Draft, create_view, save_view
 from studio.custom_views.sharing import pin_view
 from studio.runs import actions
@@ -63,6 +65,7 @@ PAGES = {
     "view-new": "/w/lab/views/new?view={view}&q=x&rev=1",
     "view-lost": "/w/lab/views/lost?q=tag.quality:great+metric.none<1&columns=param.lr",
     "compute": "/w/lab/compute",
+    "target-worker": "/w/lab/compute/targets/local/worker",
     "trash": "/w/lab/trash",
     "work-list": "/w/lab/work",
     "tag-list": "/w/lab/tags?sort=-runs",
@@ -162,6 +165,14 @@ def describe(run: Any, user: Any, n: int) -> None:
         describe_experiment(experiment, f"text {n} {i}", by=by)
 
 
+def serve(workspace: Any, n: int) -> None:
+    """`n` targets, each with a worker and a change in its history."""
+    for i in range(n):
+        target = Target.objects.create(name=f"t{n}-{i}", workspace=workspace)
+        Worker.objects.create(node=target.name, host="h", pid=1, target=target, n_slots=1)
+        record(target, "made", by=make.actor(workspace.memberships.first().user))
+
+
 def monitor(run: Any, n: int) -> None:
     """Samples of `n` hosts."""
     hosts = [f"system/node{i}/{key}" for i in range(n) for key in ("cpu_percent", "memory_bytes")]
@@ -181,11 +192,13 @@ def test_pages_cost_what_they_did_and_not_more_with_more_runs(
     run, view = many(workspace, 3), views(workspace, people.bob, 3)
     describe(run, people.bob, 3)
     monitor(run, 2)
+    serve(workspace, 3)
     few = costs(bob_client, run, view)
     many(workspace, 30)
     views(workspace, people.bob, 60)
     describe(run, people.bob, 35)
     monitor(run, 30)
+    serve(workspace, 30)
     lots = costs(bob_client, run, view)
 
     assert lots == few
