@@ -7,6 +7,7 @@ from functools import reduce
 from operator import or_
 
 from django.db.models import Count, Min, Q
+from django.utils import timezone
 
 from studio.accounts.models import Workspace
 from studio.compute.models import Target, Worker
@@ -42,23 +43,17 @@ class TargetRow:
         return self.n_active + self.n_queued - len(self.runs)
 
     @property
+    def waited_s(self) -> float | None:
+        """For how long the oldest queued run waits."""
+        return (timezone.now() - self.queued_at).total_seconds() if self.queued_at else None
+
+    @property
     def serving(self) -> list[Worker]:
         return [worker for worker in self.workers if worker.is_live and not worker.is_draining]
 
     @property
     def live(self) -> list[Worker]:
         return [worker for worker in self.workers if worker.is_live]
-
-    @property
-    def n_slots(self) -> int:
-        """How many runs its workers take at a time, all workspaces together."""
-        slots = sum(worker.n_slots for worker in self.serving)
-        most = self.target.max_runs
-        return slots if most is None else min(slots, most)
-
-    @property
-    def n_busy(self) -> int:
-        return sum(worker.n_active for worker in self.live)
 
 
 def target_rows(workspace: Workspace) -> list[TargetRow]:
