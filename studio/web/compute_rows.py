@@ -10,7 +10,7 @@ from django.db.models import Count, Min, Q
 from django.utils import timezone
 
 from studio.accounts.models import Workspace
-from studio.compute.models import Target, Worker
+from studio.compute.models import Job, Target, Worker
 from studio.runs.models import Run
 from studio.runs.status import Status
 
@@ -89,19 +89,16 @@ def _workers(target_ids: Iterable[int]) -> list[Worker]:
 
 
 def _oldest(workspace: Workspace, target_ids: Iterable[int]) -> list[Run]:
-    """The oldest active and queued runs of each target, MAX_RUNS of each kind (1 query)."""
-    unfinished = Run.objects.of(workspace).active().order_by("pk").values("pk")
+    """The oldest active and queued runs of each target, MAX_RUNS of each kind (1 query, through the
+    jobs: their indexes hold those that wait, and those that are held, and no others)."""
+    mine = {"run__workspace": workspace, "run__deleted_at": None}
+    kinds = (Job.objects.held().order_by("pk"), Job.objects.waiting())
     parts = [
-        Q(pk__in=kind[:MAX_RUNS])
+        Q(job__in=jobs.filter(target=pk, **mine).values("pk")[:MAX_RUNS])
         for pk in target_ids
-        for kind in (
-            unfinished.filter(target=pk).exclude(status=Status.QUEUED),
-            unfinished.filter(target=pk, status=Status.QUEUED),
-        )
+        for jobs in kinds
     ]
     if not parts:
         return []
-    runs = Run.objects.filter(reduce(or_, parts)).select_related(
-        "workspace", "experiment", "submitter"
-    )
-    return list(runs.order_by("pk"))
+    runs = Run.objects.of(workspace).active().filter(reduce(or_, parts))
+    return list(runs.select_related("workspace", "experiment", "submitter").order_by("pk"))
