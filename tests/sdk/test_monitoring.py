@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -176,3 +177,44 @@ def test_the_docs_name_every_key_with_its_unit() -> None:
     ours = MEASURES[: next(i for i, one in enumerate(MEASURES) if one.key == "gpu_count") + 1]
     told = {key.replace("<n>", "{gpu}"): unit.replace("–", "") for key, unit in rows}
     assert told == {one.key: one.unit for one in ours}
+
+
+# A driver with two devices, of which the second tells its name alone.
+DRIVER = """
+class NVMLError(Exception): pass
+NVML_TEMPERATURE_GPU = 0
+class Of:
+    def __init__(self, **facts): self.__dict__.update(facts)
+def nvmlInit(): pass
+def nvmlDeviceGetCount(): return 2
+def nvmlDeviceGetHandleByIndex(i): return i
+def nvmlDeviceGetName(device): return [b"A100", "H100"][device]
+def first(device, found):
+    if device: raise NVMLError()
+    return found
+def nvmlDeviceGetUtilizationRates(device): return first(device, Of(gpu=87))
+def nvmlDeviceGetMemoryInfo(device): return first(device, Of(used=2, total=8))
+def nvmlDeviceGetPowerUsage(device): return first(device, 250_000)
+def nvmlDeviceGetTemperature(device, what): return first(device, 61)
+"""
+
+
+def test_gpus_are_told_by_name_and_use(tmp_path: Path) -> None:
+    (tmp_path / "pynvml.py").write_text(DRIVER)
+    asked = "import json; from studio.wire.sampling import gpus_now; print(json.dumps(gpus_now()))"
+    told = subprocess.run(
+        [sys.executable, "-c", asked],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"},
+        capture_output=True,
+        check=True,
+    )
+    first, second = json.loads(told.stdout)
+    assert first == {
+        "name": "A100",
+        "memory_bytes": 8.0,
+        "memory_used_bytes": 2.0,
+        "utilization_percent": 87.0,
+        "power_watts": 250.0,
+        "temperature_celsius": 61.0,
+    }
+    assert second == {"name": "H100"}
