@@ -30,6 +30,16 @@ def workspace(name: str, *, owner: Any, contributor: Any = None, reader: Any = N
     return made
 
 
+def served_target(workspace: Any) -> str:
+    """The name of a target that a worker serves; another one, “spare”, is served by none."""
+    from studio.compute.models import Target, Worker
+
+    gpu = Target.objects.create(name="gpu", workspace=workspace)
+    Target.objects.create(name="spare", workspace=workspace)
+    Worker.objects.create(node="box", host="box", pid=1, target=gpu, n_slots=1)
+    return gpu.name
+
+
 def actor(of: Any) -> Any:
     from studio.accounts.permissions import Actor
 
