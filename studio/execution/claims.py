@@ -105,7 +105,9 @@ def give_back(claim: Claim, *, reason: str) -> bool:
     if claim.job.n_attempts >= claim.job.target.effective_max_attempts():
         return False
     with transaction.atomic():
-        attempt = f"Attempt {claim.job.n_attempts + 1} of {MAX_ATTEMPTS}"
+        attempt = (
+            f"Attempt {claim.job.n_attempts + 1} of {claim.job.target.effective_max_attempts()}"
+        )
         reason = f"{attempt}: {reason[:1].lower()}{reason[1:]}"
         transition(claim.run, Status.QUEUED, by=claim.actor, lease=claim.lease, reason=reason)
         Job.objects.filter(pk=claim.job.pk, lease=claim.lease).update(

@@ -10,7 +10,6 @@ from studio.accounts.models import Role
 from studio.accounts.welcome import link_parts
 from studio.bulk.acting import start_bulk
 from studio.bulk.selection import Selection
-from studio.compute.models import Target, Worker
 from studio.custom_views.actions import Draft, create_view, delete_view, save_view
 from studio.custom_views.models import Access, CustomView
 from studio.custom_views.sharing import pin_view, share_view
@@ -77,19 +76,11 @@ def make_world(people: People) -> World:
         "path": IMAGE,
         "offer": "tags",
         "version": "1",
-        "target": target_of(run.workspace),
+        "target": make.served_target(run.workspace),
         "digest": made[1].json()["digest"],
         **dict(zip(("uidb64", "token"), link_parts(fay), strict=True)),
     }
     return World(run, values, own_values(experiment, by) | view_values(run.workspace, people))
-
-
-def target_of(workspace: Any) -> str:
-    """The name of a target that a worker serves; another one, “spare”, is served by none."""
-    gpu = Target.objects.create(name="gpu", workspace=workspace)
-    Target.objects.create(name="spare", workspace=workspace)
-    Worker.objects.create(node="box", host="box", pid=1, target=gpu, n_slots=1)
-    return gpu.name
 
 
 def more_people(workspace: Any, *, by: Any) -> Any:
