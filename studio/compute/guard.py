@@ -3,8 +3,8 @@
 Run as `python -I -S guard.py meta.json`, standard library only, one per run, so that neither a
 crash nor a restart of the worker leaves processes behind.
 
-meta.json     {argv, cwd, env, cookie, log_file, status_file, grace_s, kill_after_s}
-stdin         "C\\n" cancel, "K\\n" kill now; end of file = the worker is gone
+meta.json     {argv, cwd, env, cookie, log_file, status_file, lifeline_file, grace_s, kill_after_s}
+stdin         orders of the worker, see guard_lifeline.py; end of file = the worker is gone
 stdout        one line {"pid": n}, or {"pid": null, "error": text}
 status_file   replaced as a whole at each step; times are epoch seconds
 
@@ -32,6 +32,7 @@ if not __package__:
     sys.path.append(os.path.abspath(__file__).rpartition("/studio/")[0])
 
 from studio.compute.guard_files import Log, StatusFile
+from studio.compute.guard_lifeline import LOST, Lifeline
 from studio.compute.kernel_memory import Watch, find_account
 
 COOKIE = "STUDIO_RUN_COOKIE"
@@ -100,7 +101,7 @@ class Guard:
         self.file = StatusFile(meta["status_file"])
         self.level = RUNNING
         self.deadline: float | None = None  # monotonic; when the next level begins
-        self.has_lifeline = True
+        self.lifeline = Lifeline(meta["lifeline_file"])
         self.told_to_stop = False
         self.wait_status: int | None = None
         self.pid: int | None = None
@@ -111,6 +112,7 @@ class Guard:
         self.status: dict[str, Any] = {
             "state": "running", "pid": None, "guard_pid": os.getpid(),
             "started_at": time.time(), "step_at": time.time(), "reason": None,
+            "started_monotonic_s": time.monotonic(),
             "exit_code": None, "exit_signal": None, "killed": False, "error": None,
             "ended_at": None, "n_log_bytes": 0, "n_dropped_bytes": 0, "log_error": None,
             "steps": [], "ladder_s": None, "peak_bytes": 0, "n_memory_kills": None,
@@ -139,19 +141,18 @@ class Guard:
             self.memory.look()
             self._step()
         process.returncode = 0  # reaped above; keeps Popen quiet
-        # Nobody of the run is left to write; a stranger that was handed the pipe isn't waited for.
-        pump.join(timeout=2.0)
+        pump.join(timeout=2.0)  # not for ever: a stranger may have been handed the pipe
         self._save_end()
 
     def _is_called_off(self) -> bool:
         """Whether the worker died (no report: nothing ever began) or cancelled before the start."""
         if not select.select([0], [], [], 0)[0]:
             return False
-        orders = os.read(0, 4096)
-        if orders:
+        orders = self.lifeline.orders(is_ready=True)
+        if orders and LOST not in orders:
             self._obey(orders)
             self._save_end()
-        return True
+        return bool(orders)
 
     def _start(self) -> tuple["subprocess.Popen[bytes]", int]:
         output, script_end = os.pipe()
@@ -210,24 +211,22 @@ class Guard:
         self.told_to_stop = True
 
     def _wait_for_something(self) -> None:
-        watched = [self.wake_read, *([0] if self.has_lifeline else [])]
-        timeout_s = IDLE_S if self.level == RUNNING and self.wait_status is None else TICK_S
-        ready = select.select(watched, [], [], timeout_s)[0]
+        is_calm = self.level == RUNNING and self.wait_status is None
+        timeout_s = IDLE_S if is_calm and not self.lifeline.is_orphaned else TICK_S
+        ready = select.select([self.wake_read, *self.lifeline.watched], [], [], timeout_s)[0]
         if self.wake_read in ready:
             os.read(self.wake_read, 4096)
-        if 0 in ready:
-            self._obey(os.read(0, 4096))
+        self._obey(self.lifeline.orders(is_ready=0 in ready))
         if self.told_to_stop:
             self._raise_to(INTERRUPTING, "sigterm")
 
-    def _obey(self, orders: bytes) -> None:
-        if not orders:
-            self.has_lifeline = False
-            self._raise_to(TERMINATING, "worker_lost")
-        elif b"K" in orders:
+    def _obey(self, orders: list[bytes]) -> None:
+        if b"K" in orders:
             self._raise_to(KILLING, "cancel")
         elif b"C" in orders:
             self._raise_to(INTERRUPTING, "cancel")
+        if LOST in orders:
+            self._raise_to(TERMINATING, "worker_lost")
 
     def _reap(self) -> None:
         """Collect every dead child, adopted ones too, so that none stays a zombie."""

@@ -1,19 +1,22 @@
 """Starts the guard of a run and speaks with it; finds what a dead guard left behind.
 
 The guard (compute/guard.py) owns the script. This side holds the write end of its lifeline: when
-this process dies, the guard reads end of file and ends the run. Safe to use from threads; not
-from a process that forks without exec, whose copy would keep the lifeline open.
+this process dies, the guard reads end of file and ends the run, unless it was handed over first.
+Safe to use from threads; not from a process that forks without exec, whose copy would keep the
+lifeline open.
 """
 
 import json
 import os
 import secrets
+import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,7 @@ COOKIE = guard.COOKIE
 META_FILE = "meta.json"
 STATUS_FILE = "status.json"
 LOG_FILE = "std_log.txt"
+LIFELINE_FILE = "lifeline"
 # Between terminate and kill: a stubborn tree is gone within its grace period and one second more.
 # A busy worker takes a few tenths of it to hear of the cancel, and the guard to find the tree.
 KILL_AFTER_S = 0.5
@@ -50,7 +54,8 @@ class LaunchSpec:
 
 @dataclass(frozen=True)
 class GuardStatus:
-    """What a guard last wrote; times are epoch seconds.
+    """What a guard last wrote; times are epoch seconds, and `started_monotonic_s` is on the clock
+    of the machine that nobody sets.
 
     `exit_code` and `exit_signal` belong to the script; both None: it never ended in sight.
     `killed` is true when the script itself (not a leftover of it) needed SIGKILL. `steps` of the
@@ -64,6 +69,7 @@ class GuardStatus:
     pid: int | None = None
     guard_pid: int | None = None
     started_at: float | None = None
+    started_monotonic_s: float | None = None
     step_at: float | None = None
     reason: str | None = None
     exit_code: int | None = None
@@ -88,14 +94,30 @@ class GuardStatus:
         return self.state == "exited"
 
 
-@dataclass
-class GuardHandle:
-    """The worker's end of one guard."""
+class GuardLink:
+    """A worker's end of one guard, whoever started it. Safe to use from threads."""
 
-    spec: LaunchSpec
-    cookie: str
-    log_file: Path
-    process: "subprocess.Popen[bytes]" = field(repr=False)
+    def __init__(self, folder: Path, cookie: str, lifeline: int) -> None:
+        self.folder = folder
+        self.cookie = cookie
+        self._lifeline = lifeline  # -1 once it is closed: numbers are used again
+        self._lock = threading.RLock()
+
+    def poll(self) -> int | None:
+        """None while the guard lives, else its exit code (0: status.json tells how it ended)."""
+        raise NotImplementedError
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Whether the guard ended within the time."""
+        raise NotImplementedError
+
+    @property
+    def guard_pid(self) -> int:
+        raise NotImplementedError
+
+    def kill_guard(self) -> None:
+        """SIGKILL to the guard itself; what it leaves behind is for `sweep`."""
+        raise NotImplementedError
 
     def cancel(self) -> bool:
         """Ask for the ladder from SIGINT on; False when the guard is gone. Repeat at will."""
@@ -105,21 +127,17 @@ class GuardHandle:
         """SIGKILL to everything at once; False when the guard is gone."""
         return self._tell(b"K\n")
 
-    def poll(self) -> int | None:
-        """None while the guard lives, else its exit code (0: status.json tells how it ended)."""
-        return self.process.poll()
-
-    def wait(self, timeout_s: float | None = None) -> bool:
-        """Whether the guard ended within the time."""
-        try:
-            self.process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
+    def hand_over(self, wait_s: float) -> bool:
+        """Let go of the lifeline without ending the run: `adopt` takes it up, else the guard ends
+        it after `wait_s`. False when the guard is gone or was handed over already."""
+        with self._lock:
+            told = self._tell(b"H %.3f\n" % wait_s)
+            self.close()
+            return told
 
     def status(self) -> GuardStatus | None:
         """What the guard last wrote; None before its first word."""
-        return read_status(self.spec.folder / STATUS_FILE)
+        return read_status(self.folder / STATUS_FILE)
 
     def sweep(self, timeout_s: float = 5.0) -> int:
         """Kill what a dead guard left behind; how many processes there were."""
@@ -127,18 +145,94 @@ class GuardHandle:
 
     def close(self) -> None:
         """Let go of the lifeline: a run that is still going is ended as if the worker had died."""
-        if self.process.stdin is not None and not self.process.stdin.closed:
-            self.process.stdin.close()
+        with self._lock:
+            if self._lifeline >= 0:
+                os.close(self._lifeline)
+            self._lifeline = -1
 
     def _tell(self, order: bytes) -> bool:
-        pipe = self.process.stdin
-        if pipe is None or pipe.closed or self.process.poll() is not None:
-            return False
+        with self._lock:
+            if self._lifeline < 0 or self.poll() is not None:
+                return False
+            try:
+                os.write(self._lifeline, order)
+            except (BrokenPipeError, BlockingIOError):
+                return False
+            return True
+
+
+class GuardHandle(GuardLink):
+    """The worker's end of a guard it started itself."""
+
+    def __init__(
+        self,
+        spec: LaunchSpec,
+        *,
+        cookie: str,
+        log_file: Path,
+        lifeline: int,
+        process: "subprocess.Popen[bytes]",
+    ) -> None:
+        super().__init__(spec.folder, cookie, lifeline)
+        self.spec, self.log_file, self.process = spec, log_file, process
+
+    def poll(self) -> int | None:
+        return self.process.poll()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
         try:
-            os.write(pipe.fileno(), order)  # a few bytes: atomic between threads
-        except (BrokenPipeError, ValueError):
+            self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
             return False
         return True
+
+    @property
+    def guard_pid(self) -> int:
+        return self.process.pid
+
+    def kill_guard(self) -> None:
+        self.process.kill()
+
+
+class AdoptedGuard(GuardLink):
+    """The worker's end of a guard that an earlier worker handed over: no child of this process. It
+    lives as long as somebody reads the lifeline."""
+
+    def poll(self) -> int | None:
+        if not self.wait(0):
+            return None
+        status = self.status()
+        return 0 if status is not None and status.is_over else -signal.SIGKILL
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        with self._lock:
+            if self._lifeline < 0:
+                return True
+            reader = select.poll()
+            reader.register(self._lifeline, 0)  # an error is told without being asked for
+        return bool(reader.poll(None if timeout_s is None else timeout_s * 1000))
+
+    @property
+    def guard_pid(self) -> int:
+        status = self.status()
+        return status.guard_pid or 0 if status is not None else 0
+
+    def kill_guard(self) -> None:
+        if self.poll() is None and (pid := self.guard_pid):
+            os.kill(pid, signal.SIGKILL)
+
+
+def adopt(folder: Path, cookie: str) -> AdoptedGuard | None:
+    """Take up the guard in `folder` that waits for its next worker; None when none waits there."""
+    try:
+        lifeline = os.open(folder / LIFELINE_FILE, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:  # no pipe, or nobody reads it
+        return None
+    guard_end = AdoptedGuard(folder, cookie, lifeline)
+    if guard_end._tell(b"A\n"):
+        return guard_end
+    guard_end.close()
+    return None
 
 
 def launch(spec: LaunchSpec) -> GuardHandle:
@@ -152,11 +246,26 @@ def launch(spec: LaunchSpec) -> GuardHandle:
     log_file = (spec.log_file or spec.folder / LOG_FILE).absolute()
     log_file.parent.mkdir(parents=True, exist_ok=True)
     meta_file = spec.folder.absolute() / META_FILE
+    lifeline_file = meta_file.with_name(LIFELINE_FILE)
+    lifeline_file.unlink(missing_ok=True)
+    os.mkfifo(lifeline_file, 0o600)
     _write_meta(meta_file, spec, cookie=cookie, log_file=log_file)
-    with open(spec.folder / "guard.log", "ab") as errors:
-        process = subprocess.Popen(
+    guard_end, lifeline = os.pipe()
+    try:
+        process = _start_guard(meta_file, guard_end)
+    except OSError:
+        os.close(lifeline)
+        raise
+    finally:
+        os.close(guard_end)
+    return GuardHandle(spec, cookie=cookie, log_file=log_file, lifeline=lifeline, process=process)
+
+
+def _start_guard(meta_file: Path, guard_end: int) -> "subprocess.Popen[bytes]":
+    with meta_file.with_name("guard.log").open("ab") as errors:
+        return subprocess.Popen(
             [sys.executable, "-I", "-S", guard.__file__, str(meta_file)],
-            stdin=subprocess.PIPE,
+            stdin=guard_end,
             stdout=subprocess.DEVNULL,
             stderr=errors,
             cwd="/",
@@ -164,7 +273,6 @@ def launch(spec: LaunchSpec) -> GuardHandle:
             close_fds=True,  # no guard may hold another run's lifeline
             start_new_session=True,  # Ctrl-C in a terminal is for the worker alone
         )
-    return GuardHandle(spec=spec, cookie=cookie, log_file=log_file, process=process)
 
 
 def _write_meta(path: Path, spec: LaunchSpec, *, cookie: str, log_file: Path) -> None:
@@ -175,6 +283,7 @@ def _write_meta(path: Path, spec: LaunchSpec, *, cookie: str, log_file: Path) ->
         "cookie": cookie,
         "log_file": str(log_file),
         "status_file": str(path.with_name(STATUS_FILE)),
+        "lifeline_file": str(path.with_name(LIFELINE_FILE)),
         "grace_s": spec.grace_s,
         "kill_after_s": spec.kill_after_s,
     }

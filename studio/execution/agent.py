@@ -17,11 +17,12 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from studio.compute.doorbell import ring_expiry, ring_sweep
+from studio.compute.launcher import AdoptedGuard
 from studio.compute.models import Job, Worker
-from studio.execution.claims import claim_next
+from studio.execution.claims import Claim, claim_next
 from studio.execution.machine import Machine
 from studio.execution.reaper import reap
-from studio.execution.recovery import leftovers, recover_job
+from studio.execution.recovery import leftovers, recover_job, take_up
 from studio.execution.registering import register
 from studio.execution.supervisor import Supervisor
 from studio.execution.upkeep import refresh_statistics
@@ -64,6 +65,7 @@ class Agent:
         self.ring = threading.Event()
         self.cancel_ring = threading.Event()
         self.stopping = threading.Event()
+        self.hands_over = False
         self.threads: list[threading.Thread] = []
         self.machine = Machine(Path(settings.STUDIO_RUNS_DIR))
         self.worker: Worker
@@ -132,13 +134,21 @@ class Agent:
                 beat(run)
 
     def recover(self) -> None:
-        """End or queue again the jobs of this node that nobody here supervises: an earlier start
-        left them behind, or their supervisor failed."""
+        """Take up, end or queue again the jobs of this node that nobody here supervises: an earlier
+        start handed them over or left them behind, or their supervisor failed."""
         with self.claiming:
             claims = leftovers(self.node, held=set(self._held()))
-        for claim in claims:
-            if not self.stopping.is_set():
-                self._once(partial(recover_job, claim))
+        # First what goes on: to see that something else ended may take a while.
+        for how in (take_up, recover_job):
+            for claim in claims:
+                if not self.stopping.is_set() and claim.lease not in self._held():
+                    self._once(partial(self._recover_one, claim, how))
+
+    def _recover_one(self, claim: Claim, how: Callable[[Claim], AdoptedGuard | None]) -> None:
+        guard = how(claim)
+        if guard is not None:
+            logger.warning("taking up run=%s", claim.run.uid)
+            self._supervise(Supervisor(claim, on_end=self._ended, guard=guard))
 
     def claim(self) -> None:
         """Fill the free slots."""
@@ -151,13 +161,15 @@ class Agent:
             claim = claim_next(self.worker)
             if claim is None:
                 return False
-            supervisor = Supervisor(claim, on_end=self._ended)
-            with self.lock:
-                self.supervisors[claim.lease] = supervisor
-        if self.stopping.is_set():
-            supervisor.stop()
-        supervisor.start()
+            self._supervise(Supervisor(claim, on_end=self._ended))
         return True
+
+    def _supervise(self, supervisor: Supervisor) -> None:
+        with self.lock:
+            self.supervisors[supervisor.claim.lease] = supervisor
+        if self.stopping.is_set():
+            self._let_go(supervisor)
+        supervisor.start()
 
     def deliver(self) -> None:
         """Hand cancel requests to the runs held here; let go of those another worker holds now."""
@@ -187,16 +199,28 @@ class Agent:
         self.cancel_ring.set()
 
     def begin_stop(self) -> None:
-        """Claim nothing more and tell every run held here to end; returns at once."""
+        """Claim nothing more and tell every run held here to end, or leave it to the next worker if
+        this one hands over; returns at once."""
         self.stopping.set()
         self.ring.set()
         self.cancel_ring.set()
         for supervisor in self._held().values():
+            self._let_go(supervisor)
+
+    def begin_handover(self) -> None:
+        """The same, but the runs go on: the next worker of this node takes them up."""
+        self.hands_over = True
+        self.begin_stop()
+
+    def _let_go(self, supervisor: Supervisor) -> None:
+        if self.hands_over:
+            supervisor.leave()
+        else:
             supervisor.stop()
 
     def stop(self, *, timeout_s: float = 15.0) -> bool:
-        """End every run held here and sign off; False when not all was written in the time (the
-        next start does it then)."""
+        """End or hand over every run held here and sign off; False when not all was written in the
+        time (the next start does it then)."""
         global _current
         self.begin_stop()
         deadline = time.monotonic() + timeout_s

@@ -5,7 +5,14 @@ import time
 from collections.abc import Collection
 from pathlib import Path
 
-from studio.compute.launcher import GuardStatus, find_members, read_status, sweep
+from studio.compute.launcher import (
+    AdoptedGuard,
+    GuardStatus,
+    adopt,
+    find_members,
+    read_status,
+    sweep,
+)
 from studio.compute.models import Job
 from studio.execution.claims import Claim, give_back
 from studio.execution.closing import finish, tail_of, tidy_up
@@ -33,11 +40,19 @@ def leftovers(node: str, *, held: Collection[str] = ()) -> list[Claim]:
     return found
 
 
-def recover_job(claim: Claim) -> None:
-    """End one run by the report of its guard, or queue it again when its script never began."""
+def take_up(claim: Claim) -> AdoptedGuard | None:
+    """The guard of a run that an earlier worker handed over, None when none waits."""
+    return adopt(Path(claim.job.folder), claim.cookie) if claim.job.folder else None
+
+
+def recover_job(claim: Claim) -> AdoptedGuard | None:
+    """End one run by the report of its guard, or queue it again when its script never began. One
+    that was handed over goes on: its guard is returned."""
     logger.warning("recovering run=%s left behind on %s", claim.run.uid, claim.job.node)
     folder = Path(claim.job.folder) if claim.job.folder else None
     status = _wait_for_guard(claim, folder) if folder else None
+    if isinstance(status, AdoptedGuard):
+        return status
     try:
         sweep([claim.cookie])
     except TimeoutError as error:
@@ -46,10 +61,11 @@ def recover_job(claim: Claim) -> None:
         if status is None and _queue_again(claim):
             if folder is not None:
                 tidy_up(folder)
-            return
+            return None
         _close(claim, folder, status)
     except LeaseLost as lost:
         logger.info("not recovered: %s", lost)
+    return None
 
 
 def _queue_again(claim: Claim) -> bool:
@@ -61,11 +77,14 @@ def _queue_again(claim: Claim) -> bool:
         return False
 
 
-def _wait_for_guard(claim: Claim, folder: Path) -> GuardStatus | None:
-    """The guard's last report, once its tree is gone; None when it never started a process."""
+def _wait_for_guard(claim: Claim, folder: Path) -> GuardStatus | AdoptedGuard | None:
+    """The guard's last report, once its tree is gone, or the guard itself, which was handed over;
+    None when it never started a process."""
     path = folder / "status.json"
     deadline = time.monotonic() + GUARD_ENDS_WITHIN_S
     while time.monotonic() < deadline:
+        if (waiting := take_up(claim)) is not None:
+            return waiting
         status = read_status(path)
         if status is not None and status.is_over:
             return status

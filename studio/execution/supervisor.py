@@ -17,7 +17,7 @@ from studio.accounts.models import Scope, new_token
 from studio.accounts.permissions import Actor
 from studio.artifacts import snapshots
 from studio.blobs import BlobError
-from studio.compute.launcher import GuardHandle, GuardStatus, LaunchSpec, launch
+from studio.compute.launcher import GuardLink, GuardStatus, LaunchSpec, launch
 from studio.compute.models import Job
 from studio.compute.requirements import RequirementsError
 from studio.compute.workdir import materialise
@@ -50,22 +50,31 @@ class Interrupted(Exception):
 
 
 class Supervisor(threading.Thread):
-    """Runs one claimed job to its end. `cancel`, `kill`, `stop` and `abandon` may be called from
-    any thread, more than once."""
+    """Runs one claimed job to its end, from its start or, given the `guard` that an earlier worker
+    handed over, from where it is. `cancel`, `kill`, `stop`, `leave` and `abandon` may be called
+    from any thread, more than once."""
 
-    def __init__(self, claim: Claim, *, on_end: Callable[["Supervisor"], None]) -> None:
+    def __init__(
+        self,
+        claim: Claim,
+        *,
+        on_end: Callable[["Supervisor"], None],
+        guard: GuardLink | None = None,
+    ) -> None:
         super().__init__(name=f"run-{claim.run.uid[:8]}", daemon=True)
         self.claim = claim
         self.on_end = on_end
-        self.folder = Path(settings.STUDIO_RUNS_DIR) / f"{claim.job.pk}-{claim.lease[:8]}"
+        made = Path(settings.STUDIO_RUNS_DIR) / f"{claim.job.pk}-{claim.lease[:8]}"
+        self.folder = made if guard is None else guard.folder
         self.work = self.folder / "work"
         self.log_file = self.folder / "output.log"
         self.shipper = LogShipper(claim.run, self.log_file, by=claim.actor)
         # That of the script, before it that of the environment's installer.
-        self.guard: GuardHandle | None = None
+        self.guard: GuardLink | None = guard
         self.build = EnvironmentBuild(claim, folder=self.folder, work=self.work)
+        self._is_building = False
         self.wanted = threading.Event()
-        self._cancel = self._kill = self._abandoned = self._timed_out = False
+        self._cancel = self._kill = self._abandoned = self._timed_out = self._left = False
         self._stop_at: float | None = None  # monotonic; when the worker began to shut down
         self._step = ""
 
@@ -83,10 +92,21 @@ class Supervisor(threading.Thread):
         self._stop_at = self._stop_at or time.monotonic()
         self._pass_on()
 
+    def leave(self) -> None:
+        """The worker is replaced: the process goes on, and the next worker takes it up."""
+        self._left = True
+        self._pass_on()
+
     def abandon(self) -> None:
         """Another worker holds the job now, or it was closed: kill the process, write nothing."""
         self._abandoned = True
         self._pass_on()
+
+    @property
+    def _is_handed_over(self) -> bool:
+        """Whether the process goes on without this worker. An installer does not: the next worker
+        begins anew."""
+        return self._left and not self._abandoned and not self._is_building
 
     def _pass_on(self) -> None:
         # Not only in the thread of the run: that one may be waiting for the database.
@@ -115,23 +135,21 @@ class Supervisor(threading.Thread):
             self.on_end(self)
 
     def _execute(self) -> Ending | None:
-        """From Starting to the end of the process tree; None when the job was given back."""
-        try:
-            self._persist(partial(self._move, Status.PREPARING))
-            spec = self._prepare()
-            # Written first: a job without this mark never began, and may be queued again.
-            self._persist(self._mark_started)
-            self.guard = launch(spec)
-        except (InvalidTransition, Interrupted):
-            return self._not_begun()
-        except EnvironmentFailed as error:
-            return ending_of(error)
-        except RequirementsError as error:
-            return ending_of(EnvironmentFailed(str(error)))
-        except (OSError, snapshots.SnapshotError, BlobError, ValueError) as error:
-            return Ending(could_not_start=self._explain(error), was_cancelled=self._cancel)
+        """From Starting to the end of the process tree; None when the job was given back or handed
+        over."""
+        if self.guard is None:
+            try:
+                self.guard = self._begin()
+            except (InvalidTransition, Interrupted):
+                return self._not_begun()
+            except EnvironmentFailed as error:
+                return ending_of(error)
+            except RequirementsError as error:
+                return ending_of(EnvironmentFailed(str(error)))
+            except (OSError, snapshots.SnapshotError, BlobError, ValueError) as error:
+                return Ending(could_not_start=self._explain(error), was_cancelled=self._cancel)
         self._persist(self._note_running)
-        monitor = RunMonitor(self.claim, pid=self.guard.process.pid, folder=self.work)
+        monitor = RunMonitor(self.claim, pid=self.guard.guard_pid, folder=self.work)
         if settings.MONITOR_S > 0:
             monitor.start()
         try:
@@ -139,11 +157,18 @@ class Supervisor(threading.Thread):
         finally:
             monitor.stop()
 
+    def _begin(self) -> GuardLink:
+        self._persist(partial(self._move, Status.PREPARING))
+        spec = self._prepare()
+        # Written first: a job without this mark never began, and may be queued again.
+        self._persist(self._mark_started)
+        return launch(spec)
+
     def _not_begun(self) -> Ending | None:
         reason = "The worker was shut down before it began"
         if self._timed_out:
             return Ending(timed_out_after_s=self.claim.job.max_duration_s)
-        if self._stop_at is None or self._cancel:
+        if (self._stop_at is None and not self._left) or self._cancel:
             return Ending(was_cancelled=True)
         try:
             if self._persist(lambda: give_back(self.claim, reason=reason)):
@@ -161,7 +186,7 @@ class Supervisor(threading.Thread):
     def _mind_requests(self) -> None:
         if self._abandoned:
             raise LeaseLost(f"run {self.claim.run.uid} was taken from this worker")
-        if self._cancel or self._timed_out or self._stop_at is not None:
+        if self._cancel or self._timed_out or self._stop_at is not None or self._left:
             raise Interrupted
 
     # ------------------------------------------------------------ before the process
@@ -195,7 +220,7 @@ class Supervisor(threading.Thread):
         RequirementsError, Interrupted, LeaseLost."""
         self._mind_requests()
         began, guard = time.monotonic(), self.build.start()
-        self.guard = guard
+        self.guard, self._is_building = guard, True
         try:
             while guard.poll() is None:
                 self._deliver(guard)
@@ -205,7 +230,7 @@ class Supervisor(threading.Thread):
                 self.wanted.clear()
         finally:
             self._end_processes()
-            self.guard = None
+            self.guard, self._is_building = None, False
         self._persist(self.build.close_log)
         self._mind_requests()
         return self.build.result(guard)
@@ -245,11 +270,15 @@ class Supervisor(threading.Thread):
             logger.info("not running run=%s because=%s", self.claim.run.uid, refused)
 
     # ------------------------------------------------------------ beside the process
-    def _watch(self, guard: GuardHandle) -> Ending:
-        """Ship the log, deliver requests, mind the longest run time, until the tree is gone."""
-        began = time.monotonic()
+    def _watch(self, guard: GuardLink) -> Ending | None:
+        """Ship the log, deliver requests, mind the longest run time, until the tree is gone; None
+        when it was handed over."""
+        known = guard.status()
+        began = (known and known.started_monotonic_s) or time.monotonic()
         while guard.poll() is None:
             self._deliver(guard)
+            if self._is_handed_over:
+                return None
             self._mind_time(time.monotonic() - began, guard)
             self._ship()
             self._note_step(guard.status())
@@ -259,16 +288,19 @@ class Supervisor(threading.Thread):
             raise LeaseLost(f"run {self.claim.run.uid} was taken from this worker")
         return self._ending(guard)
 
-    def _deliver(self, guard: GuardHandle) -> None:
+    def _deliver(self, guard: GuardLink) -> None:
         stopping = self._stop_at is not None
         # People wait for Ctrl-C: the short grace of a shutdown, not the run's own.
         overdue = self._stop_at is not None and time.monotonic() - self._stop_at > STOP_GRACE_S
-        if self._abandoned or self._kill or overdue:
+        if self._abandoned or self._kill or overdue or (self._left and self._is_building):
             guard.kill()
         elif self._cancel or stopping or self._timed_out:
             guard.cancel()
+        if self._is_handed_over:
+            # Dead before the run is given up for lost: there is never a second process.
+            guard.hand_over(min(settings.HANDOVER_S, settings.LOST_AFTER_S))
 
-    def _mind_time(self, ran_s: float, guard: GuardHandle) -> None:
+    def _mind_time(self, ran_s: float, guard: GuardLink) -> None:
         longest_s = self.claim.job.max_duration_s
         if longest_s is None or ran_s <= longest_s or self._timed_out or self._cancel:
             return
@@ -310,7 +342,7 @@ class Supervisor(threading.Thread):
             logger.warning("step not shown run=%s because=%s", self.claim.run.uid, error)
 
     # ------------------------------------------------------------ after the process
-    def _ending(self, guard: GuardHandle) -> Ending:
+    def _ending(self, guard: GuardLink) -> Ending:
         status = guard.status()
         if status is None or not status.is_over:
             self._end_processes()
@@ -342,12 +374,13 @@ class Supervisor(threading.Thread):
         finish(self.claim, ending, shipper=self.shipper, work=self.work)
 
     def _end_processes(self) -> None:
-        """Nothing of the run is left when this returns, however it came to it."""
-        if self.guard is None:
+        """Nothing of the run is left when this returns, however it came to it, unless it was handed
+        over."""
+        if self.guard is None or self._is_handed_over:
             return
         self.guard.kill()
         if not self.guard.wait(GUARD_ENDS_WITHIN_S):
-            self.guard.process.kill()
+            self.guard.kill_guard()
         self.guard.close()
         try:
             self.guard.sweep()

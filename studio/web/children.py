@@ -23,8 +23,11 @@ def die_with_parent() -> None:
 class Child:
     """One `manage.py` process; starting again waits longer each time it dies young."""
 
-    def __init__(self, name: str, arguments: list[str]) -> None:
+    def __init__(
+        self, name: str, arguments: list[str], *, replaced_by: signal.Signals = signal.SIGTERM
+    ) -> None:
         self.name = name
+        self.replaced_by = replaced_by  # the signal that ends it when another one follows at once
         self.command = [sys.executable, str(settings.BASE_DIR / "manage.py"), *arguments]
         self.process: subprocess.Popen[bytes] | None = None
         self.started = 0.0
@@ -56,9 +59,9 @@ class Child:
         logger.warning("%s ended (%s); starting it again in %.1f s", self.name, code, self.pause_s)
         self.process, self.start_at = None, time.monotonic() + self.pause_s
 
-    def ask_to_stop(self) -> None:
+    def ask_to_stop(self, *, is_replaced: bool = False) -> None:
         if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
+            self.process.send_signal(self.replaced_by if is_replaced else signal.SIGTERM)
 
     def wait_or_kill(self, deadline: float) -> None:
         if self.process is None:

@@ -61,6 +61,7 @@ LEAN = {
     "studio.blobs": {"boto3", "botocore", "fsspec", "django"},
     "studio.broker": {"kombu"},
     "studio.compute.guard": set(),
+    "studio.compute.guard_lifeline": set(),
     "studio.sdk": {
         "urllib3",
         "numpy",

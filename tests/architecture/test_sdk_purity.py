@@ -53,11 +53,11 @@ def test_importing_the_client_side_loads_no_server(module: str) -> None:
 def test_the_guard_starts_with_the_bare_standard_library() -> None:
     """It runs as `python -I -S`: no installed package is even on its path."""
     guard = STUDIO / "compute" / "guard.py"
-    code = f"import runpy; runpy.run_path({str(guard)!r}, run_name='looked_at')"
+    words = [sys.executable, "-I", "-S", str(guard), "/no/such/meta.json"]
 
-    done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True)
+    done = subprocess.run(words, capture_output=True, text=True, cwd="/")
 
-    assert done.returncode == 0, done.stderr
+    assert "No such file or directory: '/no/such/meta.json'" in done.stderr
 
 
 def test_what_pip_installs_exists_and_is_the_client_side() -> None:

@@ -59,11 +59,14 @@ def clean_environment() -> dict[str, str]:
 
 class Studio:
     """Started by `start`, used through the SDK (`workspace`), stopped by `stop`. `is_first`: in a
-    folder where nothing is prepared."""
+    folder where nothing is prepared; `concurrency`: how many runs at a time."""
 
-    def __init__(self, folder: Path, *, is_first: bool = False, **environment: str) -> None:
+    def __init__(
+        self, folder: Path, *, is_first: bool = False, concurrency: int = 2, **environment: str
+    ) -> None:
         self.folder = folder
         self.is_first = is_first
+        self.concurrency = concurrency
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.marker = secrets.token_hex(8)
@@ -86,7 +89,13 @@ class Studio:
             self._take_prepared()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, str(ROOT / "manage.py"), "up", "--concurrency", "2"],
+                [
+                    sys.executable,
+                    str(ROOT / "manage.py"),
+                    "up",
+                    "--concurrency",
+                    f"{self.concurrency}",
+                ],
                 cwd=self.folder,
                 env=self.env,
                 stdout=log,

@@ -2,12 +2,16 @@
 
 import logging
 import os
+import signal
 import sys
 import warnings
+from types import FrameType
 from typing import Any
 
+from celery import bootsteps
 from celery.exceptions import SecurityWarning
 from celery.signals import worker_shutting_down
+from celery.worker import state
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from studio.celery import app
@@ -43,6 +47,7 @@ class Command(BaseCommand):
         if options["concurrency"] < 1:
             raise CommandError("--concurrency must be at least 1.")
         agent = Agent(options["target"], n_slots=options["concurrency"], node=options["node"])
+        hand_over_on_hangup(agent)
         try:
             agent.start()
         except (NodeBusy, WrongNode, WrongTarget) as refused:
@@ -58,6 +63,22 @@ class Command(BaseCommand):
         finally:
             agent.stop()
         sys.exit(0)
+
+
+def hand_over_on_hangup(agent: Agent) -> None:
+    """SIGHUP: end this process, but leave its runs to the next worker of this node."""
+
+    def on_hangup(number: int, frame: FrameType | None) -> None:
+        agent.begin_handover()
+        state.should_stop = os.EX_OK
+
+    class OnHangup(bootsteps.StartStopStep):  # type: ignore[misc]
+        # Celery would restart itself by SIGHUP; it sets that up before it starts its steps.
+        def start(self, parent: object) -> None:
+            signal.signal(signal.SIGHUP, on_hangup)
+
+    app.steps["worker"].add(OnHangup)
+    signal.signal(signal.SIGHUP, on_hangup)
 
 
 def listen(agent: Agent) -> None:

@@ -1,4 +1,7 @@
-"""`manage.py up`: the whole studio on one machine: database, static files, web and worker."""
+"""`manage.py up`: the whole studio on one machine: database, static files, web and worker.
+
+SIGHUP starts all of it again, with the code that lies there now; runs go on meanwhile.
+"""
 
 import os
 import signal
@@ -36,7 +39,8 @@ class Command(BaseCommand):
         parser.add_argument("--concurrency", type=int, default=2, help="runs at a time")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self._stop = False
+        self._stop = self._again = False
+        signal.signal(signal.SIGHUP, self._ask_restart)
         signal.signal(signal.SIGTERM, self._ask_stop)
         signal.signal(signal.SIGINT, self._ask_stop)
         check_port_is_free()
@@ -45,7 +49,11 @@ class Command(BaseCommand):
         start = first_start.prepare()
         children = [
             Child("web", ["web"]),
-            Child("worker", ["worker", "--concurrency", str(options["concurrency"])]),
+            Child(
+                "worker",
+                ["worker", "--concurrency", str(options["concurrency"])],
+                replaced_by=signal.SIGHUP,
+            ),
         ]
         for child in children:
             child.start()
@@ -57,10 +65,18 @@ class Command(BaseCommand):
                     self._seed_demo()
                 self._watch(children)
         finally:
-            stop_all(children)
-            self.stdout.write("stopped")
+            stop_all(children, are_replaced=self._again)
+            self.stdout.write("starting again" if self._again else "stopped")
+        if self._again:
+            self.stdout.flush()
+            os.execv(sys.executable, sys.orig_argv)
 
     def _ask_stop(self, number: int, frame: FrameType | None) -> None:
+        self._stop = True
+        self._again = False
+
+    def _ask_restart(self, number: int, frame: FrameType | None) -> None:
+        self._again = not self._stop
         self._stop = True
 
     def _step(self, name: str, work: Callable[[], object]) -> None:
@@ -136,9 +152,9 @@ def answers(url: str) -> bool:
         return False
 
 
-def stop_all(children: list[Child]) -> None:
+def stop_all(children: list[Child], *, are_replaced: bool = False) -> None:
     for child in children:
-        child.ask_to_stop()
+        child.ask_to_stop(is_replaced=are_replaced)
     deadline = time.monotonic() + STOP_WITHIN_S
     for child in children:
         child.wait_or_kill(deadline)

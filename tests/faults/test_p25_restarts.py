@@ -1,0 +1,114 @@
+"""P25: the studio is replaced and its database changed while runs train; none fails, nothing is
+lost."""
+
+import re
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.faults.trainings import LONG, Training, moves
+from tests.live.conftest import show_log
+from tests.live.studio import Studio, status_of
+from tests.live.test_main_job import log_of
+from tests.waiting import wait_until
+
+pytestmark = [pytest.mark.live, pytest.mark.faults]
+
+N_RUNS = 20 if LONG else 3
+N_RESTARTS = 5 if LONG else 1
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    made = Studio(tmp_path_factory.mktemp("restarts"), concurrency=N_RUNS + 1).start()
+    yield made
+    made.stop()
+    show_log(made)
+
+
+def replaced(studio: Studio, name: str, number: int) -> None:
+    """Signal one process and wait until another one serves in its place."""
+    before = studio.child(name)
+    before.send_signal(number)
+    wait_until(lambda: not before.is_running() or before.status() == "zombie", 30, f"{name} to end")
+    wait_until(lambda: studio.child(name).pid != before.pid, 30, f"another {name}")
+
+
+def restart_all(studio: Studio) -> float:
+    """`kill -HUP` to the whole; seconds until it greets again."""
+    assert studio.process is not None
+    began, n = time.monotonic(), studio.log.read_text().count("Ctrl-C stops it")
+    studio.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: studio.log.read_text().count("Ctrl-C stops it") > n, 90, "it to greet again")
+    return time.monotonic() - began
+
+
+def pid_of(training: Training) -> int:
+    found = re.match(r"pid (\d+)", log_of(training.run))
+    assert found
+    return int(found[1])
+
+
+def test_runs_outlive_every_process_of_the_studio(studio: Studio, tmp_path: Path) -> None:
+    every_s = 0.2 if LONG else 0.02
+    trainings = [Training(studio, tmp_path / str(i), every_s=every_s) for i in range(N_RUNS)]
+    cancelled = Training(studio, tmp_path / "cancelled")
+    for training in (*trainings, cancelled):
+        training.begun()
+    pids = {training: pid_of(training) for training in trainings}
+    took_s = []
+    for _ in range(N_RESTARTS):
+        took_s.append(restart_all(studio))
+        replaced(studio, "worker", signal.SIGHUP)
+        web = studio.child("web")
+        serving = {process.pid for process in web.children()}
+        web.send_signal(signal.SIGHUP)
+        wait_until(
+            lambda old=serving, w=web: not old & {p.pid for p in w.children()}, 30, "new web"
+        )
+        assert all(training.advances() for training in trainings)
+    assert {training: pid_of(training) for training in trainings} == pids
+    cancelled.run.cancel()
+    assert status_of(cancelled.run, "Canceled") == "Canceled"
+    assert studio.processes_of(cancelled.run.id) == []
+    for training in trainings:
+        training.finish()
+        assert moves(training.run) == ORDER
+    print(f"{N_RUNS} runs, {N_RESTARTS} restarts; away for {max(took_s):.1f} s at most")
+
+
+ORDER = ["Queued", "Starting", "Preparing", "Running", "Finalizing", "Completed"]
+
+
+def test_the_death_of_a_worker_that_took_runs_up_ends_them(studio: Studio, tmp_path: Path) -> None:
+    training = Training(studio, tmp_path / "a").begun()
+    replaced(studio, "worker", signal.SIGHUP)
+    assert training.advances()
+    assert studio.processes_of(training.run.id)
+    studio.child("worker").send_signal(signal.SIGKILL)
+    assert status_of(training.run, "Failed", timeout_s=60) == "Failed"
+    assert "worker" in str(training.run.get_details()["error"])
+    assert studio.processes_of(training.run.id) == []
+
+
+def test_a_run_that_nobody_takes_up_in_time_is_ended_and_told(tmp_path: Path) -> None:
+    studio = Studio(tmp_path / "studio", STUDIO_HANDOVER_S="1").start()
+    try:
+        training = Training(studio, tmp_path / "a").begun()
+        pid = pid_of(training)
+        # Nobody restarts the worker while the one above it stands still.
+        assert studio.process is not None
+        studio.process.send_signal(signal.SIGSTOP)
+        studio.child("worker").send_signal(signal.SIGHUP)
+        wait_until(lambda: not psutil.pid_exists(pid), 20, "the guard to end the run")
+        studio.process.send_signal(signal.SIGCONT)
+        assert status_of(training.run, "Failed", timeout_s=60) == "Failed"
+        assert "worker" in str(training.run.get_details()["error"])
+    finally:
+        studio.process.send_signal(signal.SIGCONT)
+        studio.stop()
+        show_log(studio)
