@@ -99,7 +99,10 @@ class Line:
         self._retry_at_s = time.monotonic() + retry_delay_s(self._attempt, retry_after)
         self._attempt += 1
         self._warn("away", f"{why}; records are kept on disk and sent later")
-        self.only_spool = self.exiting
+        # A server that was replaced breaks the connections it kept: one failure says nothing. The
+        # spool of a submitted run is sent by nobody else: it uses all the time an exit has.
+        is_hopeless = self._attempt > 1 and not os.environ.get("STUDIO_RUN_ID")
+        self.only_spool = self.exiting and is_hopeless
         return False
 
     def _mend_gap(self, channel: Channel, request: Request, size: int) -> bool:
