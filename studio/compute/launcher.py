@@ -100,6 +100,7 @@ class GuardLink:
     def __init__(self, folder: Path, cookie: str, lifeline: int) -> None:
         self.folder = folder
         self.cookie = cookie
+        self.was_handed_over = False
         self._lifeline = lifeline  # -1 once it is closed: numbers are used again
         self._lock = threading.RLock()
 
@@ -132,7 +133,9 @@ class GuardLink:
         it after `wait_s`. False when the guard is gone or was handed over already."""
         with self._lock:
             told = self._tell(b"H %.3f\n" % wait_s)
-            self.close()
+            if told:
+                self.was_handed_over = True
+                self.close()
             return told
 
     def status(self) -> GuardStatus | None:

@@ -275,15 +275,15 @@ class Supervisor(threading.Thread):
         when it was handed over."""
         known = guard.status()
         began = (known and known.started_monotonic_s) or time.monotonic()
-        while guard.poll() is None:
+        while not guard.was_handed_over and guard.poll() is None:
             self._deliver(guard)
-            if self._is_handed_over:
-                return None
             self._mind_time(time.monotonic() - began, guard)
             self._ship()
             self._note_step(guard.status())
             self.wanted.wait(LOOP_S)
             self.wanted.clear()
+        if guard.was_handed_over:
+            return None
         if self._abandoned:
             raise LeaseLost(f"run {self.claim.run.uid} was taken from this worker")
         return self._ending(guard)
@@ -376,7 +376,7 @@ class Supervisor(threading.Thread):
     def _end_processes(self) -> None:
         """Nothing of the run is left when this returns, however it came to it, unless it was handed
         over."""
-        if self.guard is None or self._is_handed_over:
+        if self.guard is None or self.guard.was_handed_over:
             return
         self.guard.kill()
         if not self.guard.wait(GUARD_ENDS_WITHIN_S):
