@@ -146,6 +146,28 @@ def test_a_script_that_was_going_is_gone_and_failed(began: Began, queued: Run) -
     assert queued.exit_signal == 15
 
 
+def test_a_run_that_was_handed_over_is_taken_up_and_not_ended(began: Began, queued: Run) -> None:
+    guard = began.launch("import time; print('on'); time.sleep(600)")
+    wait_until(lambda: find_members(began.claim.cookie), 20)
+    guard.hand_over(60)
+    taken = recover_job(began.claim)
+    assert taken is not None
+    assert taken.poll() is None
+    assert fresh(queued).status == Status.STARTING
+    taken.close()
+    assert guard.wait(20)
+
+
+def test_a_run_that_nobody_took_up_in_time_is_gone_and_failed(began: Began, queued: Run) -> None:
+    guard = began.launch("import time; print('on'); time.sleep(600)")
+    wait_until(lambda: find_members(began.claim.cookie), 20)
+    guard.hand_over(0.2)
+    assert guard.wait(20)
+    assert recover_job(began.claim) is None
+    assert fresh(queued).status == Status.FAILED
+    assert queued.error["code"] == "Lost"
+
+
 def test_a_guard_that_starts_after_its_worker_died_starts_no_script(
     began: Began, queued: Run
 ) -> None:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.faults.trainings import LONG, Training, moves
@@ -93,22 +92,3 @@ def test_the_death_of_a_worker_that_took_runs_up_ends_them(studio: Studio, tmp_p
     assert status_of(training.run, "Failed", timeout_s=60) == "Failed"
     assert "worker" in str(training.run.get_details()["error"])
     assert studio.processes_of(training.run.id) == []
-
-
-def test_a_run_that_nobody_takes_up_in_time_is_ended_and_told(tmp_path: Path) -> None:
-    studio = Studio(tmp_path / "studio", STUDIO_HANDOVER_S="1").start()
-    try:
-        training = Training(studio, tmp_path / "a").begun()
-        pid = pid_of(training)
-        # Nobody restarts the worker while the one above it stands still.
-        assert studio.process is not None
-        studio.process.send_signal(signal.SIGSTOP)
-        studio.child("worker").send_signal(signal.SIGHUP)
-        wait_until(lambda: not psutil.pid_exists(pid), 20, "the guard to end the run")
-        studio.process.send_signal(signal.SIGCONT)
-        assert status_of(training.run, "Failed", timeout_s=60) == "Failed"
-        assert "worker" in str(training.run.get_details()["error"])
-    finally:
-        studio.process.send_signal(signal.SIGCONT)
-        studio.stop()
-        show_log(studio)
