@@ -32,11 +32,13 @@ print("end", i, flush=True)
 class Training:
     """One submitted run that goes on until `finish`."""
 
-    def __init__(self, studio: Studio, folder: Path, *, every_s: float = 0.02) -> None:
+    def __init__(
+        self, studio: Studio, folder: Path, *, every_s: float = 0.02, **options: Any
+    ) -> None:
         self.studio = studio
         self.end_file = folder / "end"
         source = write_script(folder / "src", TRAIN)
-        self.run = submit(studio, source, arguments=[str(self.end_file), str(every_s)])
+        self.run = submit(studio, source, arguments=[str(self.end_file), str(every_s)], **options)
 
     def begun(self) -> "Training":
         status_of(self.run, "Running", timeout_s=60)
