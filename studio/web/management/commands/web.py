@@ -24,7 +24,7 @@ class Command(BaseCommand):
             "gunicorn",
             "studio.wsgi:application",
             f"--bind={options['bind']}:{options['port']}",
-            "--worker-class=gthread",
+            "--worker-class=studio.web.gunicorn_worker.DoorWorker",
             f"--workers={options['workers']}",
             f"--threads={options['threads']}",
             "--timeout=120",

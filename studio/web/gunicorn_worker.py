@@ -1,0 +1,113 @@
+"""gunicorn's threaded worker, with a door: a thread is given to a request whose head has arrived.
+
+Without it sixteen clients that send the first half of a head, and no more, hold all sixteen threads
+for as long as they like.
+"""
+
+import logging
+import selectors
+import socket
+import struct
+import threading
+import time
+from typing import Any
+
+from gunicorn.workers.gthread import ThreadWorker
+
+logger = logging.getLogger(__name__)
+
+HEAD_WITHIN_S = 10.0
+# Bodies come in pieces over bad lines; one that says nothing for so long has gone away.
+BODY_SILENT_S = 30
+LOOK_EVERY_S = 0.05
+MOST_HEAD_BYTES = 64 * 1024
+
+
+class DoorWorker(ThreadWorker):  # type: ignore[misc]
+    """Serves requests in threads; slow heads wait outside."""
+
+    def init_process(self) -> None:
+        self.door = Door(self)
+        self.door.start()
+        super().init_process()
+
+    def enqueue_req(self, conn: Any) -> None:
+        if self.cfg.is_ssl or has_read_ahead(conn) or head_is_there(conn.sock):
+            self.admit(conn)
+        else:
+            self.door.wait_for(conn)
+
+    def admit(self, conn: Any) -> None:
+        conn.data_ready = True
+        silent = struct.pack("ll", BODY_SILENT_S, 0)
+        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, silent)
+        super().enqueue_req(conn)
+
+    def refuse(self, conn: Any) -> None:
+        self.method_queue.defer(self._drop, conn)
+
+    def _drop(self, conn: Any) -> None:
+        self.nr_conns -= 1
+        conn.close()
+
+
+class Door(threading.Thread):
+    """Holds connections until the head of their request is there, or their time is over."""
+
+    def __init__(self, worker: DoorWorker) -> None:
+        super().__init__(name="door", daemon=True)
+        self.worker = worker
+        self.selector = selectors.DefaultSelector()
+        # Connection -> when it has to go, monotonic.
+        self.silent: dict[Any, float] = {}
+        self.begun: dict[Any, float] = {}
+
+    def wait_for(self, conn: Any) -> None:
+        """Called by the worker's own thread."""
+        self.silent[conn] = time.monotonic() + self.worker.cfg.keepalive
+        self.selector.register(conn.sock, selectors.EVENT_READ, conn)
+
+    def run(self) -> None:
+        while True:
+            try:
+                for key, _ in self.selector.select(LOOK_EVERY_S if self.begun else 1.0):
+                    self.begun[self._no_longer_silent(key.data)] = time.monotonic() + HEAD_WITHIN_S
+                self._look()
+            except Exception:
+                # Without this thread no slow connection would ever be served or closed.
+                logger.exception("the door failed")
+
+    def _no_longer_silent(self, conn: Any) -> Any:
+        self.selector.unregister(conn.sock)
+        del self.silent[conn]
+        return conn
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        for conn, due in list(self.begun.items()):
+            if head_is_there(conn.sock):
+                del self.begun[conn]
+                self.worker.admit(conn)
+            elif now >= due or not self.worker.alive:
+                del self.begun[conn]
+                self.worker.refuse(conn)
+        for conn, due in list(self.silent.items()):
+            if now >= due or not self.worker.alive:
+                self.worker.refuse(self._no_longer_silent(conn))
+
+
+def has_read_ahead(conn: Any) -> bool:
+    """Whether bytes of the next request were read together with the last one."""
+    return conn.parser is not None and bool(conn.parser.unreader.buf.getvalue())
+
+
+def head_is_there(sock: socket.socket) -> bool:
+    """Whether a whole head waits to be read, or what ends the waiting: the connection's end, or
+    more bytes than a head may have."""
+    try:
+        seen = sock.recv(MOST_HEAD_BYTES, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return not seen or b"\r\n\r\n" in seen or b"\n\n" in seen or len(seen) >= MOST_HEAD_BYTES // 2
