@@ -1,7 +1,8 @@
 """gunicorn's threaded worker, with a door: a thread is given to a request whose head has arrived.
 
 Without it sixteen clients that send the first half of a head, and no more, hold all sixteen threads
-for as long as they like.
+for as long as they like. Whoever asks whether the server is alive does not queue behind the others:
+a supervisor would kill a server that is only busy.
 """
 
 import logging
@@ -10,6 +11,7 @@ import socket
 import struct
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
@@ -21,12 +23,14 @@ HEAD_WITHIN_S = 10.0
 BODY_SILENT_S = 30
 LOOK_EVERY_S = 0.05
 MOST_HEAD_BYTES = 64 * 1024
+ASKS_HEALTH = b"GET /healthz "
 
 
 class DoorWorker(ThreadWorker):  # type: ignore[misc]
     """Serves requests in threads; slow heads wait outside."""
 
     def init_process(self) -> None:
+        self.side_entrance = ThreadPoolExecutor(max_workers=1)
         self.door = Door(self)
         self.door.start()
         super().init_process()
@@ -41,7 +45,13 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
         conn.data_ready = True
         silent = struct.pack("ll", BODY_SILENT_S, 0)
         conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, silent)
-        super().enqueue_req(conn)
+        if not asks_health(conn.sock):
+            super().enqueue_req(conn)
+            return
+        served = self.side_entrance.submit(self.handle, conn)
+        served.add_done_callback(
+            lambda done: self.method_queue.defer(self.finish_request, conn, done)
+        )
 
     def refuse(self, conn: Any) -> None:
         self.method_queue.defer(self._drop, conn)
@@ -99,6 +109,13 @@ class Door(threading.Thread):
 def has_read_ahead(conn: Any) -> bool:
     """Whether bytes of the next request were read together with the last one."""
     return conn.parser is not None and bool(conn.parser.unreader.buf.getvalue())
+
+
+def asks_health(sock: socket.socket) -> bool:
+    try:
+        return sock.recv(len(ASKS_HEALTH), socket.MSG_PEEK | socket.MSG_DONTWAIT) == ASKS_HEALTH
+    except OSError:
+        return False
 
 
 def head_is_there(sock: socket.socket) -> bool:

@@ -73,11 +73,11 @@ class Crowd:
         self._send("list", "GET", url, None, "application/json")
 
     def upload(self, number: int) -> None:
-        """A file of 30 MB, then as much where a batch is expected."""
+        """A file of 30 MB, then more where a batch is expected."""
         body = b"x" * 30_000_000
         octets = "application/octet-stream"
         self._send("upload", "PUT", f"{self.base}/artifacts/big{number}", body, octets)
-        self._send("large batch", "POST", f"{self.base}/batches", body, "application/json")
+        self._send("large batch", "POST", f"{self.base}/batches", body * 2, "application/json")
 
     def crawl(self, number: int) -> None:
         """The head of a request, a letter at a time, without an end."""
