@@ -155,8 +155,9 @@ class BareDjango:
 
     def __init__(self) -> None:
         self.port = free_port()
-        options = [f"--bind=127.0.0.1:{self.port}", "--worker-class=gthread", "--threads=16"]
-        options += ["--log-level=error", "--keep-alive=30", "--no-control-socket"]
+        options = [f"--bind=127.0.0.1:{self.port}", "--threads=16"]
+        options += ["--worker-class=studio.web.gunicorn_worker.DoorWorker", "--keep-alive=30"]
+        options += ["--log-level=error", "--no-control-socket"]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", "benchmarks.bare", *options], cwd=ROOT
         )
