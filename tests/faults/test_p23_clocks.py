@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.databases import address_of, database_of_its_own
 from tests.faults.trainings import Training, moves
 from tests.live.conftest import show_log
 from tests.live.studio import ROOT, Studio, status_of
@@ -76,10 +77,13 @@ class LyingWorker:
 
 @pytest.fixture
 def studio(tmp_path: Path) -> Iterator[Studio]:
-    made = Studio(tmp_path / "studio", TZ=ZONE, **IMPATIENT).start()
-    yield made
-    made.stop()
-    show_log(made)
+    # Machines with clocks of their own share a database server; its clock is asked for silence.
+    with database_of_its_own() as database:
+        address = address_of(database)
+        made = Studio(tmp_path / "studio", TZ=ZONE, DATABASE_URL=address, **IMPATIENT).start()
+        yield made
+        made.stop()
+        show_log(made)
 
 
 @pytest.fixture
