@@ -202,8 +202,9 @@ def _times(current: Run, to: Status, now: datetime) -> dict[str, Any]:
         found |= {"started_at": now, "last_beat_at": Now()}
     elif to in TERMINAL and current.ended_at is None:
         begun = current.started_at
-        duration_s = max(0.0, (now - begun).total_seconds()) if begun else None
-        found |= {"ended_at": now, "duration_s": duration_s}
+        ended = max(now, begun) if begun else now
+        duration_s = (ended - begun).total_seconds() if begun else None
+        found |= {"ended_at": ended, "duration_s": duration_s}
     elif to in {Status.STARTING, Status.PREPARING}:
         found["last_beat_at"] = Now()
     return found
