@@ -23,8 +23,9 @@ from django.test import Client
 
 from tests import make
 from tests.chromium import browser
+from tests.live.shared import shared_studio
 
-__all__ = ["browser"]
+__all__ = ["browser", "shared_studio"]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""One real studio for all live tests of a module; faults get a studio of their own."""
+"""A studio of a test's own, for faults that the other tests must not feel."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.running import studio as run_studio
+from tests.live.shared import show_log
 from tests.live.studio import Studio, write_script
 
 TRAIN = """
@@ -19,13 +20,7 @@ if "--fail" in sys.argv:
     raise ValueError("no data")
 """
 
-
-@pytest.fixture(scope="session")
-def shared_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    studio = Studio(tmp_path_factory.mktemp("studio")).start()
-    yield studio
-    studio.stop()
-    show_log(studio)
+__all__ = ["show_log"]
 
 
 @pytest.fixture
@@ -54,8 +49,3 @@ def folder(shared_studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def attached(folder: Path) -> Path:
     assert run_studio("folder", "attach", "-w", "default", "-e", "cli").code == 0
     return folder
-
-
-def show_log(studio: Studio) -> None:
-    """The server's own words, which pytest shows beside a failed test."""
-    print(studio.log.read_text()[-6000:])
