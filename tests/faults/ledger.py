@@ -146,8 +146,15 @@ class Ledger:
         statuses = self.statuses()
         assert {uid: moves[-1][1] for uid, moves in histories.items()} == statuses
         assert living(self.studio, stored) == []
-        completed = {uid for uid, status in statuses.items() if status == "Completed"}
-        assert completed <= set(self.effects.starts()), "Completed without a start"
+        assert self.completed_scripts() <= set(self.effects.starts()), "Completed without a start"
+
+    def completed_scripts(self) -> set[str]:
+        """The submitted runs that ended well."""
+        query = (
+            "SELECT r.uid FROM runs_run r JOIN runs_experiment e ON e.id = r.experiment_id"
+            " WHERE e.name = ? AND r.status = 'Completed' AND r.job_id IS NOT NULL"
+        )
+        return {uid for (uid,) in rows(self.studio, query, self.experiment)}
 
 
 def _plain(value: Any) -> str:
