@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.live, pytest.mark.faults]
 # It ends when its file is there, and leaves outputs that take a while to be collected.
 WAITING = BOOK + (
     "from pathlib import Path\n"
-    "for i in range(100): Path(f'outputs/{i}').write_text('x')\n"
+    "for i in range(40): Path(f'outputs/{i}').write_text('x')\n"
     "note('ready')\n"
     "while not Path(sys.argv[2]).exists(): time.sleep(0.02)\n"
 )
