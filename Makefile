@@ -26,7 +26,7 @@ $(VENV)/.demo: requirements-demo.txt $(VENV)/.server
 run: $(VENV)/.server $(if $(filter 1,$(STUDIO_DEMO)),$(VENV)/.demo)  ## start the studio on http://127.0.0.1:8000 (PORT, STUDIO_HOME, STUDIO_DEMO=1)
 	@exec $(BIN)/python manage.py up
 
-test: $(VENV)/.dev  ## run every test (installs Chromium, PostgreSQL, Redis where it can)
+test: $(VENV)/.dev  ## run every test (installs Chromium, PostgreSQL, Redis, RabbitMQ where it can)
 	@BIN=$(BIN) tests/run.sh
 
 lint: $(VENV)/.dev  ## style and types
@@ -41,7 +41,7 @@ format: $(VENV)/.dev  ## rewrite to the house style
 bench: $(VENV)/.dev  ## measure against the limits; writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
 
-faults: $(VENV)/.dev  ## the fault tests in their long form
+faults: $(VENV)/.dev  ## the fault tests in their long form, with a table of the promises at the end
 	STUDIO_FAULTS=long $(BIN)/pytest -m faults
 
 demo: $(VENV)/.server $(VENV)/.demo  ## submit the demo's training runs to the running studio

@@ -40,12 +40,20 @@ start_redis() {
 have_redis || start_redis || true
 have_redis || missing+=("Redis (set TEST_REDIS_URL)")
 
+# Tests start a node of their own: only the server's files are needed, nothing that runs.
+have_rabbitmq() { [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || command -v rabbitmq-server >/dev/null; }
+have_rabbitmq || apt_install rabbitmq-server || true
+have_rabbitmq || missing+=("RabbitMQ (package rabbitmq-server)")
+
 without=""
 for what in "${missing[@]:-}"; do
     [ -n "$what" ] || continue
     echo "missing: $what" >&2
     [ -z "${CI:-}" ] || exit 1
-    case "$what" in Chromium*) without="$without and not browser" ;; esac
+    case "$what" in
+        Chromium*) without="$without and not browser" ;;
+        RabbitMQ*) without="$without and not rabbitmq" ;;
+    esac
 done
 
 step() { printf '\n== %s\n' "$1"; }

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.live.conftest import show_log
-from tests.live.faults import Redis, locked_database, rows
+from tests.live.faults import Redis, locked_database
 from tests.live.studio import Studio, status_of, words_of, write_script
 from tests.live.test_main_job import log_of, submit
 from tests.waiting import wait_until
@@ -59,20 +59,6 @@ def cancel_takes_s(run: Any) -> float:
     return time.monotonic() - began
 
 
-def test_queued_runs_survive_the_loss_of_every_message(embedded: Studio, tmp_path: Path) -> None:
-    blockers = [going(embedded, tmp_path / str(i)) for i in range(2)]
-    short = write_script(tmp_path / "short", "print('ran')\n")
-    waiting = [submit(embedded, short) for _ in range(5)]
-    for message in (embedded.folder / "home" / "broker" / "queues").rglob("*.msg"):
-        message.unlink(missing_ok=True)
-    for run in blockers:
-        run.cancel()
-    for run in waiting:
-        assert status_of(run, "Completed", timeout_s=60) == "Completed"
-        assert log_of(run) == "ran\n"
-    assert rows(embedded, "SELECT MAX(n_attempts) FROM compute_job") == [(1,)]
-
-
 def test_a_cancel_arrives_when_no_message_can_be_written(embedded: Studio, tmp_path: Path) -> None:
     run = going(embedded, tmp_path / "a")
     queues = embedded.folder / "home" / "broker" / "queues"
@@ -88,20 +74,6 @@ def test_a_cancel_arrives_when_no_message_can_be_written(embedded: Studio, tmp_p
         queues.with_name("away").rename(queues)
     print(f"cancel without a broker: {took_s:.2f} s")
     assert took_s < 8
-
-
-def test_five_cancels_at_once_are_one(embedded: Studio, tmp_path: Path) -> None:
-    run = going(embedded, tmp_path / "a")
-    others = [embedded.workspace.get_run(run.id) for _ in range(5)]
-    threads = [threading.Thread(target=other.cancel) for other in others]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(20)
-    assert status_of(run, "Canceled") == "Canceled"
-    run.cancel()
-    moves = [event["after"] for event in run.history() if event["kind"] == "status"]
-    assert moves.count("CancelRequested") == moves.count("Canceled") == 1
 
 
 def test_the_end_of_a_run_is_written_after_a_long_lock_of_the_database(

@@ -2,10 +2,6 @@
 
 import subprocess
 import sys
-import threading
-import urllib.error
-import urllib.request
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +10,7 @@ import pytest
 
 from tests.live.conftest import show_log
 from tests.live.faults import stored_source
-from tests.live.studio import ROOT, TERMINAL, Studio, status_of, write_script
+from tests.live.studio import ROOT, Studio, status_of, write_script
 from tests.live.test_main_job import log_of, submit
 from tests.live.test_trouble import tiny_disk
 from tests.waiting import wait_until
@@ -221,46 +217,6 @@ def test_a_script_that_writes_its_own_main_log_still_ends(
     )
     run = submit(shared_studio, write_script(tmp_path, text))
     assert status_of(run, "Completed") == "Completed"
-
-
-def test_finishers_racing_for_one_run_leave_a_legal_history(shared_studio: Studio) -> None:
-    workspace = shared_studio.workspace
-    for _ in range(8):
-        body = {"uid": uuid.uuid4().hex, "experiment": "race", "start": True}
-        run = workspace.get_run(workspace._client.post("/runs", body)["uid"])
-        ways = ["complete", "fail", "cancel", "canceled"] * 2
-        codes: list[int] = []
-        threads = [
-            threading.Thread(target=finish, args=(shared_studio, run.id, way, codes))
-            for way in ways
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(30)
-        assert len(codes) == len(ways)
-        assert set(codes) <= {200, 409}
-        moves = [event for event in run.history() if event["kind"] == "status"]
-        ends = sorted(event["after"] for event in moves if event["after"] in TERMINAL)
-        # One end; only a completed run may be marked as failed afterwards.
-        assert len(ends) == 1 or ends == ["Completed", "Failed"]
-
-
-def finish(studio: Studio, run_id: str, way: str, codes: list[int]) -> None:
-    """Ask for one end; the status code of the answer goes into `codes`."""
-    request = urllib.request.Request(
-        f"{studio.url}/api/v1/workspaces/default/runs/{run_id}/{way}",
-        data=b"{}",
-        headers={
-            "Authorization": f"Bearer {studio.config['token']}",
-            "Content-Type": "application/json",
-        },
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            codes.append(answer.status)
-    except urllib.error.HTTPError as refused:
-        codes.append(refused.code)
 
 
 LEDGER = """
