@@ -37,10 +37,9 @@ BRIEF = BOOK + "print('ran')\ntime.sleep(1)\n"
 def begin(ledger: Ledger, crew: Crew, source: Path, n: int, chance: random.Random) -> list[str]:
     """n runs that tick, at a random moment after all of them began."""
     runs = ledger.submit(source, n=n, target=crew.target)
-    ticks = n + chance.randrange(20 * n)
-    wait_until(lambda: len(ledger.effects.lines("tick")) >= 1 and begun(ledger, runs), 60, "begun")
-    before = len(ledger.effects.lines("tick"))
-    wait_until(lambda: len(ledger.effects.lines("tick")) >= before + ticks - n, 60, "the moment")
+    wait_until(lambda: begun(ledger, runs), 60, "all to begin")
+    moment = len(ledger.effects.lines("tick")) + chance.randrange(20 * n)
+    wait_until(lambda: len(ledger.effects.lines("tick")) >= moment, 60, "the moment")
     return runs
 
 
