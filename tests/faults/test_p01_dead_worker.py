@@ -27,7 +27,7 @@ TICKING = BOOK + (
     "import subprocess\n"
     "subprocess.Popen(['sleep', '600'], start_new_session=True)\n"
     "for i in range(600):\n"
-    "    print('tick', i, flush=True)\n"
+    "    os.write(1, f'tick {i}\\n'.encode())\n"
     "    note('tick', i)\n"
     "    time.sleep(0.1)\n"
 )

@@ -107,5 +107,6 @@ def winners(ledger: Ledger) -> dict[str, object]:
         ends = ends_in(moves)
         assert len(ends) == 1 or ends == ["Completed", "Failed"], moves
         n_marked += len(ends) == 2
-        won[ends[0]] += 1
+        is_lost = ("NotResponding", ends[0]) in moves
+        won[f"{ends[0]} (was silent)" if is_lost else ends[0]] += 1
     return {"won": dict(won), "marked_as_failed_after": n_marked}
