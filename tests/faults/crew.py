@@ -3,7 +3,9 @@
 The worker that `up` started serves another target; it is the one that notices what happened.
 """
 
+import contextlib
 import signal
+import sqlite3
 import subprocess
 import sys
 import uuid
@@ -55,8 +57,24 @@ class Crew:
         self.workers[node].wait(10)
 
     def pause(self, node: str = "first") -> None:
-        """SIGSTOP: the worker is there, and says nothing."""
+        """SIGSTOP: the worker is there, and says nothing.
+
+        Not in the middle of a transaction: SQLite's lock would stay with it, and nobody else could
+        write until it goes on.
+        """
+        wait_until(lambda: self._is_paused(node), 30, "a moment without a transaction", every_s=0)
+
+    def _is_paused(self, node: str) -> bool:
         self.workers[node].send_signal(signal.SIGSTOP)
+        path = self.studio.folder / "home" / "studio.sqlite3"
+        with contextlib.closing(sqlite3.connect(path, timeout=2, isolation_level=None)) as probe:
+            try:
+                probe.execute("BEGIN IMMEDIATE")
+                probe.execute("ROLLBACK")
+            except sqlite3.OperationalError:
+                self.go_on(node)
+                return False
+        return True
 
     def go_on(self, node: str = "first") -> None:
         self.workers[node].send_signal(signal.SIGCONT)
