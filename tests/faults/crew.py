@@ -65,7 +65,10 @@ class Crew:
         wait_until(lambda: self._is_paused(node), 30, "a moment without a transaction", every_s=0)
 
     def _is_paused(self, node: str) -> bool:
-        self.workers[node].send_signal(signal.SIGSTOP)
+        worker = self.workers[node]
+        worker.send_signal(signal.SIGSTOP)
+        # On a busy machine a thread may still finish what it asked of the kernel: a lock.
+        wait_until(lambda: are_stopped(worker.pid), 30, "every thread to stop", every_s=0.01)
         path = self.studio.folder / "home" / "studio.sqlite3"
         with contextlib.closing(sqlite3.connect(path, timeout=2, isolation_level=None)) as probe:
             try:
@@ -98,6 +101,12 @@ class Crew:
             if any("guard.py" in word for word in words):
                 found[Path(words[-1]).parent.name] = process
         return found
+
+
+def are_stopped(pid: int) -> bool:
+    """Whether no thread of the process runs or waits any more."""
+    threads = Path(f"/proc/{pid}/task").glob("*/stat")
+    return all(stat.read_text().rpartition(")")[2].split()[0] == "T" for stat in threads)
 
 
 def folder_of(attempt: str) -> str:
