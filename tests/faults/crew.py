@@ -106,7 +106,10 @@ class Crew:
 def are_stopped(pid: int) -> bool:
     """Whether no thread of the process runs or waits any more."""
     threads = Path(f"/proc/{pid}/task").glob("*/stat")
-    return all(stat.read_text().rpartition(")")[2].split()[0] == "T" for stat in threads)
+    try:
+        return all(stat.read_text().rpartition(")")[2].split()[0] == "T" for stat in threads)
+    except OSError:
+        return False  # a thread ended meanwhile
 
 
 def folder_of(attempt: str) -> str:
