@@ -46,6 +46,7 @@ READS = (
     Call("GET", "/runs/{uid}/events"),
     Call("GET", "/runs/{uid}/metrics"),
     Call("GET", "/runs/{uid}/metrics/points?name=loss"),
+    Call("GET", "/runs/{uid}/metrics/values"),
 )
 WRITES = (
     Call("POST", "/experiments", {"name": "other"}, writes=True),

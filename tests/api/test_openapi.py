@@ -74,6 +74,7 @@ def test_references_lead_somewhere(document):
 
 def test_answers_have_the_documented_shape(api, run):
     from studio.api import schemas, targets
+    from studio.api.metric_values import ValuesPage
 
     api.post(f"/runs/{run.uid}/cancel", {"reason": "test"})
     api.post(f"/runs/{run.uid}/batches", batch("NaN", 1.0))
@@ -88,6 +89,7 @@ def test_answers_have_the_documented_shape(api, run):
         (f"/runs/{run.uid}/events", schemas.EventPage),
         (f"/runs/{run.uid}/metrics", schemas.MetricPage),
         (f"/runs/{run.uid}/metrics/points?name=loss", schemas.PointsPage),
+        (f"/runs/{run.uid}/metrics/values", ValuesPage),
     ):
         schema.model_validate(api.get(path).json(), strict=True)
     beat = api.post(f"/runs/{run.uid}/heartbeat").json()
