@@ -33,8 +33,9 @@ from studio.sdk.errors import (
     WorkspaceException,
 )
 from studio.sdk.experiment import Experiment
+from studio.sdk.notebook import RunDetails
 from studio.sdk.offline import OfflineRun
-from studio.sdk.run import Run
+from studio.sdk.run import Run, get_run
 from studio.sdk.runconfig import RunConfiguration
 from studio.sdk.script import ScriptRunConfig
 from studio.sdk.workspace import ComputeTarget, Workspace
@@ -62,6 +63,7 @@ __all__ = [
     "RunCanceled",
     "RunConfiguration",
     "RunConfigurationException",
+    "RunDetails",
     "RunEnvironmentException",
     "ScriptRunConfig",
     "ServiceException",
@@ -70,6 +72,17 @@ __all__ = [
     "StudioError",
     "UnavailableException",
     "UserErrorException",
+    "VERSION",
     "Workspace",
     "WorkspaceException",
+    "get_run",
 ]
+
+VERSION = __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """RunConfiguration is loaded when it is asked for: its files are YAML, which costs time."""
+    if name == "RunConfiguration":
+        return import_module("studio.sdk.runconfig").RunConfiguration
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

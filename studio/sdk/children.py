@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Self
@@ -29,7 +30,9 @@ class Children(RunState):
     ) -> Self:
         """Create and start one child; as a context manager it completes on exit.
 
-        depends_on: other children of this run, or their ids, for the graph of a pipeline.
+        outputs: a folder (True: ./outputs) whose files are stored when the child ends.
+        depends_on: other children of this run, or their ids, for the graph of a pipeline. With the
+        studio away the child is made there later, before what is logged to it.
         """
         body = {
             "uid": run_id or uuid.uuid4().hex,
@@ -40,8 +43,9 @@ class Children(RunState):
             "start": True,
             "depends_on": _ids_of(depends_on),
         }
-        record = self._client.post("/runs", {k: v for k, v in body.items() if v is not None})
-        return self._started(record)
+        body = {k: v for k, v in body.items() if v is not None}
+        record = self._sent_or_kept("POST", "/runs", json.dumps(body).encode(), "a child")
+        return self._started(record or self._stand_in(body), outputs)
 
     def create_children(
         self,
@@ -51,13 +55,16 @@ class Children(RunState):
     ) -> list[Self]:
         """Create and start up to 1,000 children in one call; each must be completed.
 
-        Give either `count`, or `tag_key` with one value per child in `tag_values`.
+        Give either `count`, or `tag_key` with one value per child in `tag_values`. With the studio
+        away they are made there later, before what is logged to them.
         """
         tags = _child_tags(count, tag_key, tag_values)
         children = [{"uid": uuid.uuid4().hex, "tags": tag} for tag in tags]
         body = {"children": children, "start": True}
-        answer = self._client.post(self._channel.path("children"), body)
-        return [self._started(record) for record in answer["items"]]
+        path, data = self._channel.path("children"), json.dumps(body).encode()
+        answer = self._sent_or_kept("POST", path, data, f"{len(children)} children")
+        records = answer["items"] if answer else map(self._stand_in, children)
+        return [self._started(record) for record in records]
 
     def submit_child(
         self,
@@ -92,13 +99,15 @@ class Children(RunState):
         tags: Any = None,
         properties: Any = None,
         type: str | None = None,
-        status: str | None = None,
+        status: Any = None,
+        _rehydrate_runs: bool = True,
         *,
         query: str | None = None,
     ) -> Iterator[Self]:
         """Children, newest first, or with `recursive` all descendants, never the run itself.
 
-        tags, properties: a name that must exist, or a dict of required values. A generator.
+        tags, properties: a name that must exist, or a dict of required values; status: one or a
+        list. A generator: pages of 500 are asked for as they are needed.
         """
         from studio.sdk.search import find_runs
 
@@ -109,7 +118,13 @@ class Children(RunState):
         )  # fmt: skip
         return (self._sibling(record["uid"], record) for record in found)
 
-    def _started(self, record: dict[str, Any]) -> Self:
+    def _stand_in(self, body: dict[str, Any]) -> dict[str, Any]:
+        """What is known of a started child that the studio will hear of later."""
+        known = {"status": "Running", "type": "interactive", "tags": {}, "properties": {}}
+        family = {"experiment": self.experiment.name, "parent": self._uid}
+        return {**known, **family, **body}
+
+    def _started(self, record: dict[str, Any], outputs: Any = None) -> Self:
         """A child this process has started and answers for."""
         raise NotImplementedError
 

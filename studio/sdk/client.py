@@ -11,10 +11,15 @@ import time
 from collections.abc import Callable, Iterator
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import quote, urlencode
 
-from studio.sdk.errors import ConnectionFailedException, StudioError, service_error
+from studio.sdk.errors import (
+    ConnectionFailedException,
+    StudioError,
+    UserErrorException,
+    service_error,
+)
 
 if TYPE_CHECKING:
     import urllib3
@@ -165,7 +170,7 @@ class Client:
             if isinstance(body, dict):
                 data = json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
             elif isinstance(body, Path):
-                data = files.enter_context(body.open("rb"))
+                data = files.enter_context(_opened(body))
                 headers["Content-Length"] = str(os.fstat(data.fileno()).st_size)
             if data is not None:
                 headers["Content-Type"] = _content_type(path)
@@ -213,6 +218,14 @@ def _stored(response: Any, into: Path) -> Answer:
         return Answer(response.status, response.headers, b"")
     finally:
         response.release_conn()
+
+
+def _opened(file: Path) -> BinaryIO:
+    """The file to send; one that cannot be read is no failure of the network."""
+    try:
+        return file.open("rb")
+    except OSError as problem:
+        raise UserErrorException(f"{file} cannot be read: {problem.strerror}") from None
 
 
 def _content_type(path: str) -> str:

@@ -56,8 +56,11 @@ class Experiment:
         """Start an interactive run in this process: Running at once.
 
         Captures git facts, command line, Python and package versions, and what the process prints.
-        `outputs`: None or True tracks ./outputs, a text another folder, False nothing. The
-        snapshot of `snapshot_directory` is skipped with a warning when it is too large.
+        `outputs`: None or True stores the files of ./outputs (made when missing) at the end, a
+        text those of another folder, False none. `snapshot_directory`: the sources to keep with
+        the run, None for none. Unlike in the original a folder that is too large (300 MB; 25 MB
+        for the folder a notebook or a prompt happens to be in) is left out with a warning that
+        names its biggest paths, and a home folder without one.
         `max_run_duration_seconds`: over it, the studio cancels the run.
         """
         folder = snapshot_directory if snapshot_directory is not None else "."
@@ -80,7 +83,7 @@ class Experiment:
         run = Run._attached(self._client, record["uid"], record=record)
         run._experiment = self
         if outputs is not False:
-            run._outputs = outputs if isinstance(outputs, str) else "outputs"
+            run._track(outputs if isinstance(outputs, str) else "outputs")
         return run._answer_for(tee=True)
 
     def submit(
@@ -148,14 +151,32 @@ class Experiment:
                 found.append(experiment)
         return found
 
+    @property
+    def id(self) -> str:
+        """The experiment's id: its name, which there is once in a workspace."""
+        return self.name
+
     def refresh(self) -> None:
         """Fetch the experiment's record again."""
         self._record = self._client.get(path_of("experiments", self.name))
 
     @property
     def description(self) -> str:
-        """The description as last fetched."""
+        """The description (Markdown) as last fetched; assign to replace it."""
         return str(self._details().get("description") or "")
+
+    @description.setter
+    def description(self, value: str) -> None:
+        self._edit({"description": str(value)})
+
+    def rename(self, name: str) -> None:
+        """Give the experiment another name; its runs stay in it."""
+        self._edit({"name": name})
+        self.name = name
+
+    def _edit(self, change: dict[str, Any]) -> None:
+        path = path_of("experiments", self.name)
+        self._record = self._client.request("PATCH", path, body=change).json()
 
     @property
     def archived_time(self) -> str | None:
@@ -172,8 +193,15 @@ class Experiment:
         self._record = self._client.post(path_of("experiments", self.name, "archive"), {})
 
     def reactivate(self, new_name: str | None = None) -> None:
-        """Show an archived experiment again."""
+        """Show an archived experiment again, under another name if one is given."""
         self._record = self._client.post(path_of("experiments", self.name, "reactivate"), {})
+        if new_name is not None:
+            self.rename(new_name)
+
+    def star(self, starred: bool = True) -> None:
+        """Mark the experiment as a favourite of yours, or take the mark off."""
+        body = {"starred": bool(starred)}
+        self._record = self._client.post(path_of("experiments", self.name, "star"), body)
 
     def get_portal_url(self) -> str:
         """The address of the experiment's page."""
@@ -188,10 +216,20 @@ class Experiment:
         try:
             if Path(folder).resolve() in (Path.home(), Path("/")):
                 return None  # nobody means to store a home folder
-            return snapshots.upload(self._client, folder)
+            by_chance = folder == "." and not sources.main_script()
+            most_bytes = snapshots.PROMPT_MOST_BYTES if by_chance else snapshots.MOST_BYTES
+            limits = snapshots.Limits.default(most_bytes)
+            return snapshots.upload(self._client, folder, limits)
         except SnapshotException as error:
             log.warning("studio: no snapshot (snapshot_directory=None says so): %s", error)
             return None
+
+    def _repr_html_(self) -> str:
+        """The table a notebook shows; everything is escaped."""
+        from studio.sdk.notebook import link, table
+
+        where = link(self.get_portal_url(), "Open in studio")
+        return table(["Name", "Workspace", "Details"], [[self.name, self.workspace.name, where]])
 
     def __repr__(self) -> str:
         return f"Experiment(name={self.name!r}, workspace={self._client.workspace!r})"

@@ -13,22 +13,36 @@ from studio.sdk.errors import NotFoundException, SnapshotException, UserErrorExc
 from studio.sdk.state import RunState
 
 SNAPSHOT_PROPERTY = "ContentSnapshotId"
+MOST_KEPT_BYTES = 64 << 20  # of a file, on disk, while the studio is away
 
 
 class Files(RunState):
     """The file half of a run."""
 
-    def upload_file(self, name: str, path_or_stream: Any) -> None:
-        """Store one file (a path or a binary stream) as the artifact `name`."""
-        data: bytes | Path
+    def upload_file(
+        self, name: str, path_or_stream: Any, datastore_name: str | None = None
+    ) -> dict[str, Any]:
+        """Store one file (a path or a stream) as the artifact `name`; {path, size} as stored.
+
+        With the studio away a file of up to 64 MB is kept on disk and sent later; a larger one
+        raises ConnectionFailedException after 90 s.
+        """
+        label = _label(name)
         if hasattr(path_or_stream, "read"):
             content = path_or_stream.read()
             data = content.encode() if isinstance(content, str) else bytes(content)
         else:
-            data = Path(path_or_stream)
-            if not data.is_file():
-                raise UserErrorException(f"upload_file: there is no file {str(data)!r}")
-        self._client.request("PUT", self._channel.path("artifacts", _label(name)), body=data)
+            file = Path(path_or_stream)
+            if not file.is_file():
+                raise UserErrorException(f"upload_file: there is no file {str(file)!r}")
+            if file.stat().st_size > MOST_KEPT_BYTES:
+                return self._put_file(label, file)
+            data = file.read_bytes()
+        if len(data) > MOST_KEPT_BYTES:
+            return self._put_file(label, data)
+        path = self._channel.path("artifacts", label)
+        answer = self._sent_or_kept("PUT", path, data, f"the file {label}")
+        return answer or {"path": label, "size": len(data)}
 
     def upload_files(
         self,
@@ -36,21 +50,31 @@ class Files(RunState):
         paths: Iterable[Any],
         return_artifacts: bool = False,
         timeout_seconds: float | None = None,
-    ) -> None:
-        """Store files under names, pairwise; TypeError when the lists differ in length."""
+        datastore_name: str | None = None,
+    ) -> dict[str, dict[str, Any]] | None:
+        """Store files under names, pairwise; TypeError when the lists differ in length. With
+        `return_artifacts` {name: {path, size}}."""
         names, paths = list(names), list(paths)
         if len(names) != len(paths):
             raise TypeError(f"upload_files got {len(names)} names and {len(paths)} paths")
-        for name, path in zip(names, paths, strict=True):
-            self.upload_file(name, path)
+        pairs = zip(names, paths, strict=True)
+        stored = {name: self.upload_file(name, path) for name, path in pairs}
+        return stored if return_artifacts else None
 
-    def upload_folder(self, name: str, path: str | os.PathLike[str]) -> None:
+    def upload_folder(
+        self, name: str, path: str | os.PathLike[str], datastore_name: str | None = None
+    ) -> None:
         """Store every file below a folder as `name/<relative path>`."""
         root = Path(path)
         if not root.is_dir():
             raise UserErrorException(f"upload_folder: {str(root)!r} is not a folder")
         for file in sorted(entry for entry in root.rglob("*") if entry.is_file()):
             self.upload_file(f"{name.rstrip('/')}/{file.relative_to(root).as_posix()}", file)
+
+    def _put_file(self, label: str, data: bytes | Path) -> dict[str, Any]:
+        path = self._channel.path("artifacts", label)
+        stored: dict[str, Any] = self._client.request("PUT", path, body=data).json()
+        return stored
 
     def get_file_names(self) -> list[str]:
         """The paths of all artifacts, logs included."""
@@ -105,14 +129,18 @@ class Files(RunState):
     def restore_snapshot(self, snapshot_id: str | None = None, path: Any = None) -> str:
         """Download the snapshot as `<id>.zip` into a folder (default: a new temporary one);
         returns the absolute path of the zip."""
-        snapshot = snapshot_id or self._snapshot_id()
-        if snapshot is None:
-            raise SnapshotException(f"run {self._uid} has no snapshot")
+        snapshot = snapshot_id or self.get_snapshot_id()
         folder = Path(path) if path is not None else Path(tempfile.mkdtemp(prefix="snapshot-"))
         try:
             return str(snapshots.download(self._client, snapshot, folder))
         except NotFoundException as error:
             raise SnapshotException(f"there is no snapshot {snapshot}: {error}") from None
+
+    def get_snapshot_id(self) -> str:
+        """The id of the run's snapshot; SnapshotException when it has none."""
+        if (snapshot := self._snapshot_id()) is None:
+            raise SnapshotException(f"run {self._uid} has no snapshot")
+        return snapshot
 
     def _snapshot_id(self) -> str | None:
         record = self._fetch()

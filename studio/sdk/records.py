@@ -35,6 +35,7 @@ class Channel:
         self.on_cancel: Callable[[dict[str, Any]], None] | None = None
         self.beats = False
         self.gone = False  # the run was deleted: nothing more can be sent
+        self.is_late = False  # requests of the run are kept on disk, or behind such
         self.answered_at_s = time.monotonic()
         self.n_dropped = self.n_dropped_told = 0
         self.log_sizes: dict[str, int] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import logging
 import os
 import sys
@@ -19,31 +20,32 @@ from studio.sdk.errors import (
     ConnectionFailedException,
     RunCanceled,
     RunEnvironmentException,
+    UserErrorException,
 )
 from studio.sdk.files import Files
 from studio.sdk.labels import Labels
-from studio.sdk.metrics import Metrics, read_points
+from studio.sdk.metrics import Metrics
 from studio.sdk.monitoring import Monitor
 from studio.sdk.outbox import OUTBOX
+from studio.sdk.reading import Reading
+from studio.sdk.search import find_runs, quoted
 from studio.sdk.waiting import Waiting
-from studio.wire.measures import PREFIX
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from studio.sdk.experiment import Experiment
-    from studio.sdk.workspace import Workspace
+    from studio.sdk.workspace import ComputeTarget, Workspace
 
 log = logging.getLogger("studio.sdk")
 
 Texts = list[str]  # `list` inside Run is a method of the original
-Points = list[tuple[int, float, Any]]
 
 END_FLUSH_S, END_RETRY_S = 60.0, 30.0
 MOST_ERROR_TEXT = 20_000
 
 
-class Run(Metrics, Labels, Files, Children, Waiting):
+class Run(Metrics, Reading, Labels, Files, Children, Waiting):
     """One run of an experiment: `Run(experiment, run_id)`, `exp.start_logging()` or
     `Run.get_context()`.
 
@@ -51,6 +53,9 @@ class Run(Metrics, Labels, Files, Children, Waiting):
     sys.exit(0), Failed after an exception, Canceled after Ctrl-C or a cancel request; exceptions
     go on to the caller.
     """
+
+    _outputs: str | None = None  # the folder whose files are stored at the end
+    _made_outputs = False
 
     def __init__(
         self, experiment: Experiment, run_id: str, outputs: Any = None, **kwargs: Any
@@ -96,6 +101,30 @@ class Run(Metrics, Labels, Files, Children, Waiting):
         """The runs of an experiment, newest first; see Experiment.get_runs."""
         return experiment.get_runs(type, tags, properties, include_children, status=status)
 
+    @staticmethod
+    def list_by_compute(
+        compute: ComputeTarget,
+        type: str | None = None,
+        tags: Any = None,
+        properties: Any = None,
+        status: Any = None,
+    ) -> Iterator[Run]:
+        """Runs of a compute target of `workspace.compute_targets`, child runs too, newest first;
+        unlike in the original as Run objects, and of any status."""
+        if compute.workspace is None:
+            raise UserErrorException("list_by_compute takes a target of workspace.compute_targets")
+        client = compute.workspace._client
+        found = find_runs(
+            client, tags=tags, properties=properties, status=status, type=type,
+            query=f"target:{quoted(compute.name)}", include_children=True,
+        )  # fmt: skip
+        return (Run._attached(client, record["uid"], record=record) for record in found)
+
+    @classmethod
+    def get_submitted_run(cls, **kwargs: Any) -> Run:
+        """The submitted run around this process; RunEnvironmentException where there is none."""
+        return cls.get_context(allow_offline=False)
+
     # --- ending ----------------------------------------------------------------------------------
 
     def start(self) -> None:
@@ -106,12 +135,20 @@ class Run(Metrics, Labels, Files, Children, Waiting):
     def complete(self, _set_status: bool = True) -> None:
         """Send what is queued and mark the run as Completed. With the studio away the mark is
         kept on disk and sent later."""
+        if _set_status:
+            return self._end("complete", {})
         self._upload_outputs()
-        self._end("complete", {})
+        self.flush(END_FLUSH_S)
 
-    def fail(self, error_details: Any = None, error_code: str | None = None) -> None:
+    def fail(
+        self, error_details: Any = None, error_code: str | None = None, _set_status: bool = True
+    ) -> None:
         """Mark the run as Failed, with a text or an exception as the reason and its code."""
-        self._end("fail", _failure(error_details, error_code))
+        body = _failure(error_details, error_code)
+        if _set_status:
+            return self._end("fail", body)
+        self._upload_outputs()
+        self.flush(END_FLUSH_S)
 
     def cancel(self, reason: str | None = None, *, children: bool = True) -> None:
         """Ask the run, and by default its children, to stop. A run this process answers for ends
@@ -125,10 +162,6 @@ class Run(Metrics, Labels, Files, Children, Waiting):
         if notice := self._record.get("notice"):
             log.warning("studio: %s", notice)
 
-    def flush(self, timeout_seconds: float = 300) -> bool:
-        """Wait until everything logged so far has arrived; False when it has not in time."""
-        return OUTBOX.flush(timeout_seconds)
-
     def on_cancel(self, hook: Hook) -> Hook:
         """Call `hook()` when the run is cancelled, before RunCanceled is raised: save a
         checkpoint there. Usable as a decorator; several hooks run newest first."""
@@ -138,52 +171,6 @@ class Run(Metrics, Labels, Files, Children, Waiting):
     def clean(self) -> Texts:
         """Working copies are removed by the studio itself; nothing is left to delete here."""
         return []
-
-    # --- reading metrics -------------------------------------------------------------------------
-
-    def get_metrics(
-        self,
-        name: str | None = None,
-        recursive: bool = False,
-        run_type: Any = None,
-        populate: bool = False,
-    ) -> dict[str, Any]:
-        """{metric: values}, or {run id: {metric: values}} with `recursive` (self included).
-
-        One shape per kind whatever the count, unlike in the original: numbers, strings and lists
-        as a list in order, tables as {column: list}, images as a list of artifact paths,
-        documents as a list of dicts. What this process has queued is sent first. Samples of the
-        machine (`system/…`) come for their name only.
-        """
-        self.flush(30)
-        if recursive:
-            family = [self, *self.get_children(recursive=True)]
-            return {run.id: run._metrics(name) for run in family}
-        return self._metrics(name)
-
-    def metric_points(self, name: str) -> Points:
-        """(step, epoch seconds, value) of every point of one metric, in order."""
-        pages = self._points(name)
-        return [
-            line
-            for page in pages
-            for line in zip(page["steps"], page["times"], page["values"], strict=True)
-        ]
-
-    def _metrics(self, name: str | None) -> dict[str, Any]:
-        items = self._client.items(self._channel.path("metrics"), limit=500)
-        chosen = [item for item in items if _is_meant(item["name"], name)]
-        return {i["name"]: read_points(i["kind"], self._points(i["name"])) for i in chosen}
-
-    def _points(self, name: str) -> Iterator[dict[str, Any]]:
-        cursor = None
-        while True:
-            query = {"name": name, "cursor": cursor, "limit": 100_000}
-            page = self._client.get(self._channel.path("metrics", "points"), **query)
-            yield page
-            cursor = page.get("next")
-            if not cursor:
-                return
 
     # --- context manager -------------------------------------------------------------------------
 
@@ -225,6 +212,7 @@ class Run(Metrics, Labels, Files, Children, Waiting):
         self._canceler.close()
         if self._tee is not None:
             self._tee.stop()
+        self._upload_outputs()
         path = self._channel.path(how)
         arrived = self.flush(END_FLUSH_S)
         try:
@@ -232,19 +220,34 @@ class Run(Metrics, Labels, Files, Children, Waiting):
                 raise ConnectionFailedException("queued records have not arrived yet")
             self._record = self._client.post(path, body, retry_total_s=END_RETRY_S)
         except ConnectionFailedException as error:
-            self._change_later(path, body)
+            self._keep_change(path, body)
             self._record = {**self._record, "status": _ENDS[how]}
             log.warning("studio: %s; the end of run %s will be sent later", error, self._uid)
         OUTBOX.forget(self._channel)
         _live.pop(self, None)
 
+    def _track(self, outputs: str) -> None:
+        """Upload the files of the folder at the end; it is made when it is not there."""
+        self._outputs = outputs
+        self._made_outputs = False
+        try:
+            os.mkdir(outputs)
+            self._made_outputs = True
+        except OSError:
+            return  # it is there, or this is no place for one
+
     def _upload_outputs(self) -> None:
-        """The files of ./outputs, for a run that tracks them."""
-        if self._outputs and os.path.isdir(self._outputs):
-            try:
-                self.upload_folder("outputs", self._outputs)
-            except Exception:
-                log.exception("studio: the outputs of run %s could not all be stored", self._uid)
+        """The files of ./outputs, for a run that tracks them; an empty folder made for it goes."""
+        folder, self._outputs = self._outputs, None
+        if not folder or not os.path.isdir(folder):
+            return
+        try:
+            self.upload_folder("outputs", folder)
+        except Exception:
+            log.exception("studio: the outputs of run %s could not all be stored", self._uid)
+        if self._made_outputs:
+            with contextlib.suppress(OSError):
+                os.rmdir(folder)
 
     # --- making ----------------------------------------------------------------------------------
 
@@ -259,7 +262,6 @@ class Run(Metrics, Labels, Files, Children, Waiting):
         self._canceler = Canceler.__new__(Canceler)
         self._canceler.hooks, self._canceler.closed = [], False
         self._tee: Tee | None = None
-        self._outputs: str | None = None
 
     def _answer_for(self, *, tee: bool = False) -> Self:
         """From now on this process says that the run is alive, and hears of its cancellation."""
@@ -277,9 +279,11 @@ class Run(Metrics, Labels, Files, Children, Waiting):
             self._tee.start()
         return self
 
-    def _started(self, record: dict[str, Any]) -> Self:
+    def _started(self, record: dict[str, Any], outputs: Any = None) -> Self:
         run = type(self)._attached(self._client, record["uid"], record=record)
-        run._experiment = self._experiment
+        run._experiment, run._channel.is_late = self._experiment, self._channel.is_late
+        if outputs not in (None, False):
+            run._track(outputs if isinstance(outputs, str) else "outputs")
         return run._answer_for()
 
     def _make_experiment(self, name: str) -> Experiment:
@@ -287,6 +291,13 @@ class Run(Metrics, Labels, Files, Children, Waiting):
         from studio.sdk.workspace import Workspace
 
         return Experiment._known(Workspace._of(self._client), name)
+
+
+def get_run(
+    experiment: Experiment, run_id: str, rehydrate: bool = True, clean_up: bool = True
+) -> Run:
+    """The run of an experiment with this id; NotFoundException when there is none."""
+    return Run(experiment, run_id)
 
 
 class SubmittedRun(Run):
@@ -313,10 +324,6 @@ class SubmittedRun(Run):
 
     def _end_by(self, error: BaseException | None) -> None:
         self.flush(END_FLUSH_S)
-
-
-def _is_meant(found: str, asked: str | None) -> bool:
-    return not found.startswith(PREFIX) if asked is None else found == asked
 
 
 _ENDS = {"complete": "Completed", "fail": "Failed", "canceled": "Canceled"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import sys
@@ -15,6 +16,8 @@ from studio.sdk.environment import Environment
 from studio.sdk.errors import ExperimentExecutionException, UserErrorException
 from studio.sdk.state import checked_texts
 
+log = logging.getLogger("studio.sdk")
+
 DEFAULT_DURATION_S = 2_592_000
 
 
@@ -22,7 +25,8 @@ class ScriptRunConfig:
     """A script of a source folder with its arguments, target and environment.
 
     `command` (a list or a shell-like string) stands in for script and arguments. The script must
-    lie inside the source folder. Without limits a run may take 30 days.
+    lie inside the source folder. Without limits a run may take 30 days. `run_config` gives what is
+    not given here; unlike in the original, what is given here always wins.
     """
 
     def __init__(
@@ -52,6 +56,12 @@ class ScriptRunConfig:
             longest_s = max_run_duration_seconds
         self.max_run_duration_seconds = longest_s
         self.grace_s: float | None = None
+        unused = (distributed_job_config, resume_from, docker_runtime_config)
+        if any(given is not None for given in unused):
+            log.warning(
+                "studio: distributed_job_config, resume_from and docker_runtime_config have no "
+                "meaning here: one process is started, as the worker's own user"
+            )
         if bool(self.script) == bool(self.command):
             raise UserErrorException("ScriptRunConfig takes either a script or a command")
         if self.command and self.arguments:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from studio.sdk.client import Client
 from studio.sdk.errors import UserErrorException
+from studio.wire import STATUSES
 
 if TYPE_CHECKING:
     from studio.sdk.run import Run
 
 PAGE = 500
+SHOWN = 20
 
 
 def find_runs(
@@ -24,14 +27,15 @@ def find_runs(
     include_children: bool = False,
     **filters: Any,
 ) -> Iterator[dict[str, Any]]:
-    """Records of the runs that match everything given, newest first, page by page.
+    """Records of the runs that match everything given, newest first; a page is asked for when
+    the one before it is used up.
 
     tags, properties: a name that must exist, or a dict of required values; status: one or a list.
     `filters` are experiment, parent, ancestor, type, and `limit`: how many a page holds.
     """
     limit = min(PAGE, filters.pop("limit", PAGE))
     wanted_tags, wanted_properties = _wanted(tags, "tags"), _wanted(properties, "properties")
-    statuses = [status] if isinstance(status, str) else list(status or [])
+    statuses = _statuses(status)
     terms = [*_terms("tag", wanted_tags), *_terms("property", wanted_properties)]
     terms += [f"status:{'|'.join(statuses)}"] if statuses else []
     if query:
@@ -43,16 +47,25 @@ def find_runs(
         limit=limit,
         **filters,
     )
-    for record in found:
-        if _has(record, "tags", wanted_tags) and _has(record, "properties", wanted_properties):
-            yield record
+    return (
+        record
+        for record in found
+        if _has(record, "tags", wanted_tags) and _has(record, "properties", wanted_properties)
+    )
 
 
 class RunQuery:
-    """The runs that match a search: iterate for Run objects, or `to_pandas()`."""
+    """The runs that match a search: iterate for Run objects (each time anew), take one after the
+    other with `next`, or `to_pandas()`."""
 
     def __init__(self, client: Client, query: str, **filters: Any) -> None:
         self._client, self.query, self._filters = client, query, filters
+        self._begun: Iterator[Run] | None = None
+
+    def __next__(self) -> Run:
+        if self._begun is None:
+            self._begun = iter(self)
+        return next(self._begun)
 
     def __iter__(self) -> Iterator[Run]:
         from studio.sdk.run import Run
@@ -63,6 +76,12 @@ class RunQuery:
     def records(self) -> Iterator[dict[str, Any]]:
         """The matching runs as plain dicts."""
         return find_runs(self._client, query=self.query, **self._filters)
+
+    def _repr_html_(self) -> str:
+        """The first runs as a notebook shows them."""
+        from studio.sdk.notebook import run_table
+
+        return run_table(itertools.islice(self.records(), SHOWN))
 
     def to_pandas(self) -> Any:
         """A DataFrame: a row per run; tags, properties and parameters as columns "tag.<key>"."""
@@ -95,6 +114,14 @@ class Runs:
         return run
 
 
+def _statuses(status: Any) -> list[str]:
+    given = [status] if isinstance(status, str) else list(status or [])
+    for name in given:
+        if str(name).casefold() not in {known.casefold() for known in STATUSES}:
+            raise UserErrorException(f"there is no status {name!r}: {', '.join(STATUSES)}")
+    return given
+
+
 def _wanted(filters: Any, what: str) -> dict[str, Any]:
     if filters is None:
         return {}
@@ -108,13 +135,14 @@ def _wanted(filters: Any, what: str) -> dict[str, Any]:
 def _terms(key: str, wanted: dict[str, Any]) -> list[str]:
     """Search terms; a tag with the value None is one without a value, which `has:` finds."""
     return [
-        f"has:{key}.{_quoted(name)}" if value in (..., None) or value == ""
-        else f"{key}.{_quoted(name)}:{_quoted(value)}"
+        f"has:{key}.{quoted(name)}" if value in (..., None) or value == ""
+        else f"{key}.{quoted(name)}:{quoted(value)}"
         for name, value in wanted.items()
     ]  # fmt: skip
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """The text as one word of the search grammar."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 

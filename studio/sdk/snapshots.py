@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import logging
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from studio.sdk.client import Client
-from studio.sdk.errors import ServiceException, SnapshotException
+from studio.sdk.errors import ServiceException, SnapshotException, UserErrorException
 from studio.sdk.ignores import Ignores
+
+log = logging.getLogger("studio.sdk")
 
 MOST_BYTES = 300_000_000
 MOST_FILES = 2_000
+PROMPT_MOST_BYTES = 25_000_000  # of a folder that nobody named
 WALK_MOST_FILES = 50_000  # past this, the folder is not a project: stop looking
 N_BIGGEST = 5
 
@@ -27,35 +32,56 @@ class Limits:
     n_files: int = MOST_FILES
 
     @classmethod
-    def default(cls) -> Limits:
+    def default(cls, most_bytes: int = MOST_BYTES) -> Limits:
         """300 MB and 2,000 files, or STUDIO_SNAPSHOT_MAX_BYTES and STUDIO_SNAPSHOT_MAX_FILES."""
         env = os.environ
-        n_bytes = int(env.get("STUDIO_SNAPSHOT_MAX_BYTES") or MOST_BYTES)
+        n_bytes = int(env.get("STUDIO_SNAPSHOT_MAX_BYTES") or most_bytes)
         return cls(n_bytes, int(env.get("STUDIO_SNAPSHOT_MAX_FILES") or MOST_FILES))
 
 
 def upload(client: Client, folder: str | os.PathLike[str], limits: Limits | None = None) -> str:
     """The id of a snapshot of the folder; only contents that the studio lacks travel.
 
-    Raises SnapshotException when the folder does not exist, is too large (naming its biggest
-    paths), or the studio refuses it.
+    Files that vanish or cannot be read are left out with a warning. Raises SnapshotException when
+    the folder does not exist, is too large (naming its biggest paths), or the studio refuses it.
     """
     root = Path(folder).resolve()
-    files = collect(root, limits or Limits.default())
-    entries, paths = [], {}
-    for path, size, mode in files:
-        digest = digest_of(root / path)
-        paths[digest] = root / path
-        executable = bool(mode & 0o111)
-        entries.append({"path": path, "digest": digest, "size": size, "executable": executable})
+    entries, paths = _digested(root, collect(root, limits or Limits.default()))
     try:
         missing = client.post("/snapshots/missing", {"digests": list(paths)})["missing"]
         for digest in missing:
             client.request("PUT", f"/blobs/{digest}", body=paths[digest])
-        return str(client.post("/snapshots", {"files": entries})["id"])
+        snapshot = str(client.post("/snapshots", {"files": entries})["id"])
+    except UserErrorException as error:
+        text = f"{root} could not be stored, a file went while it was read: {error}. Try again."
+        raise SnapshotException(text) from error
     except ServiceException as error:
         hint = "" if error.status_code < 409 else " (was a file changed while it was read?)"
         raise SnapshotException(f"{root} could not be stored: {error}{hint}") from error
+    n_bytes = sum(entry["size"] for entry in entries)
+    log.info("studio: took %s files, %s, of %s", f"{len(entries):,}", _mb(n_bytes), root)
+    return snapshot
+
+
+def _digested(
+    root: Path, files: list[tuple[str, int, int]]
+) -> tuple[list[dict[str, Any]], dict[str, Path]]:
+    """What the studio is told of each file, and where each content is; without those gone."""
+    entries, paths, gone = [], {}, []
+    for path, size, mode in files:
+        try:
+            digest = digest_of(root / path)
+        except OSError as problem:
+            gone.append(f"{path} ({problem.strerror})")
+            continue
+        paths[digest] = root / path
+        executable = bool(mode & 0o111)
+        entries.append({"path": path, "digest": digest, "size": size, "executable": executable})
+    if gone:
+        more = f" and {len(gone) - N_BIGGEST} more" if len(gone) > N_BIGGEST else ""
+        named = ", ".join(gone[:N_BIGGEST])
+        log.warning("studio: the snapshot of %s is without %s%s", root, named, more)
+    return entries, paths
 
 
 def collect(root: Path, limits: Limits) -> list[tuple[str, int, int]]:
@@ -78,8 +104,8 @@ def walk(root: Path, ignores: Ignores, prefix: str = "") -> Iterator[tuple[str, 
     and devices are left out."""
     try:
         entries = sorted(os.scandir(root / prefix), key=lambda entry: entry.name)
-    except PermissionError:
-        return
+    except (PermissionError, FileNotFoundError, NotADirectoryError):
+        return  # closed to us, or gone since it was listed
     for entry in entries:
         path = prefix + entry.name
         if entry.is_dir(follow_symlinks=False):
@@ -87,8 +113,9 @@ def walk(root: Path, ignores: Ignores, prefix: str = "") -> Iterator[tuple[str, 
             if not environment and not ignores.match(path, is_folder=True):
                 yield from walk(root, ignores, path + "/")
         elif entry.is_file() and not ignores.match(path, is_folder=False):
-            facts = entry.stat()
-            yield path, facts.st_size, facts.st_mode
+            with contextlib.suppress(FileNotFoundError):
+                facts = entry.stat()
+                yield path, facts.st_size, facts.st_mode
 
 
 def digest_of(file: Path) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import html
+import json
 import logging
 import os
 from typing import TYPE_CHECKING, Any, Self
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("studio.sdk")
 
 CHANGE_RETRY_S = 10.0  # a tag must not hold up training for longer
+LATE_FLUSH_S = 0.2
 
 
 class RunState:
@@ -36,6 +37,7 @@ class RunState:
         self._record: dict[str, Any] = record or {}
         self._experiment = experiment
         self._channel = Channel(client, uid)
+        self._parent: Self | None = None
         self._pid = os.getpid()
 
     # --- identity --------------------------------------------------------------------------------
@@ -48,7 +50,8 @@ class RunState:
     @property
     def number(self) -> int:
         """The run's number within its experiment."""
-        return int(self._known()["number"])
+        known = self._known()
+        return int(known["number"] if "number" in known else self._fetch()["number"])
 
     @property
     def type(self) -> str:
@@ -69,9 +72,16 @@ class RunState:
 
     @property
     def parent(self) -> Self | None:
-        """The parent run, or None for a root run."""
+        """The parent run, or None for a root run; always the same object."""
         uid = self._known().get("parent")
-        return self._sibling(uid) if uid else None
+        if uid and self._parent is None:
+            self._parent = self._sibling(uid)
+        return self._parent
+
+    @property
+    def name(self) -> str:
+        """The display name; the original's older word for it."""
+        return self.display_name
 
     @property
     def display_name(self) -> str:
@@ -142,19 +152,9 @@ class RunState:
 
     def _repr_html_(self) -> str:
         """The table a notebook shows; everything is escaped."""
-        record = self._known()
-        link = html.escape(self.get_portal_url(), quote=True)
-        link = link if link.startswith(("http://", "https://")) else ""
-        cells = {
-            "Experiment": html.escape(str(record.get("experiment", ""))),
-            "Id": html.escape(self._uid),
-            "Type": html.escape(str(record.get("type", ""))),
-            "Status": html.escape(str(record.get("status", ""))),
-            "Details": f'<a href="{link}" target="_blank" rel="noopener">Open in studio</a>',
-        }
-        head = "".join(f"<th>{name}</th>" for name in cells)
-        body = "".join(f"<td>{cell}</td>" for cell in cells.values())
-        return f"<table><tr>{head}</tr><tr>{body}</tr></table>"
+        from studio.sdk.notebook import run_table
+
+        return run_table([self._known()])
 
     def __repr__(self) -> str:
         known = {key: self._record.get(key) for key in ("experiment", "status")}
@@ -179,24 +179,45 @@ class RunState:
         return self._record.get("status") in TERMINAL
 
     def _patch(self, change: dict[str, Any]) -> None:
-        request = self._client.request("PATCH", self._channel.path(), body=change)
-        self._record = request.json()
+        self._change("", change, method="PATCH")
+        self._record.update(change)
 
-    def _change(self, what: str, body: dict[str, Any]) -> dict[str, Any]:
-        """POST a change; with the studio away, keep it on disk in its place among the metrics."""
-        path = self._channel.path(what)
-        try:
-            self._record = self._client.post(path, body, retry_total_s=CHANGE_RETRY_S)
-        except ConnectionFailedException as error:
-            self._change_later(path, body)
-            log.warning("studio: %s; %s of run %s will be sent later", error, what, self._uid)
+    def _change(self, what: str, body: dict[str, Any], *, method: str = "POST") -> dict[str, Any]:
+        """Send a change; with the studio away, keep it on disk in its place among the metrics."""
+        path = self._channel.path(what) if what else self._channel.path()
+        data = json.dumps(body).encode()
+        answer = self._sent_or_kept(method, path, data, what or "an edit")
+        if answer is not None:
+            self._record = answer
         return self._record
 
-    def _change_later(self, path: str, body: dict[str, Any]) -> None:
-        import json
+    def _sent_or_kept(self, method: str, path: str, data: bytes, what: str) -> Any:
+        """The answer of the studio; None when the request is kept on disk and sent later."""
+        problem = "earlier changes wait"
+        if not self._waits():
+            try:
+                return self._client.request(
+                    method, path, body=data, retry_total_s=CHANGE_RETRY_S
+                ).json()
+            except ConnectionFailedException as error:
+                problem = str(error)
+        log.warning("studio: %s; %s of run %s will be sent later", problem, what, self._uid)
+        self._keep(method, path, data)
+        return None
 
-        request = self._channel.request(path, json.dumps(body).encode())
-        OUTBOX.put_heavy(Post(self._channel, request), 1 + len(request.body) // 50)
+    def _waits(self) -> bool:
+        """Whether something of this run is kept on disk: what comes now must come behind it."""
+        if self._channel.is_late and OUTBOX.flush(LATE_FLUSH_S):
+            self._channel.is_late = False
+        return self._channel.is_late
+
+    def _keep(self, method: str, path: str, data: bytes) -> None:
+        request = self._channel.request(path, data, method=method)
+        self._channel.is_late = True
+        OUTBOX.put_heavy(Post(self._channel, request), 1 + len(data) // 50)
+
+    def _keep_change(self, path: str, body: dict[str, Any]) -> None:
+        self._keep("POST", path, json.dumps(body).encode())
 
     def _sibling(self, uid: str, record: dict[str, Any] | None = None) -> Self:
         """Another run of the same workspace, as an object of the same kind."""

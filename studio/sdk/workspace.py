@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,15 +32,27 @@ class ComputeTarget:
     lost_after_s: float | None = None
     max_runs: int | None = None
     max_attempts: int | None = None
+    workspace: Workspace | None = field(default=None, repr=False, compare=False)
 
 
 class Workspace:
-    """One workspace of one studio."""
+    """One workspace of one studio.
+
+    `workspace_name` is the original's word for the name; its subscription_id, resource_group and
+    auth mean nothing here and are taken without effect.
+    """
 
     def __init__(
-        self, name: str = config.DEFAULT_WORKSPACE, url: str | None = None, token: str | None = None
+        self,
+        name: str = config.DEFAULT_WORKSPACE,
+        url: str | None = None,
+        token: str | None = None,
+        *,
+        workspace_name: str | None = None,
+        **kwargs: Any,
     ) -> None:
-        found = config.from_environment()
+        _without_effect(kwargs)
+        name, found = workspace_name or name, config.from_environment()
         url = url or (found.url if found else "")
         if not url:
             raise UserErrorException("Workspace needs the studio's url (or STUDIO_URL)")
@@ -59,9 +71,11 @@ class Workspace:
         return workspace
 
     @classmethod
-    def get(cls, name: str, url: str | None = None, token: str | None = None) -> Workspace:
+    def get(
+        cls, name: str, *, url: str | None = None, token: str | None = None, **kwargs: Any
+    ) -> Workspace:
         """The workspace, checked: raises NotFoundException or AuthenticationException."""
-        workspace = cls(name, url=url, token=token)
+        workspace = cls(name, url=url, token=token, **kwargs)
         workspace._client.get("")
         return workspace
 
@@ -92,17 +106,19 @@ class Workspace:
     def compute_targets(self) -> dict[str, ComputeTarget]:
         """The compute targets by name."""
         known = ComputeTarget.__dataclass_fields__
-        items = self._client.items("/targets")
-        return {i["name"]: ComputeTarget(**{k: i[k] for k in known if k in i}) for i in items}
+        targets = {}
+        for item in self._client.items("/targets"):
+            facts = {key: item[key] for key in known if key in item}
+            targets[item["name"]] = ComputeTarget(**facts, workspace=self)
+        return targets
 
     def get_run(self, run_id: str) -> Run:
         """The run with this id; NotFoundException when there is none."""
         return self.runs.get(run_id)
 
     def get_details(self) -> dict[str, Any]:
-        """{name, description, role} of the workspace."""
-        details: dict[str, Any] = self._client.get("")
-        return details
+        """{name, description, role, url} of the workspace; `url` is that of its pages."""
+        return {**self._client.get(""), "url": self.get_portal_url()}
 
     def get_mlflow_tracking_uri(self) -> str:
         """The address for MLflow clients."""
@@ -118,5 +134,19 @@ class Workspace:
         content = config.Config(client.url, client.workspace, client.token)
         config.write(Path(path or "."), content, file_name or "config.json")
 
+    def _repr_html_(self) -> str:
+        """The table a notebook shows; everything is escaped."""
+        from studio.sdk.notebook import link, table
+
+        where = link(self.get_portal_url(), "Open in studio")
+        return table(["Workspace", "Studio", "Details"], [[self.name, self._client.url, where]])
+
     def __repr__(self) -> str:
         return f"Workspace(name={self.name!r}, url={self._client.url!r})"
+
+
+def _without_effect(given: dict[str, Any]) -> None:
+    """TypeError for what neither the original nor we know."""
+    for name in given:
+        if name not in ("subscription_id", "resource_group", "auth", "location", "sku"):
+            raise TypeError(f"Workspace has no argument {name!r}")

@@ -228,6 +228,10 @@ class Handler(BaseHTTPRequestHandler):
         rest = "/".join(parts[2:])
         if not what:
             return record
+        if what == "metrics" and rest == "values":
+            wanted = {uid, *(u for u, r in store.runs.items() if r["parent"])}
+            runs = wanted if "tree" in query else {uid}
+            return {"items": list(store.all_values(runs, query.get("name"))), "next": None}
         if what == "metrics" and rest == "points":
             points = store.points[uid, query["name"]]
             kind = store.kinds[uid, query["name"]]

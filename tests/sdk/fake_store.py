@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
+
+from studio.wire import dump_numbers
+from studio.wire.measures import PREFIX
 
 
 @dataclass
@@ -33,6 +37,14 @@ class Store:
     experiments: dict[str, dict[str, Any]] = field(default_factory=dict)
     requests: list[tuple[str, str]] = field(default_factory=list)
     cancel: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def all_values(self, runs: set[str], name: str | None) -> Iterator[dict[str, Any]]:
+        """Items of GET …/metrics/values."""
+        for (uid, metric), points in self.points.items():
+            if uid in runs and (name == metric if name else not metric.startswith(PREFIX)):
+                kind, values = self.kinds[uid, metric], [value for _, _, value in points]
+                values = dump_numbers(values) if kind in ("scalar", "list") else values
+                yield {"run": uid, "name": metric, "kind": kind, "values": values}
 
 
 class Refused(Exception):
