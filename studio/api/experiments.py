@@ -20,12 +20,13 @@ from studio.runs.actions.experiments import (
     reactivate_experiment,
     rename_experiment,
     star_experiment,
+    tag_experiment,
 )
 from studio.runs.limits import Invalid
 from studio.runs.models import Experiment, Run
 from studio.runs.querysets import ExperimentQuerySet
 from studio.search.experiment_pages import experiment_page, is_cursor
-from studio.wire.changes import ExperimentEdit, NothingToSay, StarRequest
+from studio.wire.changes import ExperimentEdit, ExperimentTags, NothingToSay, StarRequest
 from studio.wire.checks import MAX_NAME
 
 router = Router(tags=["experiments"])
@@ -190,6 +191,19 @@ def mark_experiment(request: HttpRequest, workspace: Path[str], name: str) -> An
     asked = read_body(request, StarRequest)
     star_experiment(experiment, by=actor_of(request), starred=asked.starred)
     return experiment_answer(request, experiment)
+
+
+@router.post(
+    "/experiments/{name}/tags",
+    response=answers(ExperimentItem),
+    openapi_extra=documented(ExperimentTags),
+)
+def change_experiment_tags(request: HttpRequest, workspace: Path[str], name: str) -> Any:
+    """Set some tags of the experiment (null: no value) and remove others."""
+    experiment = _found(request, workspace, name)
+    asked, by = read_body(request, ExperimentTags), actor_of(request)
+    changed = tag_experiment(experiment, by=by, put=asked.set, remove=asked.remove)
+    return experiment_answer(request, changed)
 
 
 @router.get("/experiments/{name}/events", response=answers(EventPage))

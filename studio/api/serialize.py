@@ -42,7 +42,7 @@ def experiment_dict(experiment: Experiment) -> dict[str, Any]:
         "created_at": iso(experiment.created_at),
         "archived_at": iso(experiment.archived_at),
         "latest_run_at": iso(experiment.latest_run_at),
-        "tags": {},
+        "tags": experiment.tags,
     }
 
 

@@ -41,6 +41,7 @@ class Experiment(models.Model):
     description = models.TextField(blank=True)
     # Grows by one with each save of the description.
     description_version = models.IntegerField(default=0)
+    tags = models.JSONField(default=dict, blank=True)
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
     archived_at = models.DateTimeField(null=True, blank=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from studio.sdk.errors import SnapshotException, UserErrorException
 from studio.sdk.files import SNAPSHOT_PROPERTY
 from studio.sdk.run import Run
 from studio.sdk.search import find_runs
+from studio.sdk.state import checked_texts
 from studio.wire import EXPERIMENT
 
 if TYPE_CHECKING:
@@ -187,6 +188,21 @@ class Experiment:
     def tags(self) -> dict[str, Any]:
         """The tags as last fetched."""
         return dict(self._details().get("tags") or {})
+
+    def tag(self, key: str, value: str | None = None) -> None:
+        """Set one tag of the experiment, with or without a value."""
+        self.set_tags({key: value})
+
+    def set_tags(self, tags: dict[str, Any]) -> None:
+        """Set tags; others stay. Values that are not strings become strings, with a warning."""
+        self._change_tags({"set": checked_texts(tags, "set_tags")})
+
+    def remove_tags(self, tags: Iterable[str]) -> None:
+        """Remove tags by key; unknown keys are ignored."""
+        self._change_tags({"remove": [tags] if isinstance(tags, str) else [*tags]})
+
+    def _change_tags(self, change: dict[str, Any]) -> None:
+        self._record = self._client.post(path_of("experiments", self.name, "tags"), change)
 
     def archive(self) -> None:
         """Hide the experiment from lists."""

@@ -14,25 +14,25 @@ MOST_ROWS = 50
 MOST_TEXT = 200
 
 
-class Markup(str):
+class Html(str):
     """A text that is HTML already."""
 
     __slots__ = ()
 
 
-def link(url: str, text: str) -> Markup:
+def link(url: str, text: str) -> Html:
     """A link to a page of the studio; plain text for an address that is none of the web."""
     if not url.startswith(("http://", "https://")):
-        return Markup(html.escape(text if url else ""))
+        return Html(html.escape(text if url else ""))
     address = html.escape(url, quote=True)
-    return Markup(f'<a href="{address}" target="_blank" rel="noopener">{html.escape(text)}</a>')
+    return Html(f'<a href="{address}" target="_blank" rel="noopener">{html.escape(text)}</a>')
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> Markup:
+def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> Html:
     """An HTML table; texts are escaped, and cut when they are long."""
     body = "".join(f"<tr>{''.join(_cell(value) for value in row)}</tr>" for row in rows)
     titles = "".join(f"<th>{html.escape(title)}</th>" for title in head)
-    return Markup(f"<table><tr>{titles}</tr>{body}</table>")
+    return Html(f"<table><tr>{titles}</tr>{body}</table>")
 
 
 def run_table(records: Iterable[dict[str, Any]]) -> str:
@@ -109,7 +109,7 @@ def _is_list(values: Any) -> bool:
 
 
 def _cell(value: Any) -> str:
-    if isinstance(value, Markup):
+    if isinstance(value, Html):
         return f"<td>{value}</td>"
     text = "" if value is None else str(value)
     cut = text if len(text) <= MOST_TEXT else text[: MOST_TEXT - 1] + "…"

@@ -47,6 +47,16 @@ class LogSearchRequest(Message):
 
 
 @dataclass(frozen=True)
+class ExperimentTags(Message):
+    """Tags of an experiment to set (null: a tag without a value) and keys to remove."""
+
+    set: dict[str, str | None] = field(default_factory=dict, metadata={"check": checks.tags})
+    remove: tuple[str, ...] = field(
+        default=(), metadata={"check": array(checks.key_text, most=1000)}
+    )
+
+
+@dataclass(frozen=True)
 class DeleteRequest(Message):
     """Put a run in the trash; `cancel`: cancel it first if it is not finished."""
 

@@ -52,6 +52,7 @@ WRITES = (
     Call("POST", "/experiments", {"name": "other"}, writes=True),
     Call("PATCH", "/experiments/{name}", {"description": "cats"}, writes=True),
     Call("POST", "/experiments/{name}/archive", {}, writes=True),
+    Call("POST", "/experiments/{name}/tags", {"set": {"team": "vision"}}, writes=True),
     Call("POST", "/experiments/{name}/reactivate", {}, writes=True),
     Call("POST", "/runs", new_run, writes=True),
     Call("PATCH", "/runs/{uid}", {"display_name": "other"}, writes=True),

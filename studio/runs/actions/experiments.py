@@ -1,6 +1,8 @@
-"""Archiving, renaming, describing and starring experiments."""
+"""Archiving, renaming, describing, tagging and starring experiments."""
 
 import re
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -13,7 +15,14 @@ from studio.runs.attachments import note_uses
 from studio.runs.description_versions import RESTORED, SAVED
 from studio.runs.descriptions import description_of
 from studio.runs.history import reactivate, record_experiment_event
-from studio.runs.limits import MAX_DESCRIPTION_BYTES, Invalid, clean_text
+from studio.runs.limits import (
+    MAX_DESCRIPTION_BYTES,
+    MAX_LABELS,
+    Invalid,
+    clean_key,
+    clean_labels,
+    clean_text,
+)
 from studio.runs.markdown import RENDERER_VERSION, render_markdown
 from studio.runs.models import (
     EXPERIMENT_NAME_RULE,
@@ -130,6 +139,30 @@ def _store_html(experiment: Experiment, html: str, *, by: Actor) -> None:
         "edited_at": timezone.now(),
     }
     ExperimentDescription.objects.update_or_create(experiment=experiment, defaults=facts)
+
+
+def tag_experiment(
+    experiment: Experiment,
+    *,
+    by: Actor,
+    put: Mapping[str, Any] | None = None,
+    remove: Iterable[str] = (),
+) -> Experiment:
+    """Set some tags and remove others. Raises Invalid for what can't be stored."""
+    require_edit(by, experiment)
+    new = clean_labels(put or {}, what="tag", nullable=True)
+    gone = {clean_key(key, what="tag") for key in remove} - set(new)
+    with transaction.atomic():
+        current = Experiment.objects.select_for_update().get(pk=experiment.pk)
+        before = current.tags
+        after = {key: value for key, value in (before | new).items() if key not in gone}
+        if len(after) > MAX_LABELS:
+            raise Invalid("tags", f"An experiment holds at most {MAX_LABELS:,} tags.")
+        if after != before:
+            Experiment.objects.filter(pk=current.pk).update(tags=after)
+            record_experiment_event(current, "tags", by=by, before=before, after=after)
+    experiment.refresh_from_db()
+    return experiment
 
 
 def star_experiment(experiment: Experiment, *, by: Actor, starred: bool) -> None:

@@ -1,0 +1,10 @@
+"""Tags of experiments."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("runs", "0011_dependencies")]
+    operations = [
+        migrations.AddField("experiment", "tags", models.JSONField(blank=True, default=dict)),
+    ]
