@@ -34,7 +34,8 @@ class Line:
         self.spool = Spool()
         self.exiting = self.only_spool = False
         self._count_dropped = count_dropped
-        self._senders: dict[str, Channel] = {}  # by run id: whose requests are on disk
+        # By workspace and run id: whose requests are on disk.
+        self._senders: dict[tuple[str, str], Channel] = {}
         self._attempt, self._retry_at_s = 0, 0.0
         self._warned: set[str] = set()
 
@@ -59,7 +60,7 @@ class Line:
         if not self.spool.n_records or self.away():
             return
         for request in self.spool.pending():
-            channel = self._senders.get(_uid_in(request.path))
+            channel = self._senders.get(_sender_of(request))
             if channel is None or channel.gone:
                 continue
             if not self.send(channel.client, request, channel):
@@ -90,7 +91,7 @@ class Line:
     def _keep(self, channel: Channel, request: Request) -> None:
         try:
             self.spool.append(request)
-            self._senders[channel.uid] = channel
+            self._senders[_sender_of(request)] = channel
         except OSError as problem:
             self._count_dropped(channel, max(1, request.n_points))
             self._warn("spool", f"the studio is away and the disk refuses ({problem}): dropping")
@@ -150,5 +151,7 @@ def parsed(data: bytes) -> Any:
         return None
 
 
-def _uid_in(path: str) -> str:
-    return path.split("/")[2] if path.startswith("/runs/") else ""
+def _sender_of(request: Request) -> tuple[str, str]:
+    """The workspace and the run that a request speaks for; "" for one that makes a run."""
+    uid = request.path.split("/")[2] if request.path.startswith("/runs/") else ""
+    return request.workspace, uid

@@ -42,7 +42,8 @@ class Metrics:
     def log_list(self, name: str, value: Iterable[Any], description: str = "") -> None:
         """Log every number of an iterable; an empty one logs nothing."""
         if isinstance(value, str | bytes | dict) or not isinstance(value, Iterable):
-            raise UserErrorException(f"{name}: log_list takes a list of numbers")
+            kind = type(value).__name__
+            raise UserErrorException(f"{name}: log_list takes a list of numbers, not {kind}")
         name, now = values.checked_name(name), _clock()
         for element in [values.number(element, name) for element in value]:
             self._put(Point(self._channel, name, "list", None, now, element))

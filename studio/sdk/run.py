@@ -214,7 +214,7 @@ class Run(Metrics, Reading, Labels, Files, Children, Waiting):
             self._tee.stop()
         self._upload_outputs()
         path = self._channel.path(how)
-        arrived = self.flush(END_FLUSH_S)
+        arrived = not self._waits() if self._channel.is_late else self.flush(END_FLUSH_S)
         try:
             if not arrived:
                 raise ConnectionFailedException("queued records have not arrived yet")

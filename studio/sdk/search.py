@@ -47,10 +47,13 @@ def find_runs(
         limit=limit,
         **filters,
     )
+    folded = {name.casefold() for name in statuses}
     return (
         record
         for record in found
-        if _has(record, "tags", wanted_tags) and _has(record, "properties", wanted_properties)
+        if (not folded or str(record["status"]).casefold() in folded)
+        and _has(record, "tags", wanted_tags)
+        and _has(record, "properties", wanted_properties)
     )
 
 

@@ -223,7 +223,7 @@ class Handler(BaseHTTPRequestHandler):
     def get_runs(self, parts: list[str], query: dict[str, str], body: bytes) -> Any:
         if not parts:
             return self.list_runs(query)
-        uid, what = parts[0], "/".join(parts[1:2])
+        uid, what = parts[0], parts[1] if len(parts) > 1 else ""
         record, store = self.record(uid), self.studio.store
         rest = "/".join(parts[2:])
         if not what:
@@ -267,7 +267,9 @@ class Handler(BaseHTTPRequestHandler):
             found = [r for r in found if r["uid"] != query["ancestor"] and r["parent"]]
         elif "children" not in query:
             found = [r for r in found if not r["parent"]]
-        return {"items": found, "next": None}
+        start, size = int(query.get("cursor", 0)), int(query.get("limit", 500))
+        following = str(start + size) if start + size < len(found) else None
+        return {"items": found[start : start + size], "next": following}
 
     def put_runs(self, parts: list[str], query: dict[str, str], body: bytes) -> Any:
         self.record(parts[0])
