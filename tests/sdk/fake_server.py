@@ -222,7 +222,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def get_runs(self, parts: list[str], query: dict[str, str], body: bytes) -> Any:
         if not parts:
-            return self.list_runs(query)
+            return self.studio.store.list_runs(query)
         uid, what = parts[0], parts[1] if len(parts) > 1 else ""
         record, store = self.record(uid), self.studio.store
         rest = "/".join(parts[2:])
@@ -258,18 +258,6 @@ class Handler(BaseHTTPRequestHandler):
             names = [n for n in names if n.startswith(query.get("prefix", ""))]
             return {"items": [{"path": n} for n in sorted(names)], "next": None}
         return {"items": [], "next": None}
-
-    def list_runs(self, query: dict[str, str]) -> Any:
-        found = list(self.studio.store.runs.values())[::-1]
-        if "parent" in query:
-            found = [r for r in found if r["parent"] == query["parent"]]
-        elif "ancestor" in query:
-            found = [r for r in found if r["uid"] != query["ancestor"] and r["parent"]]
-        elif "children" not in query:
-            found = [r for r in found if not r["parent"]]
-        start, size = int(query.get("cursor", 0)), int(query.get("limit", 500))
-        following = str(start + size) if start + size < len(found) else None
-        return {"items": found[start : start + size], "next": following}
 
     def put_runs(self, parts: list[str], query: dict[str, str], body: bytes) -> Any:
         self.record(parts[0])

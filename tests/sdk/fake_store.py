@@ -46,6 +46,19 @@ class Store:
                 values = dump_numbers(values) if kind in ("scalar", "list") else values
                 yield {"run": uid, "name": metric, "kind": kind, "values": values}
 
+    def list_runs(self, query: dict[str, str]) -> dict[str, Any]:
+        """The answer of GET …/runs."""
+        found = list(self.runs.values())[::-1]
+        if "parent" in query:
+            found = [r for r in found if r["parent"] == query["parent"]]
+        elif "ancestor" in query:
+            found = [r for r in found if r["uid"] != query["ancestor"] and r["parent"]]
+        elif "children" not in query:
+            found = [r for r in found if not r["parent"]]
+        start, size = int(query.get("cursor", 0)), int(query.get("limit", 500))
+        following = str(start + size) if start + size < len(found) else None
+        return {"items": found[start : start + size], "next": following}
+
 
 class Refused(Exception):
     def __init__(self, status: int, code: str, message: str, **extra: Any) -> None:
