@@ -79,10 +79,3 @@ __all__ = [
 ]
 
 VERSION = __version__ = "0.1.0"
-
-
-def __getattr__(name: str) -> Any:
-    """RunConfiguration is loaded when it is asked for: its files are YAML, which costs time."""
-    if name == "RunConfiguration":
-        return import_module("studio.sdk.runconfig").RunConfiguration
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
