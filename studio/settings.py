@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import dj_database_url
+import dj_email_url
 from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -87,6 +88,7 @@ INSTALLED_APPS = [
     "studio.execution",
     "studio.bulk",
     "studio.custom_views",
+    "studio.alerts",
     "studio.web",
     "studio.api",
 ]
@@ -218,6 +220,18 @@ DEFAULT_GRACE_S = env_float("STUDIO_GRACE_S", 30)
 TRASH_DAYS = env_float("STUDIO_TRASH_DAYS", 30)
 RECORD_DAYS = env_float("STUDIO_RECORD_DAYS", 30)
 MONITOR_S = env_float("STUDIO_MONITOR_S", 5)
+
+# ---------------------------------------------------------------- mail and webhooks
+MAIL = dj_email_url.parse(env("EMAIL_URL", "console:"))
+EMAIL_BACKEND, EMAIL_FILE_PATH = MAIL["EMAIL_BACKEND"], MAIL["EMAIL_FILE_PATH"]
+EMAIL_HOST, EMAIL_PORT = MAIL["EMAIL_HOST"], MAIL["EMAIL_PORT"]
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = MAIL["EMAIL_HOST_USER"], MAIL["EMAIL_HOST_PASSWORD"]
+EMAIL_USE_TLS, EMAIL_USE_SSL = MAIL["EMAIL_USE_TLS"], MAIL["EMAIL_USE_SSL"]
+EMAIL_TIMEOUT = MAIL["EMAIL_TIMEOUT"] or 20
+DEFAULT_FROM_EMAIL = env("STUDIO_EMAIL_FROM", "studio@localhost")
+# A mail's own limit: more than so many to one person in an hour leave as digests.
+MAX_MAILS_PER_HOUR = int(env_float("STUDIO_MAX_MAILS_PER_HOUR", 20))
+WEBHOOK_NETWORKS = [part for part in env("STUDIO_WEBHOOK_NETWORKS").split(",") if part]
 
 # ---------------------------------------------------------------- people
 AUTH_PASSWORD_VALIDATORS = [

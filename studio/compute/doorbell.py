@@ -13,6 +13,10 @@ TIDY = "studio.tidy_run"
 EXPIRE_TRASH = "studio.expire_trash"
 SWEEP_ORPHANS = "studio.sweep_orphans"
 FORGET_VIEWS = "studio.forget_views"
+MATCH_NEWS = "studio.match_news"
+WATCH_RULES = "studio.watch_rules"
+SEND_ALERTS = "studio.send_alerts"
+FORGET_ALERTS = "studio.forget_alerts"
 
 
 def ring(task: str, *, queue: str, **kwargs: object) -> bool:
@@ -42,5 +46,15 @@ def ring_expiry() -> bool:
 
 
 def ring_sweep() -> bool:
-    """Any worker: delete bytes that nothing names, and views that were deleted long ago."""
-    return ring(SWEEP_ORPHANS, queue="studio") and ring(FORGET_VIEWS, queue="studio")
+    """Any worker: delete bytes that nothing names, and what was deleted or told long ago."""
+    return all(ring(task, queue="studio") for task in (SWEEP_ORPHANS, FORGET_VIEWS, FORGET_ALERTS))
+
+
+def ring_rules() -> bool:
+    """Any worker: ask the alert rules that no event wakes, and tell what is due."""
+    return ring(WATCH_RULES, queue="studio")
+
+
+def ring_news() -> bool:
+    """Any worker: look which alert rules the newest status changes concern."""
+    return ring(MATCH_NEWS, queue="studio")

@@ -16,7 +16,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from studio.compute.doorbell import ring_expiry, ring_sweep
+from studio.compute.doorbell import ring_expiry, ring_rules, ring_sweep
 from studio.compute.launcher import AdoptedGuard
 from studio.compute.models import Job, Worker
 from studio.execution.claims import Claim, claim_next
@@ -25,7 +25,7 @@ from studio.execution.reaper import reap
 from studio.execution.recovery import leftovers, recover_job, take_up
 from studio.execution.registering import register
 from studio.execution.supervisor import Supervisor
-from studio.execution.upkeep import refresh_statistics
+from studio.execution.upkeep import refresh_statistics, tell_news
 from studio.runs.lifecycle import beat
 from studio.runs.models import Run
 from studio.runs.status import Status
@@ -40,6 +40,8 @@ STATISTICS_EVERY_S = 600.0
 FORGOTTEN_EVERY_S = 5.0
 EXPIRE_EVERY_S = 3_600.0
 SWEEP_EVERY_S = 86_400.0
+NEWS_EVERY_S = 1.0
+RULES_EVERY_S = 15.0
 
 _current: "Agent | None" = None
 
@@ -87,6 +89,8 @@ class Agent:
         self._start_loop(ring_forgotten, FORGOTTEN_EVERY_S, self.stopping)
         self._start_loop(ring_expiry, EXPIRE_EVERY_S, self.stopping)
         self._start_loop(ring_sweep, SWEEP_EVERY_S, self.stopping)
+        self._start_loop(tell_news, NEWS_EVERY_S, self.stopping)
+        self._start_loop(ring_rules, RULES_EVERY_S, self.stopping)
 
     def _start_loop(self, job: Callable[[], object], every_s: float, ring: threading.Event) -> None:
         name = getattr(job, "__name__", "loop")

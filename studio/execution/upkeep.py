@@ -1,6 +1,10 @@
-"""What keeps a database quick: statistics for SQLite's planner (PostgreSQL gathers its own)."""
+"""What a worker sees to besides its runs: statistics for SQLite's planner (PostgreSQL gathers its
+own), and that status changes are told of."""
 
 from django.db import connection
+
+from studio.compute.doorbell import ring_news
+from studio.runs.models import StatusNews
 
 
 def refresh_statistics() -> None:
@@ -16,3 +20,8 @@ def refresh_statistics() -> None:
         cursor.execute("PRAGMA analysis_limit=20000")
         # Not PRAGMA optimize: what it looks at differs from one version of SQLite to the next.
         cursor.execute("ANALYZE")
+
+
+def tell_news() -> bool:
+    """Ring when status changes wait to be told of: one ring for all of them (1 query)."""
+    return StatusNews.objects.exists() and ring_news()

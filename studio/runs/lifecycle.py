@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from studio.accounts.permissions import Actor
 from studio.compute.doorbell import TIDY, ring
-from studio.runs.models import Run, RunEvent
+from studio.runs.models import Run, RunEvent, StatusNews
 from studio.runs.querysets import RunQuerySet
 from studio.runs.rows import insert_rows
 from studio.runs.status import ACTIVE, TERMINAL, Status, sources_of
@@ -171,12 +171,11 @@ def _move(
         )
     if n_changed < len(current):
         return False
-    insert_rows(
-        [
-            _event(run, "status", by=by, before=run.status, after=to.value, message=reason, at=now)
-            for run in current
-        ]
+    events = RunEvent.objects.bulk_create(
+        _event(run, "status", by=by, before=run.status, after=to.value, message=reason, at=now)
+        for run in current
     )
+    insert_rows([StatusNews(event=event) for event in events])
     for run in current:
         if to in TERMINAL and run.last_beat_at is not None:
             # A ring that is lost costs nothing but a little room.

@@ -19,6 +19,7 @@ from studio.runs.attachment_models import AttachmentUse as AttachmentUse
 from studio.runs.experiment_models import ExperimentDescription as ExperimentDescription
 from studio.runs.experiment_models import ExperimentStar as ExperimentStar
 from studio.runs.indexes import RUN_INDEXES
+from studio.runs.news_models import StatusNews as StatusNews
 from studio.runs.querysets import ExperimentQuerySet, RunQuerySet
 from studio.runs.status import TERMINAL, Status
 from studio.runs.step_models import Dependency as Dependency
@@ -345,6 +346,11 @@ class RunEvent(models.Model):
                 fields=["work", "id"],
                 name="event_of_work",
                 condition=models.Q(work__isnull=False),
+            ),
+            models.Index(
+                fields=["workspace", "-id"],
+                name="status_event_newest",
+                condition=models.Q(kind="status"),
             ),
         ]
 

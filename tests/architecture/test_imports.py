@@ -33,11 +33,11 @@ RANKS = {
     "custom_views": 6,
     "exports": 6,
     "bulk": 6,
-    "alerts": 6,
-    "web": 7,
-    "api": 7,
-    "mlflow_api": 7,
-    "importers": 7,
+    "alerts": 7,
+    "web": 8,
+    "api": 8,
+    "mlflow_api": 8,
+    "importers": 8,
 }
 CLIENTS = {"sdk": {"wire"}, "cli": {"sdk"}}
 # Modules that put the packages together; nothing but another of them imports them.

@@ -1,0 +1,102 @@
+"""One e-mail: text and HTML, from templates."""
+
+import smtplib
+from collections.abc import Sequence
+from email.utils import parseaddr
+from typing import Any
+
+from django.conf import settings
+from django.core import signing
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import render_to_string
+
+from studio.alerts import words
+from studio.alerts.models import Delivery, Destination
+
+# A digest names so many; the page of the rule has all.
+MOST_IN_A_DIGEST = 50
+UNSUBSCRIBE = "studio.alerts.unsubscribe"
+
+
+class ServerAway(Exception):
+    """The mail server could not be reached, or takes nothing at all now: try again later."""
+
+
+class Rejected(Exception):
+    """The mail server will never take this message."""
+
+
+def send(destination: Destination, deliveries: Sequence[Delivery], *, message_id: str) -> None:
+    """Hand one mail about these deliveries to the mail server. Raises ServerAway or Rejected."""
+    message = compose(destination, deliveries, message_id=message_id)
+    try:
+        message.send()
+    except smtplib.SMTPRecipientsRefused as refused:
+        codes = [code for code, _ in refused.recipients.values()]
+        raise _trouble(max(codes, default=0), str(refused)) from refused
+    except smtplib.SMTPResponseException as error:
+        raise _trouble(error.smtp_code, _text(error.smtp_error)) from error
+    except (smtplib.SMTPException, OSError) as error:
+        raise ServerAway(f"The mail server is away: {words.one_line(error)[:300]}") from error
+
+
+def _trouble(code: int, text: str) -> Exception:
+    told = f"The mail server said {code}: {words.one_line(text)[:300]}"
+    # 535 and 530: our own password is wrong, which somebody will mend.
+    return Rejected(told) if 550 <= code < 600 else ServerAway(told)
+
+
+def _text(error: bytes | str) -> str:
+    return error.decode("utf-8", "replace") if isinstance(error, bytes) else error
+
+
+def compose(
+    destination: Destination, deliveries: Sequence[Delivery], *, message_id: str
+) -> EmailMultiAlternatives:
+    """The mail, not sent yet. Names in headers are one line, whatever they hold."""
+    context = content(destination, deliveries)
+    _, sender = parseaddr(settings.DEFAULT_FROM_EMAIL)
+    domain = sender.rpartition("@")[2] or "localhost"
+    message = EmailMultiAlternatives(
+        subject=words.subject(deliveries),
+        body=render_to_string("mail/alert.txt", context),
+        to=[destination.user.email] if destination.user else [],
+        headers={
+            "Message-ID": f"<{message_id}@{domain}>",
+            "List-Unsubscribe": f"<{context['unsubscribe_url']}>",
+            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+            "Auto-Submitted": "auto-generated",
+        },
+    )
+    message.attach_alternative(render_to_string("mail/alert.html", context), "text/html")
+    return message
+
+
+def content(destination: Destination, deliveries: Sequence[Delivery]) -> dict[str, Any]:
+    """What the templates show: `items`, each {headline, facts, rule, rule_url, view_url}."""
+    items = [
+        {
+            "headline": words.headline(one.firing.facts),
+            "facts": one.firing.facts,
+            "duration": words.duration(one.firing.facts.get("duration_s")),
+            "rule": one.firing.rule,
+            "rule_url": words.rule_url(one),
+            "view_url": words.view_url(one.firing.facts),
+        }
+        for one in deliveries[:MOST_IN_A_DIGEST]
+    ]
+    return {
+        "items": items,
+        "n": len(deliveries),
+        "n_more": max(0, len(deliveries) - MOST_IN_A_DIGEST),
+        "subject": words.subject(deliveries),
+        "is_test": deliveries[0].firing.is_test,
+        "user": destination.user,
+        "unsubscribe_url": unsubscribe_url(destination),
+    }
+
+
+def unsubscribe_url(destination: Destination) -> str:
+    """Where the person stops the mails of this rule without signing in."""
+    token = signing.dumps({"destination": destination.pk}, salt=UNSUBSCRIBE)
+    return f"{settings.STUDIO_BASE_URL}/unsubscribe/{token}"
