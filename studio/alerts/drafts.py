@@ -9,7 +9,7 @@ from typing import Any
 from studio.accounts.models import Membership, User, Workspace
 from studio.alerts.models import MAX_NAME, MAX_URL, AlertRule, Channel, Digest, Edge, Kind
 from studio.alerts.outgoing import Refused, check
-from studio.alerts.views import MOST_RUNS
+from studio.alerts.view_watching import MOST_RUNS
 from studio.runs.limits import Invalid, clean_text
 from studio.runs.status import Status
 from studio.search.errors import SearchSyntaxError

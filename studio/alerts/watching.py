@@ -12,7 +12,7 @@ from studio.alerts import facts
 from studio.alerts.firing import Happening, fire
 from studio.alerts.matching import BROKEN, chosen_by, hears, switch_off
 from studio.alerts.models import AlertRule, Firing, Kind
-from studio.alerts.views import happenings_of_view
+from studio.alerts.view_watching import happenings_of_view
 from studio.metrics.models import Metric
 from studio.runs.models import Run
 from studio.runs.querysets import RunQuerySet

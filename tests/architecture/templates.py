@@ -29,7 +29,10 @@ def environment() -> Environment:
 
 @cache
 def templates() -> tuple[str, ...]:
-    return tuple(sorted(str(path.relative_to(FOLDER)) for path in FOLDER.rglob("*.html")))
+    """Those of pages. Mails have no frame, and mail programs know no other styles than attributes;
+    they are tested as mails."""
+    found = (path.relative_to(FOLDER) for path in FOLDER.rglob("*.html"))
+    return tuple(sorted(str(path) for path in found if path.parts[0] != "mail"))
 
 
 def source(name: str) -> str:
