@@ -5,7 +5,6 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.core import signing
 from django.db import transaction
 from django.utils import timezone
 
@@ -14,7 +13,7 @@ from studio.accounts.permissions import Actor, NotAllowed, Permission, require
 from studio.alerts import facts
 from studio.alerts.drafts import Address, RuleDraft, columns_of, destinations_of, told
 from studio.alerts.firing import Happening, fire
-from studio.alerts.mail import UNSUBSCRIBE
+from studio.alerts.mail import destination_of
 from studio.alerts.models import (
     AlertRule,
     Channel,
@@ -241,12 +240,7 @@ def unsubscribe(token: str) -> Destination | None:
     Whoever has the mail may: no sign-in. One's own rule is switched off; a rule of the workspace
     goes on for the others.
     """
-    try:
-        held = signing.loads(token, salt=UNSUBSCRIBE)
-    except signing.BadSignature:
-        return None
-    found = Destination.objects.select_related("rule__workspace", "rule__owner", "user")
-    destination = found.filter(pk=held["destination"], channel=Channel.EMAIL).first()
+    destination = destination_of(token)
     if destination is None or destination.user is None:
         return None
     by, rule = Actor.of_user(destination.user), destination.rule

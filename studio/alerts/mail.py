@@ -11,7 +11,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
 from studio.alerts import words
-from studio.alerts.models import Delivery, Destination
+from studio.alerts.models import Channel, Delivery, Destination
 
 # A digest names so many; the page of the rule has all.
 MOST_IN_A_DIGEST = 50
@@ -94,6 +94,17 @@ def content(destination: Destination, deliveries: Sequence[Delivery]) -> dict[st
         "user": destination.user,
         "unsubscribe_url": unsubscribe_url(destination),
     }
+
+
+def destination_of(token: str) -> Destination | None:
+    """The e-mail destination that an unsubscribe link is about; None for a link that is no good
+    (any more). 1 query."""
+    try:
+        held = signing.loads(token, salt=UNSUBSCRIBE)
+    except signing.BadSignature:
+        return None
+    found = Destination.objects.select_related("rule__workspace", "rule__owner", "user")
+    return found.filter(pk=held["destination"], channel=Channel.EMAIL, user__isnull=False).first()
 
 
 def unsubscribe_url(destination: Destination) -> str:

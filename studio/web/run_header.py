@@ -8,6 +8,7 @@ from typing import Any
 from django.urls import reverse
 
 from studio.accounts.permissions import Permission
+from studio.alerts.actions import end_rule
 from studio.custom_views.state import ViewState
 from studio.execution.resubmitting import NO_SOURCE, NOT_SUBMITTED
 from studio.runs.models import Run
@@ -48,8 +49,8 @@ class TagLink:
 
 
 def header_context(request: Request, run: Run) -> dict[str, Any]:
-    """What `runs/_header.html` shows (3 queries, one more of a queued step that waits or a run that
-    is being cancelled, and one more for very many tags); `run` comes from `find_run`."""
+    """What `runs/_header.html` shows (3 queries, one more while it goes on, of a queued step that
+    waits, of a cancel, and for very many tags); `run` comes from `find_run`."""
     form = tag_form(run)
     shown = form.fields[:MAX_CHIPS]
     rollup = rollups([run.pk]).get(run.pk)
@@ -62,6 +63,7 @@ def header_context(request: Request, run: Run) -> dict[str, Any]:
         "chips": chips_of(request, [(one.key, one.was or None) for one in shown]),
         "n_more_tags": len(form.fields) + form.n_more - len(shown),
         "is_starred": run.stars.filter(user=request.user).exists(),
+        "is_told": not run.is_terminal and end_rule(run, by=request.actor) is not None,
         "rollup": rollup,
         "can_edit": Permission.EDIT_RUN in request.permissions,
         "cancel_refused": why_not_cancel(request, run, rollup),

@@ -5,6 +5,8 @@ from django.urls import path
 from studio.web import (
     account,
     accounts,
+    alert_actions,
+    alert_rules,
     attachments,
     bulk,
     compare,
@@ -22,6 +24,7 @@ from studio.web import (
     member_actions,
     members,
     moments,
+    monitor,
     run_actions,
     run_all_tags,
     run_beside,
@@ -65,12 +68,15 @@ W = "w/<slug:workspace>"
 E = f"{W}/experiments/<str:name>"
 R = f"{W}/runs/<str:uid>"
 WORK = f"{W}/work"
+ALERTS = f"{W}/alerts"
+A = f"{ALERTS}/<str:rule>"
 VIEWS = f"{W}/views"
 T = f"{W}/compute/targets/<str:target>"
 V = f"{VIEWS}/<str:address>"
 
 urlpatterns = [
     path("", accounts.home, name="home"),
+    path("unsubscribe/<str:token>", alert_actions.unsubscribe, name="unsubscribe"),
     path("healthz", health.healthz, name="healthz"),
     path("sign-in", accounts.sign_in, name="sign-in"),
     path("sign-out", accounts.sign_out, name="sign-out"),
@@ -136,6 +142,19 @@ urlpatterns = [
     path(f"{T}/drain", target_actions.drain, name="target-drain"),
     path(f"{T}/delete", target_actions.delete, name="target-delete"),
     path(f"{T}/worker", target_actions.worker_help, name="target-worker"),
+    path(f"{W}/monitor", monitor.monitor, name="monitor"),
+    path(f"{W}/monitor/export", monitor.export, name="monitor-export"),
+    path(ALERTS, alert_rules.rule_list, name="alert-list"),
+    path(f"{ALERTS}/new", alert_rules.new_rule, name="alert-new"),
+    path(f"{ALERTS}/create", alert_actions.create, name="alert-create"),
+    path(A, alert_rules.rule_page, name="alert-rule"),
+    path(f"{A}/edit", alert_rules.edit_rule, name="alert-edit"),
+    path(f"{A}/change", alert_actions.change, name="alert-change"),
+    path(f"{A}/enable", alert_actions.enable, name="alert-enable"),
+    path(f"{A}/mute", alert_actions.mute, name="alert-mute"),
+    path(f"{A}/test", alert_actions.test, name="alert-test"),
+    path(f"{A}/retry", alert_actions.retry, name="alert-retry"),
+    path(f"{A}/delete", alert_actions.delete, name="alert-delete"),
     path(f"{W}/runs", run_list.run_list, name="run-list"),
     path(f"{W}/pipelines", run_list.pipeline_list, name="pipeline-list"),
     path(f"{W}/runs-group-names", run_groups.group_names, name="run-list-group-names"),
@@ -195,10 +214,12 @@ urlpatterns = [
     path(f"{V}/duplicate", view_changes.duplicate, name="view-duplicate"),
     path(f"{V}/delete", view_changes.delete, name="view-delete"),
     path(f"{V}/undelete", view_changes.undelete, name="view-undelete"),
+    path(f"{V}/subscribe", alert_actions.subscribe, name="view-subscribe"),
     path(f"{V}/pin", view_changes.pin, name="view-pin"),
     path(f"{V}/default", view_changes.default, name="view-default"),
     path(f"{V}/used", view_changes.used, name="view-used"),
     path(R, run_detail.details, name="run-detail"),
+    path(f"{R}/notify", alert_actions.notify, name="run-notify"),
     path(f"{R}/details", run_detail.details_page, name="run-details"),
     path(f"{R}/header", run_detail.header, name="run-header"),
     path(f"{R}/values", run_detail.values, name="run-values"),

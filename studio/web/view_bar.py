@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
+from studio.alerts.actions import subscription
 from studio.custom_views.differences import differences, summary
 from studio.custom_views.finding import kind_of_sharing
 from studio.custom_views.models import CustomView, Place
@@ -21,7 +22,7 @@ def place_of(listing: Listing) -> str:
 
 
 def view_context(request: Request, listing: Listing) -> dict[str, Any]:
-    """Context of `views/_bar.html` and of the button that saves a new view (no query)."""
+    """Context of `views/_bar.html` and of the button that saves a new view (1 query)."""
     new = listing.aside(reverse("view-new", args=[request.workspace.name]))
     view, base = listing.view, listing.state.base
     if view is None or base is None:
@@ -31,6 +32,7 @@ def view_context(request: Request, listing: Listing) -> dict[str, Any]:
         "view": view,
         "view_version": base.version,
         "view_rights": held,
+        "is_subscribed": subscription(view, by=request.actor) is not None,
         "view_seen_by": seen_by(view, is_own=held.is_own),
         "view_changes": changes,
         "view_summary": summary(changes),

@@ -39,6 +39,10 @@ PAGES = {
     "run-list as a tree": "/w/lab/runs?children=tree&size=200&open={uid}",
     "run-list sorted, with columns": "/w/lab/runs?order=-metric.loss:min,param.lr&columns=name,"
     "status,metric.loss:min,metric.loss:max,param.lr,tag.quality,property.a,description,target",
+    "monitor": "/w/lab/monitor",
+    "monitor filtered": "/w/lab/monitor?status=Failed&experiment=vision&run=v&actor=bob",
+    "alert-list": "/w/lab/alerts",
+    "alert-new": "/w/lab/alerts/new?kind=metric",
     "run-list-columns": "/w/lab/runs-columns?find=qu",
     "run-list-sorting": "/w/lab/runs-sorting?find=qu",
     "run-list-counts": "/w/lab/runs-counts?q=vision",

@@ -13,7 +13,7 @@ from tests.architecture.test_policies import policy_of
 from tests.conftest import People
 from tests.lasting import lasting_rows, lasting_storage, put_back
 from tests.rows import all_rows, changed_tables
-from tests.web.whole_world import PATTERNS, PNG, World, make_world
+from tests.web.whole_world import PATTERNS, PNG, RULE_DELIVERY, World, make_world
 
 __all__ = ["lasting_rows", "lasting_storage", "put_back"]
 
@@ -50,6 +50,15 @@ FORMS: dict[str, dict[str, Any]] = {
     "run-description-preview": {"text": "# Title"},
     "run-description-restore": {"version": "1", "expected": "2"},
     "run-star": {"starred": "1"},
+    "run-notify": {"on": "1"},
+    "view-subscribe": {"edge": "enter"},
+    "alert-create": {"name": "another", "kind": "status", "statuses": "Failed", "mail": "1"},
+    "alert-change": {
+        **{"name": "renamed", "kind": "status", "statuses": "Failed"},
+        **{"is_shared": "1", "people": "bob"},
+    },
+    "alert-mute": {"for": "1d"},
+    "alert-retry": {"delivery": str(RULE_DELIVERY)},
     "run-resubmit-start": {"uid": "another"},
     "run-fail": {"reason": "wrong data"},
     "run-cancel": {"reason": "enough"},
@@ -122,10 +131,14 @@ OWN_TO_A_READER = {
     "view-order": "and so is their order",
     "view-default": "what opens a list, for the reader alone",
     "view-used": "when the reader last opened the view",
+    "view-subscribe": "it tells the reader alone of what they may see",
+    "run-notify": "so does this",
+    "alert-create": "and a rule of one's own",
 }
 OWN_TABLES = {
     *("runs.star", "runs.experimentstar", "accounts.membership", "accounts.memberevent"),
     *("work.work", "artifacts.logsearch"),
+    *("alerts.alertrule", "alerts.destination", "alerts.ruleevent"),
     *("custom_views.viewpin", "custom_views.viewuse", "custom_views.defaultview"),
 }
 # A contributor may not do this either.
@@ -133,6 +146,9 @@ OWNERS_ONLY = {"member-add", "member-create", "member-role", "member-link", "mem
 OWNERS_ONLY |= {"target-create", "target-save", "target-enable", "target-drain", "target-delete"}
 # Forms that only those see who may send them.
 OWNERS_FORMS = {"target-new", "target-edit"}
+# The rule asked for is one of the workspace.
+OWNERS_ONLY |= {"alert-change", "alert-enable", "alert-mute", "alert-test", "alert-retry"}
+OWNERS_ONLY |= {"alert-delete"}
 # Posted, because what is typed may be long; nothing is stored.
 STORES_NOTHING = {
     *("run-bulk", "run-compare-chosen"),

@@ -8,6 +8,9 @@ from django.urls import get_resolver, reverse
 from studio.accounts.members import add_member, create_member
 from studio.accounts.models import Role
 from studio.accounts.welcome import link_parts
+from studio.alerts.actions import create_rule, try_rule
+from studio.alerts.drafts import Address, RuleDraft
+from studio.alerts.models import AlertRule, Delivery
 from studio.bulk.acting import start_bulk
 from studio.bulk.selection import Selection
 from studio.custom_views.actions import Draft, create_view, delete_view, save_view
@@ -24,6 +27,7 @@ from tests.conftest import People
 
 PATTERNS = {str(found.name): found for _, found in web_patterns()}
 IMAGE, PNG = "outputs/plot.png", b"\x89PNG\r\n\x1a\n" + b"\0" * 60
+RULE, RULE_DELIVERY = "rrrrrrrrrr", 4711
 BATCH = "11111111-ab55-4a33-9d2b-1c1f0a4a4c11"
 
 
@@ -80,7 +84,8 @@ def make_world(people: People) -> World:
         "digest": made[1].json()["digest"],
         **dict(zip(("uidb64", "token"), link_parts(fay), strict=True)),
     }
-    return World(run, values, own_values(experiment, by) | view_values(run.workspace, people))
+    own = own_values(experiment, by) | view_values(run.workspace, people)
+    return World(run, values, own | alert_values(run.workspace, people))
 
 
 def more_people(workspace: Any, *, by: Any) -> Any:
@@ -137,4 +142,15 @@ def own_values(experiment: Any, by: Any) -> dict[str, dict[str, str]]:
     actions.keeping.archive_run(archived, by=by)
     found |= {"run-delete": {"uid": over.uid}, "run-unarchive": {"uid": archived.uid}}
     found["target-delete"] = {"target": "spare"}
+    found |= {"unsubscribe": {"token": "no-token"}}
     return found | {"work-cancel": waits, "trash-restore": {"uid": deleted.uid}}
+
+
+def alert_values(workspace: Any, people: People) -> dict[str, dict[str, str]]:
+    """A rule of the workspace that has told something, and one delivery that was given up."""
+    draft = RuleDraft("Broken", statuses=["Failed"], addresses=[Address("email", user="bob")])
+    rule = create_rule(workspace, draft, by=make.actor(people.alice), is_shared=True)
+    AlertRule.objects.filter(pk=rule.pk).update(uid=RULE)
+    firing = try_rule(rule, by=make.actor(people.alice))
+    Delivery.objects.filter(firing=firing).update(pk=RULE_DELIVERY, state="failed")
+    return {name: {"rule": RULE} for name in PATTERNS if name.startswith("alert")}
