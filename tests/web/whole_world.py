@@ -152,5 +152,5 @@ def alert_values(workspace: Any, people: People) -> dict[str, dict[str, str]]:
     rule = create_rule(workspace, draft, by=make.actor(people.alice), is_shared=True)
     AlertRule.objects.filter(pk=rule.pk).update(uid=RULE)
     firing = try_rule(rule, by=make.actor(people.alice))
-    Delivery.objects.filter(firing=firing).update(pk=RULE_DELIVERY, state="failed")
+    Delivery.objects.filter(firing=firing).update(id=RULE_DELIVERY, state="failed")
     return {name: {"rule": RULE} for name in PATTERNS if name.startswith("alert")}
