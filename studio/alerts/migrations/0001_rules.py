@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0003_members"),
         ("custom_views", "0001_custom_views"),
-        ("runs", "0012_status_news"),
+        ("runs", "0014_status_news"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

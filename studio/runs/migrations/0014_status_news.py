@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0003_members"),
-        ("runs", "0011_dependencies"),
+        ("runs", "0013_experiment_tags"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
