@@ -6,25 +6,23 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
-from django.db.models import QuerySet
+from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.models.functions import Now
 
-from studio.accounts.models import Scope, new_token
 from studio.accounts.permissions import Actor
 from studio.artifacts import snapshots
 from studio.blobs import BlobError
 from studio.compute.launcher import GuardLink, GuardStatus, LaunchSpec, launch
-from studio.compute.models import Job
 from studio.compute.requirements import RequirementsError
 from studio.compute.workdir import materialise
 from studio.execution.building import EnvironmentBuild, EnvironmentFailed, ending_of, is_own
 from studio.execution.claims import Claim, give_back, still_held
 from studio.execution.closing import finish, tail_of, tidy_up
 from studio.execution.environment import Interpreter, command, variables
+from studio.execution.held_run import HeldRun
 from studio.execution.ladder import SIGNALS, ladder_of, note_steps
 from studio.execution.memory import memory_of
 from studio.execution.monitoring import RunMonitor
@@ -32,13 +30,11 @@ from studio.execution.shipping import LogShipper
 from studio.execution.silence import time_limit_words
 from studio.execution.verdict import Ending
 from studio.runs.actions import cancel_run
-from studio.runs.lifecycle import InvalidTransition, LeaseLost, beat, transition
+from studio.runs.lifecycle import InvalidTransition, LeaseLost
 from studio.runs.status import Status
 from studio.runs.turn import in_turn
 
 logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 LOOP_S = 0.2
 STOP_GRACE_S = 5.0
@@ -49,7 +45,7 @@ class Interrupted(Exception):
     """Somebody asked to stop before the script was started."""
 
 
-class Supervisor(threading.Thread):
+class Supervisor(HeldRun, threading.Thread):
     """Runs one claimed job to its end, from its start or, given the `guard` that an earlier worker
     handed over, from where it is. `cancel`, `kill`, `stop`, `leave` and `abandon` may be called
     from any thread, more than once."""
@@ -220,7 +216,9 @@ class Supervisor(threading.Thread):
         RequirementsError, Interrupted, LeaseLost."""
         self._mind_requests()
         began, guard = time.monotonic(), self.build.start()
-        self.guard, self._is_building = guard, True
+        # First: from then on another thread may hand over what it finds in `guard`.
+        self._is_building = True
+        self.guard = guard
         try:
             while guard.poll() is None:
                 self._deliver(guard)
@@ -230,7 +228,8 @@ class Supervisor(threading.Thread):
                 self.wanted.clear()
         finally:
             self._end_processes()
-            self.guard, self._is_building = None, False
+            self.guard = None
+            self._is_building = False
         self._persist(self.build.close_log)
         self._mind_requests()
         return self.build.result(guard)
@@ -238,23 +237,6 @@ class Supervisor(threading.Thread):
     def _open_source(self, digest: str) -> BinaryIO:
         self._mind_requests()  # a large source must not delay a cancel
         return snapshots.opener(self.claim.run.workspace)(digest)
-
-    def _new_secret(self) -> str:
-        run = self.claim.run
-        if run.submitter is None:
-            raise ValueError("its submitter's account is gone")
-        with transaction.atomic():
-            # Whoever takes the job away ends the tokens of its run: none may be made after that.
-            if not self._own_job().select_for_update().exists():
-                raise LeaseLost(f"run {run.uid} was taken from this worker")
-            _, secret = new_token(
-                run.submitter,
-                name=f"run {run.short_uid}",
-                scope=Scope.WRITE,
-                workspace=run.workspace,
-                run_uid=run.uid,
-            )
-        return secret
 
     def _mark_started(self) -> None:
         with transaction.atomic():
@@ -386,33 +368,6 @@ class Supervisor(threading.Thread):
             self.guard.sweep()
         except TimeoutError as error:
             logger.warning("run=%s %s", self.claim.run.uid, error)
-
-    # ------------------------------------------------------------ the database
-    def _own_job(self) -> QuerySet[Job]:
-        return Job.objects.open().filter(pk=self.claim.job.pk, lease=self.claim.lease)
-
-    def _move(self, to: Status) -> None:
-        """Move the run, which may have stopped responding or, after a broken connection, may be
-        there already."""
-        run = self.claim.run
-        run.refresh_from_db()
-        if run.status == Status.NOT_RESPONDING and still_held(self.claim):
-            beat(run)
-            run.refresh_from_db()
-        if run.status != to:
-            transition(run, to, by=self.claim.actor, lease=self.claim.lease)
-
-    def _persist(self, write: Callable[[], T]) -> T:
-        """Do a database write, however long the database is away (the process goes on)."""
-        wait_s = 0.5
-        while True:
-            try:
-                return write()
-            except (OperationalError, InterfaceError) as error:
-                logger.warning("database away run=%s error=%s", self.claim.run.uid, error)
-                connection.close()
-                time.sleep(wait_s)
-                wait_s = min(wait_s * 2, 10.0)
 
 
 def _death(code: int | None) -> str:
