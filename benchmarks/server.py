@@ -50,7 +50,7 @@ class Studio:
         self.port = free_port()
         # Settings of whoever measures must not change what is measured.
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("STUDIO_")}
-        for name in ("DATABASE_URL", "CELERY_BROKER_URL"):
+        for name in ("DATABASE_URL", "CELERY_BROKER_URL", "DJANGO_SETTINGS_MODULE"):
             inherited.pop(name, None)
         self.env = {
             **inherited,

@@ -18,7 +18,7 @@ from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.live, pytest.mark.faults]
 
-N_POINTS = 20_000 if LONG else 2_000
+N_POINTS = 20_000 if LONG else 500
 DATABASES = ["sqlite", "postgresql"] if LONG else ["sqlite"]
 # What a migration does: a new column, a new index, both in one transaction; and back.
 CHANGE = """
