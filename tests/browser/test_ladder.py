@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
 
@@ -15,6 +16,8 @@ from studio.runs.lifecycle import record_event
 from tests import make
 from tests.browser.conftest import Tab
 from tests.web.test_run_detail import running_on_a_worker
+
+pytestmark = pytest.mark.browser
 
 # A clock that is a day ahead, as some laptops' are.
 WRONG_CLOCK = "{ const real = Date.now; Date.now = () => real() + 86_400_000; }"

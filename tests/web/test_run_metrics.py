@@ -271,7 +271,7 @@ def test_the_page_asks_the_same_number_of_queries_for_any_number_of_metrics(
 ) -> None:
     charting.log(run, *[charting.scalars(f"m{i}", [1.0]) for i in range(300)])
 
-    with django_assert_max_num_queries(17):
+    with django_assert_max_num_queries(18):
         bob_client.get(address(run), {"m": [f"m{i}" for i in range(20)]})
     with django_assert_max_num_queries(7):
         get(bob_client, run, "run-figure", m="m7")
