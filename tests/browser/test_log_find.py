@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from playwright.sync_api import expect
 
 from studio.artifacts.logs import append_log
@@ -12,6 +13,8 @@ from studio.work.models import Work
 from studio.work.running import run_work
 from tests import make
 from tests.browser.conftest import Tab
+
+pytestmark = pytest.mark.browser
 
 LOG = b"epoch 1\nCUDA out of memory\nepoch 2\ncuda again\n" + b"quiet\n" * 50
 
