@@ -191,8 +191,7 @@ def test_a_head_sorts_after_the_others_with_shift(
     assert tab.troubles == []
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 390)])
 def test_the_open_menu_is_accessible_and_inside_the_window(
     open_tab: Open, people: Any, three: list[Any], width: int, theme: str
 ) -> None:

@@ -45,7 +45,7 @@ def picture(page: Page, folder: Path, name: str) -> None:
     page.screenshot(path=(Path(PICTURES) if PICTURES else folder) / name, full_page=True)
 
 
-@pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (1440, "dark"), (390, "light")])
+@pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (390, "dark")])
 def test_common_metrics_are_drawn_below_the_table(
     width: int, theme: str, open_tab: Open, people: Any, six: list[Any], tmp_path: Path
 ) -> None:
@@ -175,7 +175,7 @@ def test_the_table_of_a_chart_is_there_for_those_who_do_not_see_it(
     assert tab.troubles == []
 
 
-@pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (1440, "dark"), (390, "light")])
+@pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (390, "dark")])
 def test_a_run_is_compared_from_its_own_page_with_runs_found_by_typing(
     width: int, theme: str, open_tab: Open, people: Any, six: list[Any], tmp_path: Path
 ) -> None:

@@ -47,8 +47,7 @@ def test_a_person_brings_an_older_text_back(
     assert tab.troubles == []
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 390)])
 def test_versions_break_no_rule_of_access(
     open_tab: Callable[..., Tab], run: Any, people: Any, theme: str, width: int
 ) -> None:

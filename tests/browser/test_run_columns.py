@@ -262,8 +262,7 @@ def test_news_of_a_row_waits_while_it_is_edited(
     assert Run.objects.get(pk=run.pk).display_name == run.display_name
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 390)])
 def test_the_editors_break_no_rule_of_access(
     open_tab: Open, people: Any, run: Any, theme: str, width: int
 ) -> None:

@@ -25,7 +25,7 @@ def put(run: Any, people: Any) -> Any:
     return lambda path, data: put_artifact(run, path, io.BytesIO(data), by=by)
 
 
-@pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 1440), ("light", 390)])
+@pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 390)])
 def test_a_file_is_found_opened_and_closed(
     open_tab: Open, people: Any, run: Any, put: Any, theme: str, width: int
 ) -> None:

@@ -141,8 +141,7 @@ def test_an_empty_list_finds_the_way_out_by_itself(
     assert tab.troubles == []
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 390)])
 def test_the_editor_is_accessible_and_fits(
     open_tab: Open, people: Any, tagged: list[Any], width: int, theme: str
 ) -> None:

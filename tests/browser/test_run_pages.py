@@ -179,8 +179,7 @@ PAGES = ["", "/experiments", "/compute", "?q=status:", "?q=nowhere", "?q=tag.a:1
 TABS = ["", "/children", "/logs", "/history", "/description/edit"]
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 390)])
 def test_no_page_breaks_a_rule_of_access(
     open_tab: Open, people: Any, run: Any, experiment: Any, theme: str, width: int
 ) -> None:

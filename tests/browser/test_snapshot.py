@@ -40,7 +40,7 @@ def fits(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-@pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 1440), ("light", 390)])
+@pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 390)])
 def test_a_file_is_opened_linked_and_held_against_another(
     open_tab: Open, people: Any, runs: list[Any], theme: str, width: int
 ) -> None:

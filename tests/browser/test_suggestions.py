@@ -227,8 +227,7 @@ def test_a_mistake_inside_the_text_is_told_at_once_but_quietly(
     expect(page.locator("tbody tr")).to_have_count(2)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 390)])
 def test_the_open_list_is_accessible_and_inside_the_window(
     open_tab: Open, people: Any, tagged: Any, width: int, theme: str
 ) -> None:

@@ -172,7 +172,7 @@ def test_pins_are_ordered_by_keys_and_count_by_themselves(
     assert tab.troubles == []
 
 
-@pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (1440, "dark"), (390, "light")])
+@pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (390, "dark")])
 def test_pages_of_views_are_sound_in_every_shape(
     width: int, theme: str, open_tab: Open, people: Any, workspace: Any, runs: Any, tmp_path: Path
 ) -> None:

@@ -77,7 +77,7 @@ print("done", flush=True)
 
 
 def test_a_killed_web_server_loses_and_doubles_no_point(own_studio: Studio) -> None:
-    n = 100_000 if LONG else 10_000
+    n = 100_000 if LONG else 4_000
     client = subprocess.Popen(
         [sys.executable, "-c", LEDGER, str(n)],
         cwd=own_studio.folder,
@@ -88,7 +88,7 @@ def test_a_killed_web_server_loses_and_doubles_no_point(own_studio: Studio) -> N
     assert client.stdout is not None
     run_id = client.stdout.readline().strip()
     n_kills = 0
-    while client.poll() is None and n_kills < (40 if LONG else 5):
+    while client.poll() is None and n_kills < (40 if LONG else 2):
         web = own_studio.child("web")
         for process in [*web.children(recursive=True), web]:
             process.send_signal(signal.SIGKILL)
