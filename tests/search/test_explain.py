@@ -83,7 +83,7 @@ def test_it_says_what_the_plain_reference_says(
     monkeypatch.setattr(module, "MAX_COUNT", most)
 
     @settings(
-        max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), database=None
+        max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), database=None
     )
     @given(st.lists(NODES, min_size=1, max_size=4).map(all_of))
     def check(node: Node) -> None:
