@@ -1,6 +1,5 @@
 """One e-mail: text and HTML, from templates."""
 
-import smtplib
 from collections.abc import Sequence
 from email.utils import parseaddr
 from typing import Any
@@ -12,42 +11,16 @@ from django.template.loader import render_to_string
 
 from studio.alerts import words
 from studio.alerts.models import Channel, Delivery, Destination
+from studio.alerts.smtp import hand_over
 
 # A digest names so many; the page of the rule has all.
 MOST_IN_A_DIGEST = 50
 UNSUBSCRIBE = "studio.alerts.unsubscribe"
 
 
-class ServerAway(Exception):
-    """The mail server could not be reached, or takes nothing at all now: try again later."""
-
-
-class Rejected(Exception):
-    """The mail server will never take this message."""
-
-
 def send(destination: Destination, deliveries: Sequence[Delivery], *, message_id: str) -> None:
-    """Hand one mail about these deliveries to the mail server. Raises ServerAway or Rejected."""
-    message = compose(destination, deliveries, message_id=message_id)
-    try:
-        message.send()
-    except smtplib.SMTPRecipientsRefused as refused:
-        codes = [code for code, _ in refused.recipients.values()]
-        raise _trouble(max(codes, default=0), str(refused)) from refused
-    except smtplib.SMTPResponseException as error:
-        raise _trouble(error.smtp_code, _text(error.smtp_error)) from error
-    except (smtplib.SMTPException, OSError) as error:
-        raise ServerAway(f"The mail server is away: {words.one_line(error)[:300]}") from error
-
-
-def _trouble(code: int, text: str) -> Exception:
-    told = f"The mail server said {code}: {words.one_line(text)[:300]}"
-    # 535 and 530: our own password is wrong, which somebody will mend.
-    return Rejected(told) if 550 <= code < 600 else ServerAway(told)
-
-
-def _text(error: bytes | str) -> str:
-    return error.decode("utf-8", "replace") if isinstance(error, bytes) else error
+    """Hand one mail about these deliveries to the mail server. Raises smtp.Trouble."""
+    hand_over(compose(destination, deliveries, message_id=message_id))
 
 
 def compose(

@@ -1,77 +1,117 @@
 """From deliveries to messages: claimed with a lease, sent, marked. At least once: a worker killed
-between the two leaves its lease, and the same message (the same id) leaves once more."""
+between the two leaves its lease, and the same message (the same id) leaves once more.
+
+Mails and posts have a turn each, so that neither waits for the other's slow server.
+"""
 
 import logging
 import secrets
 import threading
+import time
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from studio.accounts.permissions import Actor, Permission, can
-from studio.alerts import mail, webhook
-from studio.alerts.models import Channel, Delivery, Destination, State
-from studio.alerts.outgoing import Away, Refused
+from studio.alerts import mail, outgoing, smtp, webhook
+from studio.alerts.models import DIGEST_EVERY, Channel, Delivery, Destination, Digest, State
 from studio.custom_views.rights import may_see
 
 logger = logging.getLogger(__name__)
 
 ONE_TURN = 1_000
-LEASE = timedelta(minutes=5)
+# What is not begun in this time is claimed anew, with what came since before what is tried again.
+TURN_S = 30.0
+LEASE = timedelta(minutes=2)
+# From its first byte to its mark.
+LEASE_OF_ONE = timedelta(seconds=smtp.TOTAL_S + 60)
 FIRST_WAIT_S, LONGEST_WAIT_S = 30.0, 3_600.0
+# A mail server that is back is noticed soon; nothing else waits for these tries.
+LONGEST_WAIT_FOR_SERVER_S = 900.0
 GIVEN_UP_AFTER = timedelta(hours=24)
+# However late it is: the studio itself may have been off for long.
+LEAST_TRIES = 12
 # Over the limit of an hour, digests follow each other at this distance.
 BETWEEN_DIGESTS = timedelta(minutes=5)
 MAX_POSTS_PER_HOUR = 120
+MARK_AGAIN_S = 1.0
 NO_ACCESS = "{name} is no member of the workspace any more"
 NO_ADDRESS = "{name} has no e-mail address"
 NO_VIEW = "The view is gone, or not shared with {name} any more"
 
-# One sender in a process: a slow mail server must not take all of its task slots.
-_turn = threading.Lock()
+LINES: dict[str, Sequence[str]] = {
+    "mails": [Channel.EMAIL],
+    "posts": [Channel.WEBHOOK, Channel.SLACK],
+}
+# One sender of each line in a process.
+_turns = {line: threading.Lock() for line in LINES}
+# Set when the process ends: the message under way is sent, the others are left to the next one.
+stopping = threading.Event()
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Deliveries that leave together, to one destination; all carry `id`."""
+    """Deliveries that leave together, to one destination; all carry `id`. `may_be_there`: an
+    earlier try had no answer, so the next one must be the same."""
 
     id: str
     destination: Destination
     deliveries: list[Delivery]
+    may_be_there: bool = False
+
+    @property
+    def server(self) -> str:
+        """Who takes it: one that is away is not tried for each message."""
+        return self.destination.url or "mail"
 
 
-def send_due(now: datetime | None = None) -> int:
-    """Send what is due; returns how many messages left. Nothing when this process sends already."""
-    if not _turn.acquire(blocking=False):
+def send_due(now: datetime | None = None, *, lines: Iterable[str] = tuple(LINES)) -> int:
+    """Send what is due; returns how many messages left. Nothing of a line that this process sends
+    already."""
+    return sum(_serve(line, now) for line in lines)
+
+
+def _serve(line: str, now: datetime | None) -> int:
+    if not _turns[line].acquire(blocking=False):
         return 0
     try:
         n_sent = 0
-        while claimed := claim(now or timezone.now()):
+        while not stopping.is_set() and (claimed := claim(now or timezone.now(), LINES[line])):
             n_sent += _send_all(_messages(claimed, now or timezone.now()))
         return n_sent
     finally:
-        _turn.release()
+        _turns[line].release()
 
 
-def claim(now: datetime) -> list[Delivery]:
-    """Take up to 1,000 due deliveries, for all of which this call then answers."""
-    lease = uuid.uuid4().hex
-    due = list(Delivery.objects.due(now).values_list("pk", flat=True)[:ONE_TURN])
-    if not due:
+def claim(now: datetime, channels: Sequence[str] = tuple(Channel.values)) -> list[Delivery]:
+    """Take up to 1,000 due deliveries, for all of which this call then answers: fresh ones before
+    those that were tried, and all of a message that was tried."""
+    due = Delivery.objects.due(now)
+    wanted = due.filter(destination__channel__in=channels).order_by("n_tries", "due_at", "pk")
+    if not wanted.exists():
         return []
+    lease = uuid.uuid4().hex
     with transaction.atomic():
-        Delivery.objects.due(now).order_by().filter(pk__in=due).update(
+        if connection.features.has_select_for_update_skip_locked:
+            wanted = wanted.select_for_update(of=("self",), skip_locked=True)
+        found = dict(wanted.values_list("pk", "message")[:ONE_TURN])
+        together = Q(message__in=set(found.values()) - {""})
+        due.order_by().filter(Q(pk__in=found) | together).update(
             state=State.SENDING, lease=lease, leased_until=now + LEASE, n_tries=F("n_tries") + 1
         )
     mine = Delivery.objects.filter(lease=lease, state=State.SENDING).select_related(
-        "firing__rule__workspace", "firing__rule__view__workspace", "destination__user"
+        "firing__rule__workspace",
+        "firing__rule__owner",
+        "firing__rule__view__workspace",
+        "destination__user",
+        "destination__rule",
     )
     return list(mine.order_by("pk"))
 
@@ -116,14 +156,16 @@ def _of_one(destination: Destination, due: list[Delivery], now: datetime) -> lis
             known[one.message].append(one)
         else:
             new.append(one)
-    again = [Message(id, destination, deliveries) for id, deliveries in known.items()]
+    again = [
+        Message(id, destination, deliveries, may_be_there=True) for id, deliveries in known.items()
+    ]
     if not new:
         return again
     limit = (
         settings.MAX_MAILS_PER_HOUR if destination.channel == Channel.EMAIL else MAX_POSTS_PER_HOUR
     )
     lately = sent_lately(destination, now)
-    if destination.rule.digest or len(lately) + len(new) > limit:
+    if destination.rule.digest or len(lately) + len(again) + len(new) > limit:
         if len(lately) >= limit and max(lately) > now - BETWEEN_DIGESTS:
             _put_off(new, until=max(lately) + BETWEEN_DIGESTS)
             return again
@@ -155,30 +197,37 @@ def _put_off(deliveries: list[Delivery], *, until: datetime) -> None:
 
 
 def _send_all(messages: Iterable[Message]) -> int:
-    """Send each; when the mail server is away, the other mails wait without trying."""
-    n_sent, away = 0, ""
+    """Send each; when a server is away, the other messages for it wait without trying."""
+    until = time.monotonic() + TURN_S
+    n_sent, away = 0, dict[str, str]()
     for message in messages:
-        is_mail = message.destination.channel == Channel.EMAIL
-        if is_mail and away:
-            _later(message, away)
-            continue
-        try:
-            _send(message)
-        except mail.ServerAway as error:
-            away = str(error)
-            _later(message, away)
-        except Away as error:
-            _later(message, str(error))
-        except (Refused, mail.Rejected) as error:
-            _mine(message.deliveries).update(state=State.FAILED, lease="", trouble=str(error))
-        except Exception:
-            logger.exception("alert message=%s failed", message.id)
-            _later(message, "The studio failed over it; its log says why.")
-        else:
-            now = timezone.now()
-            _mine(message.deliveries).update(state=State.SENT, sent_at=now, lease="", trouble="")
-            n_sent += 1
+        if stopping.is_set() or time.monotonic() > until:
+            _give_back(message)
+        elif message.server in away:
+            _later(message, away[message.server], server_away=True)
+        elif _is_held(message):
+            n_sent += _try(message, away)
     return n_sent
+
+
+def _try(message: Message, away: dict[str, str]) -> bool:
+    """Send one and write down what came of it; whether it left."""
+    try:
+        _send(message)
+    except (smtp.ServerAway, outgoing.Away) as error:
+        away[message.server] = str(error)
+        _later(message, str(error), server_away=True, maybe_taken=error.maybe_taken)
+    except smtp.NotNow as error:
+        _later(message, str(error))
+    except (smtp.Rejected, outgoing.Refused) as error:
+        _mine(message.deliveries).update(state=State.FAILED, lease="", trouble=str(error))
+    except Exception:
+        logger.exception("alert message=%s failed", message.id)
+        _later(message, "The studio failed over it; its log says why.", maybe_taken=True)
+    else:
+        _mark_sent(message)
+        return True
+    return False
 
 
 def _send(message: Message) -> None:
@@ -188,18 +237,65 @@ def _send(message: Message) -> None:
         webhook.send(message.destination, message.deliveries, message_id=message.id)
 
 
-def _later(message: Message, trouble: str) -> None:
-    """Try again after a while that doubles, up to an hour, for a day."""
-    n_tries = max(one.n_tries for one in message.deliveries)
-    now, oldest = timezone.now(), min(one.firing.at for one in message.deliveries)
-    if now - oldest > GIVEN_UP_AFTER:
+def _is_held(message: Message) -> bool:
+    """Hold the message for as long as sending it may take; False when another sender has it."""
+    until = timezone.now() + LEASE_OF_ONE
+    return bool(_mine(message.deliveries).update(leased_until=until))
+
+
+def _mark_sent(message: Message) -> None:
+    """With the database away, again until the lease is over: an unmarked message leaves twice."""
+    sent_at, until = timezone.now(), time.monotonic() + LEASE_OF_ONE.total_seconds()
+    while True:
+        try:
+            _mine(message.deliveries).update(
+                state=State.SENT, sent_at=sent_at, lease="", trouble=""
+            )
+            return
+        except (OperationalError, InterfaceError) as gone:
+            logger.warning("alert message=%s sent, not marked because=%s", message.id, gone)
+            if time.monotonic() > until:
+                raise
+            connection.close()
+            time.sleep(MARK_AGAIN_S)
+
+
+def _give_back(message: Message) -> None:
+    _mine(message.deliveries).update(
+        state=State.WAITING,
+        lease="",
+        n_tries=F("n_tries") - 1,
+        message=message.id if message.may_be_there else "",
+    )
+
+
+def _later(
+    message: Message, trouble: str, *, server_away: bool = False, maybe_taken: bool = False
+) -> None:
+    """Try again after a while that doubles, up to an hour, for a day. What certainly did not arrive
+    may leave with others next time."""
+    if _is_given_up(message):
         _mine(message.deliveries).update(state=State.FAILED, lease="", trouble=trouble)
         return
-    wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** (n_tries - 1))
+    n_tries = max(one.n_tries for one in message.deliveries)
+    longest_s = LONGEST_WAIT_FOR_SERVER_S if server_away else LONGEST_WAIT_S
+    wait_s = min(longest_s, FIRST_WAIT_S * 2.0 ** min(n_tries - 1, 20))
     wait_s *= 0.8 + 0.4 * secrets.randbelow(1_000) / 1_000  # not all at once
     _mine(message.deliveries).update(
-        state=State.WAITING, due_at=now + timedelta(seconds=wait_s), lease="", trouble=trouble
+        state=State.WAITING,
+        due_at=timezone.now() + timedelta(seconds=wait_s),
+        lease="",
+        trouble=trouble,
+        message=message.id if maybe_taken or message.may_be_there else "",
     )
+
+
+def _is_given_up(message: Message) -> bool:
+    oldest = min(one.firing.at for one in message.deliveries)
+    digest = message.destination.rule.digest
+    kept_for = DIGEST_EVERY[Digest(digest)] if digest else timedelta(0)
+    n_tries = max(one.n_tries for one in message.deliveries)
+    return timezone.now() - oldest > GIVEN_UP_AFTER + kept_for and n_tries >= LEAST_TRIES
 
 
 def _close(delivery: Delivery, state: str, *, trouble: str) -> None:

@@ -12,7 +12,7 @@ from studio.alerts.actions import mute_rule, notify_at_end, try_rule, unsubscrib
 from studio.alerts.mail import unsubscribe_url
 from studio.alerts.matching import match_news
 from studio.alerts.models import AlertRule, Delivery, Destination, Firing, State
-from studio.alerts.sending import claim, send_due
+from studio.alerts.sending import LEASE, claim, send_due
 from studio.runs import actions
 from studio.runs.actions.create import create_runs
 from studio.runs.models import StatusNews
@@ -133,9 +133,9 @@ def test_a_sender_that_died_with_a_mail_is_followed_by_another_with_the_same_id(
     (held,) = claim(now)
     Delivery.objects.filter(pk=held.pk).update(message="f" * 32)
 
-    send_due(now + timedelta(minutes=4))
+    send_due(now + LEASE - timedelta(seconds=1))
     assert not mailbox.mails
-    send_due(now + timedelta(minutes=6))
+    send_due(now + LEASE + timedelta(seconds=1))
 
     (mail,) = mailbox.mails
     assert "f" * 32 in mail["Message-ID"]
