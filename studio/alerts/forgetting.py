@@ -23,5 +23,7 @@ def forget_firings() -> int:
         *without_run.order_by("pk").values_list("pk", flat=True)[:ONE_TURN],
     ]
     Firing.objects.filter(pk__in=ids).delete()
-    AlertRule.objects.filter(once=True, is_enabled=False, changed_at__lt=limit).delete()
+    done = AlertRule.objects.filter(once=True, is_enabled=False, changed_at__lt=limit)
+    # Its deliveries go with it, those that still wait too.
+    done.exclude(firings__at__gte=limit).exclude(firings__in=waiting).delete()
     return len(ids)

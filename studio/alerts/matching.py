@@ -2,8 +2,8 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
 
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
@@ -20,14 +20,18 @@ from studio.search.errors import SearchSyntaxError
 logger = logging.getLogger(__name__)
 
 ONE_TURN = 500
+# So many firings are written in one transaction: on SQLite nobody else writes meanwhile.
+ONE_WRITE = 1_000
+# After a long time without any worker, what is older is history and no news.
+NEWS_FOR = timedelta(days=7)
 BROKEN = "The studio failed over it; its log says why."
 
 
 def match_news(now: datetime | None = None) -> int:
     """Look at waiting news, 500 at a time, until none is left; returns how many were looked at.
 
-    Each turn is one transaction in which firings are written and news deleted, so a worker that
-    dies in it loses and doubles nothing. Several workers share the news.
+    Rules are asked outside of any transaction. Then firings are written and their news deleted in
+    one, so a worker that dies loses and doubles nothing. Several workers may come at once.
     """
     n_seen = 0
     while n := _one_turn(now or timezone.now()):
@@ -36,30 +40,60 @@ def match_news(now: datetime | None = None) -> int:
 
 
 def _one_turn(now: datetime) -> int:
+    ids = list(StatusNews.objects.order_by("pk").values_list("pk", flat=True)[:ONE_TURN])
+    if not ids:
+        return 0
+    happened: dict[int, list[Happening]] = {pk: [] for pk in ids}
+    for one in _with_facts(_seen(ids, now)):
+        if one.event is not None:
+            happened[one.event.pk].append(one)
+    return sum(_write(part, now) for part in _parts(happened))
+
+
+def _seen(ids: list[int], now: datetime) -> list[Happening]:
+    """What of the events any rule watches for."""
+    if not AlertRule.objects.watching_status().exists():
+        return []
+    by_workspace: dict[int, list[RunEvent]] = defaultdict(list)
+    for event in RunEvent.objects.filter(pk__in=ids, at__gt=now - NEWS_FOR).order_by("pk"):
+        by_workspace[event.workspace_id].append(event)
+    rules = AlertRule.objects.watching_status().filter(workspace__in=by_workspace)
+    found: list[Happening] = []
+    for rule in rules.select_related("workspace", "owner").order_by("pk"):
+        found += _safely_seen(rule, by_workspace[rule.workspace_id])
+    return found
+
+
+def _parts(happened: dict[int, list[Happening]]) -> Iterator[dict[int, list[Happening]]]:
+    """The news in parts of about ONE_WRITE happenings."""
+    part: dict[int, list[Happening]] = {}
+    n = 0
+    for pk, of_event in happened.items():
+        part[pk] = of_event
+        n += len(of_event)
+        if n >= ONE_WRITE:
+            yield part
+            part, n = {}, 0
+    if part:
+        yield part
+
+
+def _write(happened: dict[int, list[Happening]], now: datetime) -> int:
+    """Fire for the news that nobody else had meanwhile; returns how many those were."""
     with transaction.atomic():
-        taken = StatusNews.objects.order_by("pk")
+        waiting = StatusNews.objects.filter(pk__in=happened)
         if connection.features.has_select_for_update_skip_locked:
-            taken = taken.select_for_update(skip_locked=True)
-        ids = list(taken.values_list("pk", flat=True)[:ONE_TURN])
-        if not ids:
-            return 0
-        by_workspace: dict[int, list[RunEvent]] = defaultdict(list)
-        for event in RunEvent.objects.filter(pk__in=ids).order_by("pk"):
-            by_workspace[event.workspace_id].append(event)
-        rules = AlertRule.objects.watching_status().filter(workspace__in=by_workspace)
-        happened: list[Happening] = []
-        for rule in rules.select_related("workspace", "owner").order_by("pk"):
-            happened += _safely_seen(rule, by_workspace[rule.workspace_id])
-        fire(_with_facts(happened), now)
-        StatusNews.objects.filter(pk__in=ids).delete()
-    return len(ids)
+            waiting = waiting.select_for_update(skip_locked=True)
+        held = list(waiting.values_list("pk", flat=True))
+        fire([one for pk in held for one in happened[pk]], now)
+        StatusNews.objects.filter(pk__in=held).delete()
+    return len(held)
 
 
 def _safely_seen(rule: AlertRule, events: list[RunEvent]) -> list[Happening]:
     """The same; a rule that breaks is switched off, so that it does not hold up all others."""
     try:
-        with transaction.atomic():
-            return seen_by(rule, events)
+        return seen_by(rule, events)
     except (OperationalError, InterfaceError):
         raise  # the database is away: later
     except Exception:
@@ -81,9 +115,12 @@ def seen_by(rule: AlertRule, events: Iterable[RunEvent]) -> list[Happening]:
     if found is None:
         return []
     ids = set(found.values_list("pk", flat=True))
-    return [
-        Happening(rule, f"event:{event.pk}", event=event) for event in wanted if event.run_id in ids
-    ]
+    wanted = [event for event in wanted if event.run_id in ids]
+    return [Happening(rule, f"event:{event.pk}", event=event) for event in wanted[: _most(rule)]]
+
+
+def _most(rule: AlertRule) -> int | None:
+    return 1 if rule.once else None
 
 
 def hears(rule: AlertRule) -> bool:

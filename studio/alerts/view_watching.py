@@ -42,27 +42,31 @@ def runs_of(view: CustomView, state: ViewState, rule: AlertRule) -> RunQuerySet:
     return apply(runs, node, user=rule.owner, workspace=rule.workspace)
 
 
-def happenings_of_view(rule: AlertRule, now: datetime) -> list[Happening]:
-    """What changed since the rule looked last; the first look only remembers."""
+def happenings_of_view(
+    rule: AlertRule, now: datetime
+) -> tuple[list[Happening], dict[str, Any] | None]:
+    """What changed since the rule looked last, and what it is to remember, None for the same as
+    before; the first look only remembers."""
     view = rule.view
     if view is None or view.deleted_at is not None or not may_see(Actor.of_user(rule.owner), view):
         switch_off(rule, NOT_SEEN)
-        return []
+        return [], None
     try:
         found = runs_of(view, state_of(view.state), rule).order_by("pk")
         ids = list(found.values_list("pk", flat=True)[: MOST_RUNS + 1])
     except SearchSyntaxError as error:
         switch_off(rule, f"The view's query can't be read: {error.message}")
-        return []
+        return [], None
     if len(ids) > MOST_RUNS:
         switch_off(rule, TOO_MANY)
-        return []
+        return [], None
+    state = {"version": view.version, "ids": ids}
+    if rule.state == state:
+        return [], None
     # Another version of the view is another set: who is in it did not enter.
-    before = rule.state if rule.state.get("version") == view.version else {}
-    AlertRule.objects.filter(pk=rule.pk).update(state={"version": view.version, "ids": ids})
-    if "ids" not in before:
-        return []
-    return _changes(rule, set(before["ids"]), set(ids), now)
+    if rule.state.get("version") != view.version or "ids" not in rule.state:
+        return [], state
+    return _changes(rule, set(rule.state["ids"]), set(ids), now), state
 
 
 def _changes(rule: AlertRule, before: set[int], after: set[int], now: datetime) -> list[Happening]:

@@ -3,6 +3,8 @@ worker at a time."""
 
 import logging
 from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
 
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Exists, Max, OuterRef, Q, Subquery
@@ -49,8 +51,12 @@ def _is_ours(rule: AlertRule, now: datetime) -> bool:
 
 def _ask(rule: AlertRule, now: datetime) -> None:
     try:
+        # Asked outside of any transaction: on SQLite nobody else would write meanwhile.
+        found, state = happenings_of(rule, now)
         with transaction.atomic():
-            fire(happenings_of(rule, now), now)
+            if state is not None:
+                AlertRule.objects.filter(pk=rule.pk).update(state=state)
+            fire(found, now)
     except (OperationalError, InterfaceError) as away:
         logger.warning("alert rule=%s put off because=%s", rule.uid, away)
         AlertRule.objects.filter(pk=rule.pk).update(checked_at=rule.checked_at)
@@ -59,10 +65,11 @@ def _ask(rule: AlertRule, now: datetime) -> None:
         switch_off(rule, BROKEN)
 
 
-def happenings_of(rule: AlertRule, now: datetime) -> list[Happening]:
-    """What the rule watches for and was not told of yet; a rule on a view remembers what it saw."""
+def happenings_of(rule: AlertRule, now: datetime) -> tuple[list[Happening], dict[str, Any] | None]:
+    """What the rule watches for and was not told of yet; and what it is to remember of this look,
+    None for nothing new."""
     if not hears(rule):
-        return []
+        return [], None
     if rule.kind == Kind.VIEW:
         return happenings_of_view(rule, now)
     runs = Run.objects.of(rule.workspace)
@@ -71,19 +78,39 @@ def happenings_of(rule: AlertRule, now: datetime) -> list[Happening]:
     looks = {Kind.METRIC: _crossing, Kind.SILENCE: _silent, Kind.DURATION: _too_long}
     found = chosen_by(rule, looks[Kind(rule.kind)](rule, runs, now))
     if found is None:
-        return []
-    return [_happening(rule, run) for run in facts.with_facts(found.order_by("pk"))[:MOST_RUNS]]
+        return [], None
+    keys = _keys(rule, found)
+    chosen = list(facts.with_facts(Run.objects.filter(pk__in=keys)).order_by("pk"))
+    values = _values(rule, chosen)
+    return [_happening(rule, run, keys[run.pk], values) for run in chosen], None
 
 
-def _happening(rule: AlertRule, run: Run) -> Happening:
+def _keys(rule: AlertRule, found: RunQuerySet) -> dict[int, str]:
+    """Up to MOST_RUNS runs with the key of what they did."""
+    if rule.kind != Kind.SILENCE:
+        ids = found.order_by("pk").values_list("pk", flat=True)[:MOST_RUNS]
+        return {pk: f"run:{pk}" for pk in ids}
+    # Heard again and silent again is another silence.
+    silent = found.order_by("pk").values_list("pk", "heard_metric_at")  # type: ignore[misc]
+    keys = {pk: f"run:{pk}:{at or 0:.0f}" for pk, at in silent}
+    told = set(
+        Firing.objects.filter(rule=rule, run__status=Status.RUNNING).values_list("key", flat=True)
+    )
+    return dict(islice(((pk, key) for pk, key in keys.items() if key not in told), MOST_RUNS))
+
+
+def _values(rule: AlertRule, runs: list[Run]) -> dict[int, float | None]:
+    """The newest values of the rule's metric by run (1 query, none for other kinds)."""
+    if rule.kind != Kind.METRIC:
+        return {}
+    known = Metric.objects.filter(run__in=runs, name=rule.metric).values_list("run", "last")
+    return dict(known)
+
+
+def _happening(rule: AlertRule, run: Run, key: str, values: dict[int, float | None]) -> Happening:
     told = {**facts.of_run(run), "what": what_of(rule)}
-    key = f"run:{run.pk}"
-    if rule.kind == Kind.SILENCE:
-        # Heard again and silent again is another silence.
-        key += f":{run.heard_metric_at or 0:.0f}"  # type: ignore[attr-defined]
     if rule.kind == Kind.METRIC:
-        known = Metric.objects.filter(run=run, name=rule.metric).first()
-        told |= {"metric": rule.metric, "value": known.last if known else None}
+        told |= {"metric": rule.metric, "value": values.get(run.pk)}
     return Happening(rule, key, run=run, facts=told)
 
 
@@ -123,9 +150,7 @@ def _silent(rule: AlertRule, runs: RunQuerySet, now: datetime) -> RunQuerySet:
     newest = Metric.objects.ordinary().filter(run=OuterRef("pk")).order_by().values("run")
     runs = runs.filter(status=Status.RUNNING, started_at__lt=limit)
     runs = runs.annotate(heard_metric_at=Subquery(newest.annotate(at=Max("last_at")).values("at")))
-    heard = Q(heard_metric_at=None) | Q(heard_metric_at__lt=limit.timestamp())
-    told = Firing.objects.filter(rule=rule, run=OuterRef("pk"), at__gt=limit)
-    return runs.filter(heard).filter(~Exists(told))
+    return runs.filter(Q(heard_metric_at=None) | Q(heard_metric_at__lt=limit.timestamp()))
 
 
 def _too_long(rule: AlertRule, runs: RunQuerySet, now: datetime) -> RunQuerySet:
