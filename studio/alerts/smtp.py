@@ -75,7 +75,9 @@ def _trouble(error: OSError, deadline: Deadline, *, is_told: bool) -> Trouble:
         return ServerAway(told)
     if 550 <= code < 600:
         return Rejected(told)
-    return NotNow(told) if 400 <= code < 500 and code != 421 else ServerAway(told)
+    if not 400 <= code < 600:
+        return ServerAway(told, maybe_taken=is_told)
+    return NotNow(told) if code < 500 and code != 421 else ServerAway(told)
 
 
 def _say_goodbye(backend: Any) -> None:
