@@ -29,6 +29,8 @@ class Server:
         self.port = int(self.socket.getsockname()[1])
         self.over = threading.Event()
         self.n_connections = 0
+        # What was asked, where `serve` keeps it.
+        self.seen: list[bytes] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self) -> None:

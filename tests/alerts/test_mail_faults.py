@@ -1,7 +1,7 @@
 """What a mail server may say, or not say, and what becomes of the mail then."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -251,7 +251,7 @@ def test_who_lost_the_lease_sends_nothing(
 
 
 @pytest.fixture
-def two_threads(transactional_db: None) -> Iterator[Callable[[Callable[[], Any]], list[Any]]]:
+def two_threads(transactional_db: None) -> Callable[[Callable[[], Any]], list[Any]]:
     def run_twice(work: Callable[[], Any]) -> list[Any]:
         results: list[Any] = []
         at_once = threading.Barrier(2)
