@@ -79,7 +79,7 @@ def states(studio: Studio, rule: str) -> dict[str, int]:
         "SELECT d.state, COUNT(*) FROM alerts_delivery d JOIN alerts_firing f ON f.id = d.firing_id"
         " JOIN alerts_alertrule r ON r.id = f.rule_id WHERE r.name = ? GROUP BY d.state"
     )
-    return dict(rows(studio, query, rule))  # type: ignore[arg-type]
+    return dict(rows(studio, query, rule))
 
 
 def troubles(studio: Studio, rule: str) -> set[str]:
