@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 ONE_TURN = 500
 # So many firings are written in one transaction: on SQLite nobody else writes meanwhile.
-ONE_WRITE = 1_000
+ONE_WRITE = 500
 # After a long time without any worker, what is older is history and no news.
 NEWS_FOR = timedelta(days=7)
 BROKEN = "The studio failed over it; its log says why."

@@ -127,8 +127,8 @@ def test_a_mail_server_that_was_away_gets_every_mail_once(
     mailbox.close()
     runs = [fail_one(studio, "down") for _ in range(n)]
     wait_until(lambda: any("away" in text for text in troubles(studio, "down")), SOON, "a try")
-    mailbox.open_again()
     wait_until(lambda: states(studio, "down") == {"waiting": n}, SOON, "all to wait")
+    mailbox.open_again()
     hours_pass(studio)
     fail_one(studio, "elsewhere")
 
