@@ -15,7 +15,7 @@ import pytest
 from tests.alerts.mailbox import Mailbox, text_of
 from tests.faults.conftest import EMBEDDED, IMPATIENT, Promise, brokers
 from tests.faults.doors import Person
-from tests.faults.form import IS_LONG, form
+from tests.faults.form import IS_LONG, form, rounds
 from tests.faults.telling import fail_many, fail_one, hours_pass, make_rules, states, troubles
 from tests.live.conftest import show_log
 from tests.live.faults import Redis, locked_database
@@ -264,7 +264,8 @@ def test_many_failures_at_once_are_a_digest_that_misses_none(
 ) -> None:
     n = form(100, 1_000)
     promise("P26 many failures at once", n=n, broker=broker)
-    fail_many(studio, "crowd", n)
+    for part in rounds(n, 250):
+        fail_many(studio, "crowd", part)
 
     def n_waiting() -> int:
         return states(studio, "crowd").get("waiting", 0) + states(studio, "crowd").get("sending", 0)
