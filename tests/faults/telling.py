@@ -73,6 +73,13 @@ def hours_pass(studio: Studio) -> None:
     write(studio, f"UPDATE alerts_delivery SET leased_until = {past} WHERE state = 'sending'")
 
 
+def next_hour(studio: Studio) -> None:
+    """The hour whose mails are counted is over, and what waited for it is due."""
+    past = "'2020-01-01 00:00:00'"
+    write(studio, f"UPDATE alerts_delivery SET sent_at = {past} WHERE state = 'sent'")
+    write(studio, f"UPDATE alerts_delivery SET due_at = {past} WHERE state = 'waiting'")
+
+
 def states(studio: Studio, rule: str) -> dict[str, int]:
     """How many deliveries of the rule are in which state."""
     query = (
