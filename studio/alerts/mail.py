@@ -46,26 +46,38 @@ def compose(
 
 
 def content(destination: Destination, deliveries: Sequence[Delivery]) -> dict[str, Any]:
-    """What the templates show: `items`, each {headline, facts, rule, rule_url, view_url}."""
-    items = [
-        {
-            "headline": words.headline(one.firing.facts),
-            "facts": one.firing.facts,
-            "duration": words.duration(one.firing.facts.get("duration_s")),
-            "rule": one.firing.rule,
-            "rule_url": words.rule_url(one),
-            "view_url": words.view_url(one.firing.facts),
-        }
-        for one in deliveries[:MOST_IN_A_DIGEST]
-    ]
+    """What the templates show: `items`, each {headline, url, rows, runs, n_unnamed, error_lines};
+    all texts but the last are single lines. One destination is of one rule."""
+    items = [_item(one.firing.facts) for one in deliveries[:MOST_IN_A_DIGEST]]
     return {
         "items": items,
+        "rule": words.one_line(deliveries[0].firing.rule.name),
+        "rule_url": words.rule_url(deliveries[0]),
         "n": len(deliveries),
         "n_more": max(0, len(deliveries) - MOST_IN_A_DIGEST),
         "subject": words.subject(deliveries),
         "is_test": deliveries[0].firing.is_test,
         "user": destination.user,
         "unsubscribe_url": unsubscribe_url(destination),
+    }
+
+
+def _item(told: dict[str, Any]) -> dict[str, Any]:
+    runs = [
+        {
+            "text": words.one_line(f"{run['experiment']} / {run['name']}"),
+            "status": run["status"],
+            "url": run["url"],
+        }
+        for run in told.get("runs", ())
+    ]
+    return {
+        "headline": words.headline(told),
+        "url": told.get("url") or words.view_url(told),
+        "rows": words.rows(told),
+        "runs": runs,
+        "n_unnamed": max(0, told.get("n", 0) - len(runs)) if runs else 0,
+        "error_lines": told.get("error_lines", ""),
     }
 
 

@@ -8,6 +8,7 @@ from django.conf import settings
 from studio.alerts.models import Delivery
 
 MAX_SUBJECT = 180
+MAX_ROW = 500
 
 
 def one_line(text: object) -> str:
@@ -34,6 +35,25 @@ def headline(told: dict[str, Any]) -> str:
         return one_line(f"{n:,} {'run' if n == 1 else 'runs'} {told.get('what', '')}")
     name = f"{told.get('experiment', '')} / {told.get('name', '')}"
     return one_line(f"{told.get('what') or told.get('status', '')}: {name}")
+
+
+def rows(told: dict[str, Any]) -> list[tuple[str, str]]:
+    """What is told of one run, as (label, text of one line); none of several runs."""
+    if "runs" in told:
+        return []
+    before = f" (was {told['before']})" if told.get("before") else ""
+    value = told.get("value")
+    found = [
+        ("Experiment", told.get("experiment")),
+        ("Run", told.get("name")),
+        ("Status", f"{told['status']}{before}" if told.get("status") else ""),
+        ("Reason", told.get("reason")),
+        ("Last value", f"{value:g}" if isinstance(value, float) else value),
+        ("Duration", duration(told.get("duration_s"))),
+        ("Submitter", told.get("submitter") or "–"),
+        ("Error", told.get("error")),
+    ]
+    return [(label, one_line(text)[:MAX_ROW]) for label, text in found if text]
 
 
 def subject(deliveries: Sequence[Delivery]) -> str:
