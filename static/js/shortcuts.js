@@ -1,7 +1,7 @@
 // Keys: / searches, ? shows the sheet, j k x s Enter and arrows walk tables, [ ] turn pages,
 // g + letter goes to a section. The sheet in templates/components/shortcut_sheet.html lists them.
 (() => {
-  const GO = { e: "experiments", r: "runs", p: "pipelines", c: "compute", v: "views" };
+  const GO = { e: "experiments", r: "runs", p: "pipelines", c: "compute", m: "monitor", v: "views" };
   const PAGE_KEYS = new Set(["PageDown", "PageUp", "Home", "End", "ArrowDown", "ArrowUp"]);
   const G_MS = 1200;
   let waitingForG = 0;

@@ -192,7 +192,7 @@ def notify_at_end(run: Run, *, by: Actor) -> AlertRule:
     if run.is_terminal:
         raise Invalid("run", f"The run is already {run.status}.")
     if not _person(by).email:
-        raise Invalid("email", "You have no e-mail address: an admin can enter one for you.")
+        raise Invalid("email", "You have no e-mail address. Enter one on your account page.")
     draft = RuleDraft(
         name=f"{run.display_name[:80]} ends",
         statuses=sorted(TERMINAL),

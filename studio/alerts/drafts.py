@@ -137,7 +137,9 @@ def destinations_of(
     webhook that the studio would not send to.
     """
     if not 1 <= len(draft.addresses) <= MAX_DESTINATIONS:
-        raise Invalid("addresses", f"Give 1 to {MAX_DESTINATIONS} destinations.")
+        raise Invalid(
+            "addresses", f"Choose whom to tell: 1 to {MAX_DESTINATIONS} people or webhooks."
+        )
     names = {one.user or owner.get_username() for one in draft.addresses}
     found = User.objects.filter(username__in=names, is_active=True)
     people = {user.get_username(): user for user in found}
@@ -180,6 +182,19 @@ def _url(text: str) -> str:
 
 def _is_member(user: User, workspace: Workspace) -> bool:
     return user.is_superuser or Membership.objects.filter(user=user, workspace=workspace).exists()
+
+
+def draft_of(rule: AlertRule) -> RuleDraft:
+    """What the rule says now, to be changed in parts (1 query)."""
+    same = ("name", "kind", "query", "metric", "operator", "threshold", "seconds", "edge", "digest")
+    return RuleDraft(
+        **{name: getattr(rule, name) for name in same},
+        statuses=tuple(rule.statuses),
+        addresses=[
+            Address(one.channel, one.user.get_username() if one.user else "", one.url)
+            for one in rule.destinations.select_related("user").order_by("pk")
+        ],
+    )
 
 
 def told(rule: AlertRule) -> dict[str, Any]:

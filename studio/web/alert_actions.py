@@ -1,5 +1,6 @@
 """What the buttons and forms of alert rules do; each calls one action."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from django.contrib import messages
@@ -47,7 +48,7 @@ def create(request: Request) -> HttpResponse:
 @action
 def change(request: Request, rule: str) -> HttpResponse:
     found = rule_or_404(request, rule)
-    form = AlertForm.typed(request, kind=found.kind)
+    form = replace(AlertForm.typed(request, kind=found.kind), is_shared=found.is_shared)
     try:
         actions.change_rule(found, form.draft(), by=request.actor)
     except Invalid as invalid:

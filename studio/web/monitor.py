@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import urlencode
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpResponse, StreamingHttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -28,8 +28,8 @@ HEAD = (
 
 @dataclass(frozen=True, slots=True)
 class MonitorState:
-    """What the address asks for: a status, an experiment, and texts in the names of the run and of
-    who did it; "" for any."""
+    """What the address asks for: a status, and texts in the names of the experiment, of the run (or
+    its whole id) and of who did it; "" for any."""
 
     status: str = ""
     experiment: str = ""
@@ -57,9 +57,9 @@ def events_of(request: Request, state: MonitorState) -> QuerySet[RunEvent]:
     if state.status:
         found = found.filter(after=state.status)
     if state.experiment:
-        found = found.filter(run__experiment__name=state.experiment)
+        found = found.filter(run__experiment__name__icontains=state.experiment)
     if state.run:
-        found = found.filter(run__display_name__icontains=state.run)
+        found = found.filter(Q(run__display_name__icontains=state.run) | Q(run__uid=state.run))
     if state.actor:
         found = found.filter(actor__icontains=state.actor)
     return found.select_related("run__experiment", "run__parent", "run__root").order_by("-pk")
@@ -89,7 +89,13 @@ def monitor(request: Request) -> HttpResponse:
         "export_url": address(request, state, name="monitor-export"),
         "size": PAGE_SIZE,
     }
-    return render_page(request, "monitor/list.html", context, part="monitor/_results.html")
+    return render_page(
+        request,
+        "monitor/list.html",
+        context,
+        part="monitor/_results.html",
+        also=("monitor/_export.html",),
+    )
 
 
 def address(

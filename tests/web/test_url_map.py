@@ -145,7 +145,7 @@ OWN_TABLES = {
 OWNERS_ONLY = {"member-add", "member-create", "member-role", "member-link", "member-remove"}
 OWNERS_ONLY |= {"target-create", "target-save", "target-enable", "target-drain", "target-delete"}
 # Forms that only those see who may send them.
-OWNERS_FORMS = {"target-new", "target-edit"}
+OWNERS_FORMS = {"target-new", "target-edit", "alert-edit", "alert-confirm"}
 # The rule asked for is one of the workspace.
 OWNERS_ONLY |= {"alert-change", "alert-enable", "alert-mute", "alert-test", "alert-retry"}
 OWNERS_ONLY |= {"alert-delete"}

@@ -10,6 +10,7 @@ from studio.accounts.models import Role
 from studio.accounts.welcome import link_parts
 from studio.alerts.actions import create_rule, try_rule
 from studio.alerts.drafts import Address, RuleDraft
+from studio.alerts.mail import unsubscribe_url
 from studio.alerts.models import AlertRule, Delivery
 from studio.bulk.acting import start_bulk
 from studio.bulk.selection import Selection
@@ -142,7 +143,6 @@ def own_values(experiment: Any, by: Any) -> dict[str, dict[str, str]]:
     actions.keeping.archive_run(archived, by=by)
     found |= {"run-delete": {"uid": over.uid}, "run-unarchive": {"uid": archived.uid}}
     found["target-delete"] = {"target": "spare"}
-    found |= {"unsubscribe": {"token": "no-token"}}
     return found | {"work-cancel": waits, "trash-restore": {"uid": deleted.uid}}
 
 
@@ -153,4 +153,6 @@ def alert_values(workspace: Any, people: People) -> dict[str, dict[str, str]]:
     AlertRule.objects.filter(pk=rule.pk).update(uid=RULE)
     firing = try_rule(rule, by=make.actor(people.alice))
     Delivery.objects.filter(firing=firing).update(id=RULE_DELIVERY, state="failed")
-    return {name: {"rule": RULE} for name in PATTERNS if name.startswith("alert")}
+    token = unsubscribe_url(rule.destinations.get()).rsplit("/", 1)[1]
+    found = {name: {"rule": RULE} for name in PATTERNS if name.startswith("alert")}
+    return found | {"unsubscribe": {"token": token}}
