@@ -51,7 +51,7 @@ def add_member(workspace: Workspace, name: str, role: str, *, by: Actor) -> Memb
 
 
 def create_member(
-    workspace: Workspace, name: str, role: str, *, full_name: str = "", by: Actor
+    workspace: Workspace, name: str, role: str, *, full_name: str = "", email: str = "", by: Actor
 ) -> User:
     """A new account without a password, a member with the role (8 queries). `welcome.new_link`
     gives the link with which the person sets one.
@@ -62,7 +62,9 @@ def create_member(
     with transaction.atomic():
         lock_for(workspace, by)
         known = _role(role)
-        user = _checked(User(username=_username(name), first_name=full_name.strip()))
+        address = User.objects.normalize_email(email.strip())
+        user = User(username=_username(name), first_name=full_name.strip(), email=address)
+        user = _checked(user)
         try:
             with transaction.atomic():
                 user.save(force_insert=True)
@@ -189,7 +191,8 @@ def _checked(user: User) -> User:
         user.clean_fields()
     except ValidationError as wrong:
         fields = wrong.message_dict
-        field = "name" if "username" in fields else "full_name"
+        names = {"username": "name", "email": "email"}
+        field = next((names[one] for one in names if one in fields), "full_name")
         raise WrongMember(field, " ".join(next(iter(fields.values())))) from wrong
     if User.objects.filter(username__iexact=user.username).exists():
         raise _taken(user.username)

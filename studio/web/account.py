@@ -1,4 +1,4 @@
-"""A person's own account: password and API tokens. In no workspace; the frame is that of the
+"""A person's own account: e-mail address, password and API tokens. In no workspace; the frame is that of the
 last-used one, if there is one."""
 
 from datetime import timedelta
@@ -13,6 +13,8 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 
 from studio.accounts.actions import MAX_TOKEN_NAME, WrongToken, make_token, revoke_token
+from studio.accounts.addresses import WrongAddress
+from studio.accounts.addresses import change_email as change_address
 from studio.accounts.models import ApiToken, Scope, Workspace
 from studio.accounts.permissions import NotAllowed
 from studio.web.access import Request, enter, personal
@@ -40,6 +42,22 @@ def change_password(request: Request) -> HttpResponse:
     form.save()
     update_session_auth_hash(request, form.user)
     messages.success(request, "Your password is changed. Your other sessions are signed out.")
+    return done(request, reverse("account"))
+
+
+@personal("POST")
+@sensitive_post_parameters()
+def change_email(request: Request) -> HttpResponse:
+    """email: where mails go, empty for none; password: of the person, again."""
+    typed = request.POST.get("email", "")
+    try:
+        changed = change_address(
+            request.user, typed, password=request.POST.get("password", ""), by=request.actor
+        )
+    except WrongAddress as wrong:
+        return shown(request, email=typed, email_errors={wrong.field: str(wrong)}, status=422)
+    where = f"Mails go to {request.user.email} now" if request.user.email else "You get no mails"
+    messages.success(request, where if changed else "The address is as it was")
     return done(request, reverse("account"))
 
 
@@ -102,6 +120,8 @@ def shown(
     request: Request,
     *,
     form: PasswordChangeForm | None = None,
+    email: str | None = None,
+    email_errors: dict[str, str] | None = None,
     typed: dict[str, str] | None = None,
     token_error: str = "",
     made: ApiToken | None = None,
@@ -114,6 +134,8 @@ def shown(
     context = {
         **frame_of_last(request),
         "form": form or PasswordChangeForm(request.user),
+        "email": request.user.email if email is None else email,
+        "email_errors": email_errors or {},
         "tokens": tokens[:MOST_TOKENS],
         "has_more": len(tokens) > MOST_TOKENS,
         "now": timezone.now(),

@@ -14,7 +14,7 @@ from studio.web.frame import frame
 from studio.web.members import confirming, list_address, members_context
 from studio.web.render import done, render_page
 
-FIELDS = ("name", "full_name", "role")
+FIELDS = ("name", "full_name", "email", "role")
 
 
 @action
@@ -39,6 +39,7 @@ def create(request: Request) -> HttpResponse:
             typed["name"],
             typed["role"],
             full_name=typed["full_name"],
+            email=typed["email"],
             by=request.actor,
         )
     except WrongMember as wrong:
