@@ -3,10 +3,12 @@
 from ninja import NinjaAPI
 
 from studio.api import (
+    alert_rules,
     attachments,
     bulk,
     creating,
     custom_views,
+    events,
     experiments,
     export,
     files,
@@ -52,6 +54,8 @@ for part in (
     view_code,
     custom_views,
     attachments,
+    events,
+    alert_rules,
 ):
     api.add_router(IN_WORKSPACE, part.router)
 api.add_router(f"{IN_WORKSPACE}/work", bulk.works)
