@@ -1,5 +1,5 @@
-"""A person's own account: e-mail address, password and API tokens. In no workspace; the frame is that of the
-last-used one, if there is one."""
+"""A person's own account: e-mail address, password and API tokens. In no workspace; the frame is
+that of the last-used one, if there is one."""
 
 from datetime import timedelta
 from typing import Any

@@ -27,14 +27,14 @@ def secret_on(answer: Any) -> str:
     return found[1]
 
 
-@pytest.mark.parametrize("path", ["", "/password", "/tokens", "/tokens/revoke"])
+@pytest.mark.parametrize("path", ["", "/password", "/email", "/tokens", "/tokens/revoke"])
 def test_nobody_else_gets_in(path: str, client: Client, workspace: Any) -> None:
     for answer in (client.get(f"/account{path}"), client.post(f"/account{path}", {})):
         assert answer.status_code == 302
         assert answer["Location"].startswith("/sign-in?next=/account")
 
 
-@pytest.mark.parametrize("path", ["/password", "/tokens", "/tokens/revoke"])
+@pytest.mark.parametrize("path", ["/password", "/email", "/tokens", "/tokens/revoke"])
 def test_a_change_needs_the_forms_own_token(path: str, people: Any, workspace: Any) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(people.bob)
@@ -197,3 +197,44 @@ def test_more_tokens_cost_no_more_queries(bob_client: Client, people: Any, works
     for _ in range(20):
         make.token(people.bob, workspace=workspace)
     assert cost() == few
+
+
+def test_an_address_is_changed_by_who_knows_the_password(bob_client: Client, people: Any) -> None:
+    form = form_of(bob_client.get("/account"), "account-email")
+    assert form.values["email"] == "bob@example.org"
+
+    answer = bob_client.post("/account/email", {"email": " bob@Lab.example ", "password": OLD})
+
+    assert (answer.status_code, answer["Location"]) == (303, "/account")
+    people.bob.refresh_from_db()
+    assert people.bob.email == "bob@lab.example"
+    page = read(bob_client.get("/account"))
+    assert "Mails go to bob@lab.example now" in page.text
+    assert bob_client.post("/account/email", {"email": "", "password": OLD}).status_code == 303
+    people.bob.refresh_from_db()
+    assert people.bob.email == ""
+
+
+@pytest.mark.parametrize(
+    ("sent", "field"),
+    [
+        ({"email": "eve@example.org", "password": "a guess"}, "password"),
+        ({"email": "eve@example.org"}, "password"),
+        ({"email": "no address", "password": OLD}, "email"),
+        ({"email": "a@example.org\nBcc: b@example.org", "password": OLD}, "email"),
+        ({"email": f"{'a' * 250}@example.org", "password": OLD}, "email"),
+        ({"email": "a@example.org\0", "password": OLD}, "email"),
+    ],
+)
+def test_a_wrong_address_or_password_changes_nothing_and_keeps_what_was_typed(
+    sent: dict[str, str], field: str, bob_client: Client, people: Any
+) -> None:
+    before = all_rows()
+
+    answer = bob_client.post("/account/email", sent)
+
+    assert answer.status_code == 422
+    page = read(answer)
+    assert page.one("p", id=f"address-{field}-error")
+    assert page.one("input", id="address-email")["value"].split() == sent["email"].split()
+    assert not changed_tables(before)
