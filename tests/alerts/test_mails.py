@@ -38,7 +38,7 @@ def facts(number: int = 7, **changed: Any) -> dict[str, Any]:
     }
 
 
-PLAIN = {"error": "", "error_lines": ""}
+PLAIN: dict[str, Any] = {"error": "", "error_lines": ""}
 SEVERAL = {
     "what": "entered the view “Best <b>”",
     "n": 25,

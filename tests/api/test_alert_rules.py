@@ -8,6 +8,7 @@ from studio.accounts.members import remove_member
 from studio.alerts.matching import match_news
 from studio.alerts.models import AlertRule, Delivery, RuleEvent
 from studio.runs import actions
+from studio.runs.actions.keeping import delete_run
 from tests import make
 
 FAILED = {"name": "Broken", "query": "experiment:vision", "statuses": ["Failed"]}
@@ -52,7 +53,7 @@ def test_status_changes_come_newest_first_by_page_and_by_filter(
     }
     assert len(api.get("/events", run=runs[1].uid, actor="bob").json()["items"]) == 2
     assert api.get("/events", actor="nobody").json()["items"] == []
-    actions.keeping.delete_run(runs[1], by=make.actor(runs[1].submitter))
+    delete_run(runs[1], by=make.actor(runs[1].submitter))
     assert api.get("/events", run=runs[1].uid).json()["items"] == []
 
 
@@ -146,7 +147,7 @@ def test_rules_of_others_and_of_who_lost_the_workspace_are_not_there(
     assert reader.get("/alert-rules").json()["items"] == []
     assert len(api.get("/alert-rules").json()["items"]) == 1
     remove_member(workspace, "bob", by=make.actor(people.alice))
-    assert make.Client().get(api.base + path, headers=api.headers).status_code in {401, 404}
+    assert api.client.get(api.base + path, headers=api.headers).status_code in {401, 404}
 
 
 def test_one_is_told_when_a_run_ends_once(reader: make.Api, run: Any) -> None:

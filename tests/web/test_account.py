@@ -201,7 +201,7 @@ def test_more_tokens_cost_no_more_queries(bob_client: Client, people: Any, works
 
 def test_an_address_is_changed_by_who_knows_the_password(bob_client: Client, people: Any) -> None:
     form = form_of(bob_client.get("/account"), "account-email")
-    assert form.values["email"] == "bob@example.org"
+    assert ("email", "bob@example.org") in form.fields
 
     answer = bob_client.post("/account/email", {"email": " bob@Lab.example ", "password": OLD})
 
