@@ -59,7 +59,7 @@ def test_monitor_filters_pages_and_exports_what_it_shows(
     part = bob_client.get("/w/lab/monitor", asked, headers=HTMX)
     assert n_events(part) == 1
     assert "wrong &lt;data&gt;" in part.content.decode()
-    file = bob_client.get(read(part).one("a", id="monitor-export")["href"])
+    file: Any = bob_client.get(read(part).one("a", id="monitor-export")["href"])
     lines = b"".join(file.streaming_content).decode().splitlines()
     assert len(lines) == 2
     assert runs[7].uid in lines[1]
@@ -134,7 +134,8 @@ def test_a_refused_form_says_why_at_its_place_and_keeps_all_that_was_typed(
 def test_an_owner_makes_a_rule_of_the_workspace_for_chosen_people(
     alice_client: Client, carol_client: Client, workspace: Any
 ) -> None:
-    sent = {"name": "All", "kind": "status", "statuses": "Failed", "is_shared": "1", "mail": "1"}
+    sent: dict[str, Any] = {"name": "All", "kind": "status", "statuses": "Failed"}
+    sent |= {"is_shared": "1", "mail": "1"}
     sent |= {"people": ["bob", "carol"], "hooks": HOOK}
 
     answer = alice_client.post(f"{RULES}/create", sent)
