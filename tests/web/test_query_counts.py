@@ -13,6 +13,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from studio.alerts.actions import create_rule, try_rule
+from studio.alerts.drafts import Address, RuleDraft
 from studio.artifacts import log_findings
 from studio.artifacts.models import LogFinding
 from studio.compute.models import Target, Worker
@@ -43,6 +45,9 @@ PAGES = {
     "monitor filtered": "/w/lab/monitor?status=Failed&experiment=vision&run=v&actor=bob",
     "alert-list": "/w/lab/alerts",
     "alert-new": "/w/lab/alerts/new?kind=metric",
+    "alert-rule": "/w/lab/alerts/{rule}",
+    "alert-edit": "/w/lab/alerts/{rule}/edit",
+    "alert-confirm": "/w/lab/alerts/{rule}/confirm-delete",
     "run-list-columns": "/w/lab/runs-columns?find=qu",
     "run-list-sorting": "/w/lab/runs-sorting?find=qu",
     "run-list-counts": "/w/lab/runs-counts?q=vision",
@@ -157,7 +162,8 @@ def costs(client: Client, run: Any, view: Any) -> dict[str, int]:
     """What each page costs; a comparison is one of all parents, as far as there is room."""
     parents = run.workspace.runs.filter(parent=None).exclude(pk=run.pk).order_by("-id")[:19]
     chosen = ",".join(one.uid for one in (run, *parents))
-    named = {"uid": run.uid, "view": view.address, "chosen": chosen}
+    rule = run.workspace.alert_rules.latest("pk")
+    named = {"uid": run.uid, "view": view.address, "chosen": chosen, "rule": rule.uid}
     return {name: cost(client, path.format(**named)) for name, path in PAGES.items()}
 
 
@@ -175,6 +181,16 @@ def serve(workspace: Any, n: int) -> None:
         target = Target.objects.create(name=f"t{n}-{i}", workspace=workspace)
         Worker.objects.create(node=target.name, host="h", pid=1, target=target, n_slots=1)
         record(target, "made", by=make.actor(workspace.memberships.first().user))
+
+
+def alerts(workspace: Any, user: Any, n: int) -> None:
+    """`n` rules of one's own; the last has told something `n` times, to two destinations."""
+    to = [Address("email"), Address("slack", url="https://hooks.example.org/x")]
+    for i in range(n):
+        draft = RuleDraft(f"Rule {n} {i}", statuses=["Failed"], addresses=to)
+        rule = create_rule(workspace, draft, by=make.actor(user))
+    for _ in range(n):
+        try_rule(rule, by=make.actor(user))
 
 
 def monitor(run: Any, n: int) -> None:
@@ -197,12 +213,14 @@ def test_pages_cost_what_they_did_and_not_more_with_more_runs(
     describe(run, people.bob, 3)
     monitor(run, 2)
     serve(workspace, 3)
+    alerts(workspace, people.bob, 3)
     few = costs(bob_client, run, view)
     many(workspace, 30)
     views(workspace, people.bob, 60)
     describe(run, people.bob, 35)
     monitor(run, 30)
     serve(workspace, 30)
+    alerts(workspace, people.bob, 30)
     lots = costs(bob_client, run, view)
 
     assert lots == few
