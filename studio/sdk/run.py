@@ -162,6 +162,10 @@ class Run(Metrics, Reading, Labels, Files, Children, Waiting):
         if notice := self._record.get("notice"):
             log.warning("studio: %s", notice)
 
+    def notify_when_ends(self, on: bool = True) -> None:
+        """One mail to this token's person when the run ends, or none; not by a run's own token."""
+        self._client.post(self._channel.path("notify"), {"on": on})
+
     def on_cancel(self, hook: Hook) -> Hook:
         """Call `hook()` when the run is cancelled, before RunCanceled is raised: save a
         checkpoint there. Usable as a decorator; several hooks run newest first."""

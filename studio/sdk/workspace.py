@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.sdk import config
+from studio.sdk.alert_rules import AlertRules
 from studio.sdk.client import Client
 from studio.sdk.errors import UserErrorException
 from studio.sdk.search import Runs
@@ -101,6 +102,11 @@ class Workspace:
     def runs(self) -> Runs:
         """Every run of the workspace: `ws.runs.search("metric.loss<0.3 -status:failed")`."""
         return Runs(self._client)
+
+    @property
+    def alert_rules(self) -> AlertRules:
+        """What people are told of runs: `ws.alert_rules.create("Broken", statuses=["Failed"])`."""
+        return AlertRules(self._client)
 
     @property
     def compute_targets(self) -> dict[str, ComputeTarget]:
