@@ -281,3 +281,13 @@ def test_an_expired_token_stays_listed_until_it_is_revoked(people: Any) -> None:
     )
     assert find_token(secret, now=timezone.now() + timedelta(seconds=61)) is None
     assert list(ApiToken.objects.made_by_hand(people.bob)) == [token]
+
+
+def test_an_account_may_be_created_with_an_address(workspace: Workspace, alice: Actor) -> None:
+    made = create_member(workspace, "gus", "reader", email=" gus@Lab.Example ", by=alice)
+    assert made.email == "gus@lab.example"
+
+    with pytest.raises(WrongMember) as wrong:
+        create_member(workspace, "hal", "reader", email="hal at home", by=alice)
+    assert wrong.value.field == "email"
+    assert not User.objects.filter(username="hal").exists()
