@@ -109,6 +109,7 @@ def test_a_rule_is_muted_and_deleted_by_keys_and_a_given_up_mail_is_tried_again(
     assert len(mailbox.mails) == 1
 
     page.get_by_role("button", name="Mute").press("Enter")
+    expect(page.get_by_role("menuitem", name="For an hour")).to_be_focused()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     expect(page.locator(".page-head")).to_contain_text("Muted, ends in 1 d")
