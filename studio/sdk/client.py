@@ -6,10 +6,9 @@ import contextlib
 import json
 import os
 import random
-import threading
+import sys
 import time
 from collections.abc import Callable, Iterator
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import quote, urlencode
@@ -45,6 +44,8 @@ def _retry_after_s(header: str | None) -> float:
         return 0.0
     if header.strip().isdigit():
         return min(float(header), 300.0)
+    from email.utils import parsedate_to_datetime
+
     try:
         return min(max(parsedate_to_datetime(header).timestamp() - time.time(), 0.0), 300.0)
     except (ValueError, TypeError):
@@ -76,7 +77,19 @@ class Client:
         self.retry_total_s = retry_total_s
         self._pool: urllib3.PoolManager | None = None
         self._pid = 0
-        self._lock = threading.Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The token goes to a process that this one is starting, and into no other pickle."""
+        context = sys.modules.get("multiprocessing.context")
+        is_starting = context is not None and context.get_spawning_popen() is not None
+        return {**vars(self), "_pool": None, "token": self.token if is_starting else ""}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if not self.token:
+            from studio.sdk.config import token_here
+
+            self.token = token_here(self.url)
 
     @property
     def base(self) -> str:

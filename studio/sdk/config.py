@@ -59,6 +59,15 @@ def token_for(url: str) -> str:
     return os.environ.get("STUDIO_TOKEN") or credentials.token_of(url)
 
 
+def token_here(url: str) -> str:
+    """The token that a configuration in or above this folder has for it, else `token_for`."""
+    try:
+        found = find()
+    except UserErrorException:
+        return token_for(url)
+    return found.token if found.url.rstrip("/") == url and found.token else token_for(url)
+
+
 def _last_login() -> str:
     """Where the original's own files lead, which name no address."""
     return next((login.url for login in credentials.logins()), "")

@@ -20,6 +20,7 @@ from studio.sdk.spool import Request, Spool, folder
 log = logging.getLogger("studio.sdk")
 
 SEND_S = 10.0
+HANGS_S = 1.0  # a failure that took longer: the next try may take as long
 Count = Callable[[Channel, int], None]
 
 
@@ -33,6 +34,7 @@ class Line:
         self.url = url
         self.spool = Spool()
         self.exiting = self.only_spool = False
+        self.hangs = False  # the last try failed, and it took long
         self._count_dropped = count_dropped
         # By workspace and run id: whose requests are on disk.
         self._senders: dict[tuple[str, str], Channel] = {}
@@ -68,10 +70,13 @@ class Line:
 
     def send(self, client: Client, request: Request, channel: Channel | None) -> bool:
         """One try. True: done with it (stored, or refused for good); False: try again later."""
+        began_s = time.monotonic()
         try:
             answer = client.send(request.method, request.path, body=request.body, read_s=SEND_S)
         except OSError as problem:
+            self.hangs = time.monotonic() - began_s > HANGS_S
             return self._failed(f"no answer from {self.url}: {problem}", None)
+        self.hangs = False
         if answer.status < 400:
             self._attempt = 0
             if channel is not None:

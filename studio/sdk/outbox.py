@@ -12,6 +12,7 @@ import atexit
 import contextlib
 import json
 import logging
+import math
 import os
 import queue
 import sys
@@ -20,7 +21,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from studio.sdk.delivery import Line
+from studio.sdk.client import Client
+from studio.sdk.delivery import SEND_S, Line
 from studio.sdk.records import BEAT_S, Channel, Marker, Point, Record, pack, weight
 from studio.sdk.spool import Request, orphans
 
@@ -31,8 +33,11 @@ MOST_WEIGHT = 600_000  # heavy values (texts, tables, log text) in units of 50 b
 TURN_S = 0.5
 TURN_RECORDS = 40_000
 WAKE_RECORDS = 5_000
-FULL_S = 5.0  # how long put may wait for room before it drops
+# How long put may wait for room before it drops: longer than a try to send, after which the queue
+# goes to disk.
+FULL_S = SEND_S + 2.0
 SPARE_S = 1.0
+ORPHANS_AGAIN_S = 60.0
 EXIT_FLUSH_S, EXIT_DRAIN_S = 14.0, 16.0  # together the 30 s that an exit may take
 
 
@@ -53,7 +58,9 @@ class Outbox:
         self._thread: threading.Thread | None = None
         self._channels: dict[Channel, None] = {}  # runs whose heartbeat or drops are told
         self._lines: dict[str, Line] = {}
+        self._clients: dict[tuple[str, str], Client] = {}  # by address and workspace
         self._orphans: Iterator[Request] = iter(())
+        self._orphans_due_s = self._orphans_again_s = 0.0
         self._markers: list[threading.Event] = []
         self._full_since_s = 0.0
         self._exiting = False
@@ -62,8 +69,8 @@ class Outbox:
     # --- the training's side ---------------------------------------------------------------------
 
     def put(self, record: Record) -> None:
-        """Queue a plain record; a full queue is waited for up to 5 s, then the record is dropped
-        and counted."""
+        """Queue a plain record; for room in a full queue it waits up to 12 s, then the record is
+        dropped and counted."""
         waiting = self._queue
         if len(waiting) >= MOST_RECORDS and not self._room():
             return self._drop(record)
@@ -112,6 +119,8 @@ class Outbox:
 
     def _room(self) -> bool:
         """Wait for the sender to make room: briefly, and not again while it makes no progress."""
+        if self._thread is None:
+            self._start()
         if self._thread is None or self._thread is threading.current_thread():
             return False
         since_s = self._full_since_s = self._full_since_s or time.monotonic()
@@ -167,7 +176,9 @@ class Outbox:
         for channel, request in pack(records):
             self._line(channel).deliver(channel, request)
         for line in self._lines.values():
-            line.replay()
+            # While the studio hangs, a try takes as long as a full queue is waited for.
+            if not (line.hangs and len(self._queue) > WAKE_RECORDS):
+                line.replay()
         self._beat()
         self._spare_time()
         if all(line.only_spool or not line.spool.n_records for line in self._lines.values()):
@@ -195,6 +206,7 @@ class Outbox:
 
     def _line(self, channel: Channel) -> Line:
         url = channel.client.url
+        self._clients[url, channel.client.workspace] = channel.client
         if url not in self._lines:
             self._lines[url] = Line(url, self.count_dropped)
             self._lines[url].exiting = self._exiting
@@ -218,19 +230,27 @@ class Outbox:
     def _spare_time(self) -> None:
         """Send what dead processes left behind, a second at a time."""
         end_s = time.monotonic() + SPARE_S
-        while not self._exiting and time.monotonic() < end_s:
+        while (
+            self._clients and not self._exiting and self._orphans_due_s < time.monotonic() < end_s
+        ):
             if next(self._orphans, None) is None:
+                self._orphans = self._send_orphans()
+                self._orphans_due_s = self._orphans_again_s
                 return
 
     def _send_orphans(self) -> Iterator[Request]:
-        """One request after another of dead processes, for runs of the same workspace."""
+        """One request after another of dead processes, for workspaces that this one writes to."""
+        self._orphans_again_s = math.inf
         if os.environ.get("STUDIO_RUN_ID"):
             return  # the token of a submitted run may not speak for other runs
-        channels = {(c.client.url, c.client.workspace): c for c in self._channels}
         for spool in orphans():
             for request in spool.pending():
-                channel = channels.get((request.url, request.workspace))
-                if channel is None or not self._line(channel).send(channel.client, request, None):
+                client = self._clients.get((request.url, request.workspace))
+                if client is None:
+                    break
+                line = self._lines[client.url]
+                if line.away() or not line.send(client, request, None):
+                    self._orphans_again_s = time.monotonic() + ORPHANS_AGAIN_S
                     break
                 yield request
             spool.close()

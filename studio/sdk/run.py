@@ -311,6 +311,10 @@ class SubmittedRun(Run):
     the run as Failed. A cancel arrives as SIGINT; with an `on_cancel` hook as RunCanceled.
     """
 
+    def __reduce__(self) -> Any:
+        """In another process of the script its own context."""
+        return Run.get_context, (False,)
+
     def complete(self, _set_status: bool = True) -> None:
         """Send what is queued; the run completes when the script ends."""
         self.flush(END_FLUSH_S)

@@ -136,11 +136,16 @@ class Spool:
         self._file, self.path, self.n_records = None, None, 0
 
     def _create(self) -> FileIO:
-        self.path = folder() / f"{os.getpid()}-{uuid.uuid4().hex[:12]}.spool"
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        self._file = FileIO(descriptor, "r+b")
-        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return self._file
+        """A new file, which gets the name of a spool once it is locked: between the two another
+        process would take it for that of a dead one, and remove it."""
+        path = folder() / f"{os.getpid()}-{uuid.uuid4().hex[:12]}.spool"
+        hidden = path.with_suffix(".new")
+        descriptor = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        file = FileIO(descriptor, "r+b")
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        hidden.rename(path)
+        self.path, self._file = path, file
+        return file
 
     def _records(self, offset: int) -> Iterator[tuple[bytes, int]]:
         while self._file is not None:
@@ -166,9 +171,10 @@ class Spool:
             self._front = self._end = self.n_records = 0
 
 
-def orphans() -> Iterator[Spool]:
-    """Spools of processes that are gone, oldest first, locked for this process."""
-    for path in sorted(folder().glob("*.spool"), key=_age):
+def orphans(where: Path | None = None) -> Iterator[Spool]:
+    """Spools of processes that are gone, oldest first, locked for this process; those in `where`,
+    by default in the folder of all spools."""
+    for path in sorted((where or folder()).glob("*.spool"), key=_age):
         if (spool := Spool.adopt(path)) is not None:
             yield spool
 

@@ -160,6 +160,11 @@ class RunState:
         known = {key: self._record.get(key) for key in ("experiment", "status")}
         return f"{type(self).__name__}(id={self._uid!r}, {known})"
 
+    def __reduce__(self) -> Any:
+        """In another process the same run, which ends with a block of the process that started it,
+        as after a fork."""
+        return _again, (type(self), self._client, self._uid, self._record, self._pid)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, RunState) and other._uid == self._uid
 
@@ -229,6 +234,14 @@ class RunState:
 
     def _make_experiment(self, name: str) -> Experiment:
         raise NotImplementedError
+
+
+def _again(
+    kind: type[RunState], client: Client, uid: str, record: dict[str, Any], pid: int
+) -> RunState:
+    run = kind._attached(client, uid, record=record)
+    run._pid = pid
+    return run
 
 
 def checked_texts(pairs: Any, what: str) -> dict[str, str]:

@@ -1,13 +1,25 @@
-"""Sending what earlier processes kept on disk while the studio was away."""
+"""Sending what earlier processes kept on disk while the studio was away.
+
+`python -m studio.sdk.sync FOLDER SECONDS` is for the worker, after a script has ended: it sends the
+spools of one folder to the studio of the environment, again and again within the given time, and
+moves what is left to the folder of all spools. It prints {"n_sent", "n_left", "kept_in"} as JSON.
+"""
 
 from __future__ import annotations
 
+import json
+import shutil
+import sys
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from studio.sdk.client import RETRIED, Client
+from studio.sdk import config
+from studio.sdk.client import RETRIED, Client, retry_delay_s
 from studio.sdk.delivery import dead_letter, parsed
-from studio.sdk.errors import ConnectionFailedException, service_error
-from studio.sdk.spool import orphans
+from studio.sdk.errors import ConnectionFailedException, ServiceException, service_error
+from studio.sdk.spool import Spool, folder, orphans
 
 
 @dataclass
@@ -20,26 +32,17 @@ class SyncReport:
     n_left: int = 0
 
 
-def sync(client: Client) -> SyncReport:
-    """Send the spools of dead processes that belong to the client's workspace, in order.
+def sync(client: Client, where: Path | None = None) -> SyncReport:
+    """Send the spools of dead processes that belong to the client's workspace, in order; those in
+    `where`, by default in the folder of all spools.
 
     Raises ConnectionFailedException when the studio cannot be reached: everything stays on disk.
     Sending twice is harmless, batches carry their ids.
     """
     report = SyncReport()
-    for spool in orphans():
+    for spool in orphans(where):
         try:
-            for request in spool.pending():
-                if (request.url, request.workspace) != (client.url, client.workspace):
-                    break
-                answer = client.send(request.method, request.path, body=request.body)
-                if answer.status in RETRIED or answer.status in (401, 403):
-                    raise service_error(answer.status, parsed(answer.data))
-                if answer.status >= 400:
-                    dead_letter(request, str(service_error(answer.status, parsed(answer.data))))
-                    report.n_refused += 1
-                else:
-                    report.n_sent += 1
+            _send(spool, client, report)
         except OSError as problem:
             text = f"no answer from {client.url}: {problem}"
             raise ConnectionFailedException(text) from problem
@@ -47,3 +50,46 @@ def sync(client: Client) -> SyncReport:
             report.n_left += spool.n_records
             spool.close()
     return report
+
+
+def _send(spool: Spool, client: Client, report: SyncReport) -> None:
+    for request in spool.pending():
+        if (request.url, request.workspace) != (client.url, client.workspace):
+            return
+        answer = client.send(request.method, request.path, body=request.body)
+        if answer.status in RETRIED or answer.status in (401, 403):
+            raise service_error(answer.status, parsed(answer.data))
+        if answer.status >= 400:
+            dead_letter(request, str(service_error(answer.status, parsed(answer.data))))
+            report.n_refused += 1
+        else:
+            report.n_sent += 1
+
+
+def main(arguments: Sequence[str]) -> int:
+    """0 when nothing is left in the folder, 1 when some of it was moved."""
+    where, within_s = Path(arguments[0]), float(arguments[1])
+    found = config.from_environment()
+    if found is None:
+        raise SystemExit("STUDIO_URL is not set")
+    client = Client(found.url, found.workspace, found.token)
+    deadline, attempt, n_sent = time.monotonic() + within_s, 0, 0
+    while True:
+        try:
+            n_sent += sync(client, where).n_sent
+            break
+        except (ConnectionFailedException, ServiceException):
+            delay_s = min(retry_delay_s(attempt), 5.0)
+            if time.monotonic() + delay_s > deadline:
+                break
+            time.sleep(delay_s)
+            attempt += 1
+    n_left = sum(spool.n_records for spool in orphans(where))
+    for file in [*where.glob("*.spool"), *where.glob("*.dead")]:
+        shutil.move(file, folder() / file.name)
+    print(json.dumps({"n_sent": n_sent, "n_left": n_left, "kept_in": str(folder())}))
+    return 1 if n_left else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

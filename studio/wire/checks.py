@@ -26,7 +26,7 @@ PYTHON = re.compile(r"[A-Za-z0-9][\w.+-]*", re.ASCII)
 VARIABLE = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 SET_BY_THE_STUDIO = {
     *("STUDIO_RUN_ID", "STUDIO_WORKSPACE", "STUDIO_URL", "STUDIO_TOKEN", "STUDIO_TARGET"),
-    "STUDIO_RUN_COOKIE",
+    *("STUDIO_RUN_COOKIE", "STUDIO_SPOOL_DIR"),
 }
 # A process is not started with more than its system allows, in the least 2 MB of all its words.
 MAX_VARIABLES_BYTES = 250_000
