@@ -16,6 +16,7 @@ from studio.compute.workdir import iter_outputs, remove
 from studio.execution.claims import Claim, still_held
 from studio.execution.evidence import evidence_of_ending
 from studio.execution.ladder import note_steps
+from studio.execution.late import PATIENCE_S, send_late
 from studio.execution.shipping import LogShipper
 from studio.execution.verdict import Ending, Verdict, joined, judge, storable
 from studio.runs.actions import warn_run
@@ -43,6 +44,9 @@ def finish(claim: Claim, ending: Ending, *, shipper: LogShipper, work: Path) -> 
         raise LeaseLost(f"run {claim.run.uid} is no longer held by lease {claim.lease}")
     _finalize(claim, ending)
     is_stored = shipper.finish(damage=_damage(claim))
+    # A worker that shuts down goes with the web server: nobody will answer.
+    patience_s = 0 if ending.stopped_by_worker else PATIENCE_S
+    is_stored = send_late(claim, work.parent, patience_s=patience_s) and is_stored
     is_stored = _collect(claim, work) and is_stored
     if not is_stored:
         warn_run(claim.run, f"Some files could not be stored; they are kept in {work.parent}")

@@ -53,9 +53,15 @@ def command(argv: Sequence[str], python: str, *, is_command: bool = False) -> li
 
 
 def variables(
-    environment: Mapping[str, Any], *, secret: str, target: str, python: Interpreter | None = None
+    environment: Mapping[str, Any],
+    *,
+    secret: str,
+    target: str,
+    spool: str,
+    python: Interpreter | None = None,
 ) -> dict[str, str]:
-    """All environment variables of the script, the studio's last so that they hold."""
+    """All environment variables of the script, the studio's last so that they hold. spool: the
+    folder in which the SDK keeps what it cannot send."""
     python = python or Interpreter()
     asked = {str(k): str(v) for k, v in (environment.get("variables") or {}).items()}
     python_path = (asked.get("PYTHONPATH"), str(settings.BASE_DIR), python.modules)
@@ -68,6 +74,7 @@ def variables(
         "STUDIO_URL": settings.STUDIO_BASE_URL,
         "STUDIO_TOKEN": secret,
         "STUDIO_TARGET": target,
+        "STUDIO_SPOOL_DIR": spool,
     }
 
 

@@ -18,6 +18,7 @@ from studio.blobs import BlobError
 from studio.compute.launcher import GuardLink, GuardStatus, LaunchSpec, launch
 from studio.compute.requirements import RequirementsError
 from studio.compute.workdir import materialise
+from studio.execution import late
 from studio.execution.building import EnvironmentBuild, EnvironmentFailed, ending_of, is_own
 from studio.execution.claims import Claim, give_back, still_held
 from studio.execution.closing import finish, tail_of, tidy_up
@@ -198,13 +199,19 @@ class Supervisor(HeldRun, threading.Thread):
         (self.work / "outputs").mkdir(exist_ok=True)
         (self.work / "logs").mkdir(exist_ok=True)
         python = Interpreter() if is_own(job.environment) else self._build_environment()
-        secret = self._persist(self._new_secret)
+        secret = self._persist(lambda: late.new_secret(self.claim))
         self._mind_requests()
         return LaunchSpec(
             run_key=run.uid,
             argv=command(job.argv, python.path, is_command=bool(job.environment.get("is_command"))),
             cwd=self.work,
-            env=variables(job.environment, secret=secret, target=job.target.name, python=python),
+            env=variables(
+                job.environment,
+                secret=secret,
+                target=job.target.name,
+                python=python,
+                spool=str(self.folder / late.FOLDER),
+            ),
             folder=self.folder,
             log_file=self.log_file,
             cookie=self.claim.cookie,

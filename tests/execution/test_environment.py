@@ -53,21 +53,24 @@ def test_an_installer_is_let_in_by_the_machines_index_and_a_script_is_not() -> N
 
 def test_the_studios_own_variables_cannot_be_replaced(settings: Any) -> None:
     asked = {**REQUEST, "variables": {"STUDIO_RUN_ID": "other", "EPOCHS": 3}}
-    found = variables(asked, secret="s", target="local")
+    found = variables(asked, secret="s", target="local", spool="/run/spool")
     assert found["STUDIO_RUN_ID"] == "abc"
     assert found["EPOCHS"] == "3"
     assert found["STUDIO_TOKEN"] == "s"
+    assert found["STUDIO_SPOOL_DIR"] == "/run/spool"
 
 
 def test_a_built_environment_comes_before_the_workers_own(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("PATH", "/usr/bin"), ("VIRTUAL_ENV", "/own"), ("CONDA_PREFIX", "/conda")):
         monkeypatch.setenv(name, value)
     python = Interpreter("/e/bin/python", prefix="/e", modules="/lent")
-    found = variables(REQUEST, secret="s", target="local", python=python)
+    found = variables(REQUEST, secret="s", target="local", spool="/run/spool", python=python)
     assert (found["PATH"], found["VIRTUAL_ENV"]) == ("/e/bin:/usr/bin", "/e")
     assert "CONDA_PREFIX" not in found
     assert found["PYTHONPATH"].endswith(":/lent")
-    own = variables({**REQUEST, "variables": {"PATH": "/mine"}}, secret="s", target="local")
+    own = variables(
+        {**REQUEST, "variables": {"PATH": "/mine"}}, secret="s", target="local", spool="/run/spool"
+    )
     assert (own["PATH"], own["VIRTUAL_ENV"]) == ("/mine", "/own")
 
 
