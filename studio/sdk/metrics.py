@@ -12,6 +12,7 @@ from studio.sdk import values
 from studio.sdk.errors import UserErrorException
 from studio.sdk.outbox import OUTBOX
 from studio.sdk.records import Channel, Point, Post, weight
+from studio.sdk.values import MOST_EXACT
 from studio.wire import load_numbers
 
 _clock = time.time
@@ -27,11 +28,14 @@ class Metrics:
         """Log a number, string or bool; repeated calls make a series.
 
         Ints and floats, also of NumPy and torch, are numbers (unlike in the original); bool, str
-        and None are texts. `step` orders the points; without it they are numbered by arrival.
+        and None are texts. Numbers are stored as doubles, so an integer beyond 2^53 as the nearest
+        one, with a warning. `step` orders the points; without it they are numbered by arrival.
         Raises UserErrorException for lists and dicts, naming the call to use.
         """
         if type(value) is not float:
             value = values.plain(value, name)
+            if type(value) is int and not -MOST_EXACT <= value <= MOST_EXACT:
+                value = values.double(value, str(name))
         if type(name) is not str or not 0 < len(name) < 256:
             name = values.checked_name(name)
         if step is not None and type(step) is not int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import numbers
 from collections.abc import Iterable, Mapping
@@ -12,6 +13,9 @@ from typing import Any
 from studio.sdk.errors import UserErrorException
 from studio.wire import MAX_NAME, MAX_TEXT, Series, WireError
 
+log = logging.getLogger("studio.sdk")
+
+MOST_EXACT = 1 << 53  # every integer up to it is a double
 DOCUMENT_VERSIONS = {
     "confusion_matrix": "1.0.0",
     "accuracy_table": "1.0.1",
@@ -26,6 +30,9 @@ _IMAGE_HEADS = {
     b"II*\x00": ".tif",
     b"MM\x00*": ".tif",
 }
+
+
+_rounded: set[str] = set()
 
 
 def checked_name(name: Any) -> str:
@@ -73,9 +80,21 @@ def number(value: Any, name: str) -> int | float:
     result = plain(value, name)
     if isinstance(result, bool):
         return int(result)
+    if isinstance(result, int) and not -MOST_EXACT <= result <= MOST_EXACT:
+        return double(result, name)
     if isinstance(result, int | float):
         return result
     raise UserErrorException(f"{name}: must be a number, not {_type(value)}")
+
+
+def double(value: int, name: str) -> float:
+    """The nearest double, as which metrics are stored; when it is another number, a warning once
+    for the metric."""
+    result = float(value)
+    if result != value and name not in _rounded:
+        _rounded.add(name)
+        log.warning("studio: %s: %d is stored as %r, the nearest double", name, value, result)
+    return result
 
 
 def clean_text(text: str) -> str:

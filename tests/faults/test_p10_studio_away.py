@@ -152,16 +152,17 @@ with Experiment(Workspace.from_config(), "burst").start_logging(
     os.write(1, f"{max(0, most - before)}\\n".encode())
 """
 
-# Kills itself as soon as something waits on its disk.
+# From that moment on too; kills itself as soon as something waits on its disk.
 KILLED = """
-import os, signal, time
+import os, signal, sys, time
 from pathlib import Path
 from studio.sdk import Run
 run = Run.get_context(allow_offline=False)
 spool, i = Path(os.environ["STUDIO_SPOOL_DIR"]), 0
 run.log("i", -1.0, step=-1)
 run.flush()
-print("ready", flush=True)
+while not os.path.exists(sys.argv[1]):
+    time.sleep(0.01)
 while sum(file.stat().st_size for file in spool.glob("*.spool")) < 2_000:
     run.log("i", float(i), step=i)
     i += 1
@@ -175,7 +176,8 @@ def test_a_studio_that_hangs_loses_nothing_and_fills_no_memory(
 ) -> None:
     promise("P10", "the web server hangs, the queue is full", n=BURST)
     program = Program(studio, tmp_path, BURSTING, tmp_path / "go", BURST)
-    script = submit(studio, write_script(tmp_path / "src", KILLED))
+    source = write_script(tmp_path / "src", KILLED)
+    script = submit(studio, source, arguments=[str(tmp_path / "go")])
     wait_until(lambda: program.words(), 60, "the run")
     wait_until(lambda: script.get_metrics("i"), 60, "the script's first point")
     web = studio.child("web")
