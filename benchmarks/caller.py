@@ -1,13 +1,13 @@
-"""What tracking costs the training script: `run.log()` and importing the SDK."""
+"""What tracking costs the training script: `run.log()`, its steps, importing the SDK."""
 
 import json
-import subprocess
-import sys
+import statistics
 
 from benchmarks.measure import Sample
 from benchmarks.options import Options
 from benchmarks.report import Group, Row, Target
-from benchmarks.server import ROOT, Studio
+from benchmarks.server import Studio
+from benchmarks.training import million, output, slowed, starts
 
 # Runs in a process of its own: prints times in µs of single calls, and the CPU share of the paced
 # logging. Pacing = 1,000 calls a second.
@@ -48,7 +48,13 @@ run.complete()
 os.write(1, json.dumps([paced, burst, appends(n), share, idle]).encode())
 os._exit(0)
 """
-IMPORT = "import time; t = time.perf_counter(); import {}; print((time.perf_counter() - t) * 1e3)"
+# Prints [wall ms, CPU ms].
+IMPORT = """
+import time
+wall, cpu = time.perf_counter(), time.process_time()
+import {}
+print([(time.perf_counter() - wall) * 1e3, (time.process_time() - cpu) * 1e3])
+"""
 
 
 def measure(options: Options) -> Group:
@@ -56,9 +62,8 @@ def measure(options: Options) -> Group:
     n = max(500, int(1_000 * options.load_s))
     studio = Studio(options.folder / "caller").prepare()
     with studio:
-        paced, burst, bare, share, idle = json.loads(
-            child(LOGGING, str(studio.folder), str(n)).splitlines()[-1]
-        )
+        paced, burst, bare, share, idle = json.loads(output(LOGGING, str(studio.folder), str(n)))
+        training = [slowed(studio, options), *million(studio, options)]
     limit = Sample(bare).p50
     rows = [
         in_us("run.log(), 1,000 calls a second", Sample(paced), limit, Target(20)),
@@ -69,13 +74,18 @@ def measure(options: Options) -> Group:
             1,
             (share - idle) * 100,
         ),
+        *training,
         imports("studio.sdk", options, limit=imports("urllib3, json, logging", options).value),
+        *starts(options),
     ]
     return Group(
         "Cost in the training script",
         "A call of `run.log(name, number)` in the caller's thread, against a running studio. "
-        "Limit: appending a tuple to a list. Import: of `studio.sdk` in a fresh Python; limit: of "
-        "urllib3, json and logging.",
+        "Limit: appending a tuple to a list. Training: steps in pure Python, so that the sender "
+        "takes the interpreter from them, in blocks with a log a step and without; what is queued at "
+        "the end of a block counts with its CPU; 10 ms a second are 1 %. A million points: one "
+        "loop, one metric, counted in the database. Import: of `studio.sdk` in a fresh Python; limit: of urllib3, "
+        "json and logging. Command line: whole processes; limit: a Python that does nothing.",
         rows,
         [f"the pacing loop without logging uses {idle:.1%} of a core"],
     )
@@ -85,21 +95,10 @@ def in_us(name: str, taken: Sample, limit: float, target: Target) -> Row:
     return Row(name, "µs", taken.n, taken.p50, taken.p95, limit=limit, target=target)
 
 
-def child(code: str, *arguments: str) -> str:
-    """What a fresh Python prints."""
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    if done.returncode:
-        raise RuntimeError(done.stderr[-2000:])
-    return done.stdout
-
-
 def imports(names: str, options: Options, *, limit: float | None = None) -> Row:
     """Import time in fresh processes, the first one not counted."""
-    times = [float(child(IMPORT.format(names))) for _ in range(max(4, options.n_calls // 6))][1:]
-    return Row.of_sample(f"import {names}", Sample(times), limit=limit)
+    n = max(4, options.n_calls // 6)
+    taken = [json.loads(output(IMPORT.format(names))) for _ in range(n)][1:]
+    sample = Sample([wall for wall, _ in taken], statistics.median(cpu for _, cpu in taken))
+    target = Target(150) if limit is not None else None
+    return Row.of_sample(f"import {names}", sample, limit=limit, target=target)
