@@ -82,10 +82,11 @@ def measure(options: Options) -> Group:
         "Cost in the training script",
         "A call of `run.log(name, number)` in the caller's thread, against a running studio. "
         "Limit: appending a tuple to a list. Training: steps in pure Python, so that the sender "
-        "takes the interpreter from them, in blocks with a log a step and without; what is queued at "
-        "the end of a block counts with its CPU; 10 ms a second are 1 %. A million points: one "
-        "loop, one metric, counted in the database. Import: of `studio.sdk` in a fresh Python; limit: of urllib3, "
-        "json and logging. Command line: whole processes; limit: a Python that does nothing.",
+        "takes the interpreter from them, in blocks with a log a step and without; what is queued "
+        "at the end of a block counts with its CPU; 10 ms a second are 1 %. A million points: one "
+        "loop, one metric, counted in the database. Import: of `studio.sdk` in a fresh Python; "
+        "limit: of urllib3, json and logging. Command line: whole processes; limit: a Python that "
+        "does nothing.",
         rows,
         [f"the pacing loop without logging uses {idle:.1%} of a core"],
     )
