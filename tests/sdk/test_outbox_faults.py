@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import signal
 import threading
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from studio.sdk import Experiment, Workspace
 from studio.sdk.records import batch_id
-from studio.sdk.spool import Request, Spool
+from studio.sdk.spool import Request, Spool, orphans
 from studio.sdk.sync import SyncReport, sync
 from studio.wire import Batch, Series
 from tests.sdk.conftest import Training
@@ -136,7 +137,16 @@ def test_sync_sends_what_was_left_and_leaves_other_studios_alone(
     assert len(list(private_spool.glob("*.spool"))) == 1
 
 
-def test_kill_9_of_training_keeps_what_was_spooled(studio: FakeStudio, training: Training) -> None:
+@pytest.mark.parametrize(
+    "after",
+    [
+        "exp.start_logging(snapshot_directory=None).complete()",
+        "run = exp.workspace.get_run({uid!r}); run.log('more', 1); run.flush()",
+    ],
+)
+def test_kill_9_of_training_keeps_what_was_spooled(
+    studio: FakeStudio, training: Training, after: str
+) -> None:
     process = training.start(
         """
         import time
@@ -162,7 +172,7 @@ def test_kill_9_of_training_keeps_what_was_spooled(studio: FakeStudio, training:
     studio.start()
     uid = studio.run()["uid"]
     before = len(studio.values(uid, "i"))
-    done = training.run("exp.start_logging(snapshot_directory=None).complete()")
+    done = training.run(after.format(uid=uid))
     assert done.returncode == 0, done.stderr
     stored = studio.values(uid, "i")
     assert len(stored) > before
@@ -272,6 +282,68 @@ def test_the_spool_gives_back_every_record_and_ignores_a_torn_one(tmp_path: Path
     assert list(found.pending()) == requests[:-1]
     found.close()
     assert not path.exists()
+
+
+def test_a_spool_is_never_taken_before_it_is_locked() -> None:
+    is_over = threading.Event()
+
+    def take() -> None:
+        while not is_over.is_set():
+            for spool in orphans():
+                spool.close()
+
+    takers = [threading.Thread(target=take) for _ in range(2)]
+    for taker in takers:
+        taker.start()
+    try:
+        for i in range(300):
+            spool = Spool()
+            spool.append(Request(f"/{i}", b"x"))
+            assert spool.path is not None
+            assert spool.path.exists(), f"spool {i} was removed while it was made"
+            assert [request.path for request in spool.pending()] == [f"/{i}"]
+            spool.close()
+    finally:
+        is_over.set()
+        for taker in takers:
+            taker.join()
+
+
+def test_what_could_not_be_sent_in_time_moves_to_the_spools_of_the_machine(
+    studio: FakeStudio, private_spool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    from studio.sdk import sync as module
+
+    monkeypatch.setenv("STUDIO_SPOOL_DIR", str(tmp_path / "of the run"))
+    spool = Spool()
+    spool.append(Request("/runs/x/complete", b"{}", "POST", studio.url, "default"))
+    spool.abandon()
+    monkeypatch.setenv("STUDIO_SPOOL_DIR", str(private_spool))
+    for name, value in {"URL": studio.url, "TOKEN": "secret", "WORKSPACE": "default"}.items():
+        monkeypatch.setenv(f"STUDIO_{name}", value)
+    studio.stop()
+    assert module.main([str(tmp_path / "of the run"), "0"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told == {"n_sent": 0, "n_left": 1, "kept_in": str(private_spool)}
+    assert list((tmp_path / "of the run").iterdir()) == []
+    assert len(list(private_spool.glob("*.spool"))) == 1
+    studio.start()
+    assert module.main([str(private_spool), "5"]) == 0, "refused for good: nothing waits"
+
+
+def test_a_pickle_of_a_run_holds_no_token_and_finds_it_again(
+    experiment: Experiment, studio: FakeStudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with experiment.start_logging(snapshot_directory=None, outputs=False) as run:
+        data = pickle.dumps(run)
+        assert b"secret" not in data
+        assert pickle.loads(data)._client.token == ""
+        monkeypatch.setenv("STUDIO_TOKEN", "secret")
+        again = pickle.loads(data)
+        assert again == run
+        again.log("x", 1)
+    assert studio.values(run.id, "x") == [1]
 
 
 def test_a_damaged_byte_ends_the_replay_there(tmp_path: Path) -> None:
