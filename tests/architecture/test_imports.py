@@ -51,6 +51,8 @@ ROOT_MODULES = {
 }
 # The worker's command starts the Celery application itself.
 EXCEPTIONS = {("execution", "celery")}
+# Started as a program of its own, by its name; nothing of it is imported.
+PROGRAMS = {("studio.execution.late", "studio.sdk.sync")}
 # Where Django finds its settings: a text that everybody may name.
 SETTINGS = "studio.settings"
 DOTTED = re.compile(r"studio(\.[a-z_]\w*)+")
@@ -146,7 +148,7 @@ def allowed(importer: str, imported: str) -> str:
 def problems_of(tree: ast.Module, module: str, path: Path) -> list[str]:
     found = []
     for line, name in imported_modules(tree, module, is_package=path.name == "__init__.py"):
-        if name.split(".")[0] != "studio":
+        if name.split(".")[0] != "studio" or (module, name) in PROGRAMS:
             continue
         reason = allowed(package_of(module), package_of(name)) if name != "studio" else ""
         if reason:
