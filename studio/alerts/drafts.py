@@ -18,6 +18,7 @@ from studio.search.syntax import parse
 
 OPERATORS = ("<", "<=", ">", ">=")
 MAX_DESTINATIONS = 20
+MAX_OWN_HOOKS = 3
 LEAST_S, MOST_S = 60.0, 30 * 86_400.0
 
 
@@ -150,6 +151,12 @@ def destinations_of(
         if user is not None and not _is_member(user, workspace):
             raise Invalid("addresses", f"“{user.get_username()}” is no member of the workspace.")
         made[row["channel"], user.pk if user else None, row.get("url", "")] = row
+    n_hooks = sum(1 for channel, _, _ in made if channel != Channel.EMAIL)
+    if not is_shared and n_hooks > MAX_OWN_HOOKS:
+        raise Invalid(
+            "addresses",
+            f"A rule of your own has at most {MAX_OWN_HOOKS} webhooks; this has {n_hooks}.",
+        )
     return list(made.values())
 
 
@@ -180,6 +187,10 @@ def _url(text: str) -> str:
     return url
 
 
+def _host(url: str) -> str:
+    return f"{'/'.join(url.split('/')[:3])}/…" if url else ""
+
+
 def _is_member(user: User, workspace: Workspace) -> bool:
     return user.is_superuser or Membership.objects.filter(user=user, workspace=workspace).exists()
 
@@ -198,10 +209,11 @@ def draft_of(rule: AlertRule) -> RuleDraft:
 
 
 def told(rule: AlertRule) -> dict[str, Any]:
-    """The rule as histories keep it, with its destinations (1 query); no secrets."""
+    """The rule as histories keep it, with its destinations (1 query); no secrets: of a webhook's
+    address only the host, since many are let in by what follows."""
     columns = ("name", "kind", "query", "statuses", "metric", "operator", "threshold", "seconds")
     addresses = [
-        asdict(Address(one.channel, one.user.get_username() if one.user else "", one.url))
+        asdict(Address(one.channel, one.user.get_username() if one.user else "", _host(one.url)))
         for one in rule.destinations.select_related("user").order_by("pk")
     ]
     own = {name: getattr(rule, name) for name in (*columns, "edge", "digest", "is_shared")}

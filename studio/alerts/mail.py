@@ -1,6 +1,7 @@
 """One e-mail: text and HTML, from templates."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from email.utils import parseaddr
 from typing import Any
 
@@ -16,6 +17,8 @@ from studio.alerts.smtp import hand_over
 # A digest names so many; the page of the rule has all.
 MOST_IN_A_DIGEST = 50
 UNSUBSCRIBE = "studio.alerts.unsubscribe"
+# So long after the mail its link stops the mails.
+GOOD_FOR = timedelta(days=400)
 
 
 def send(destination: Destination, deliveries: Sequence[Delivery], *, message_id: str) -> None:
@@ -85,7 +88,7 @@ def destination_of(token: str) -> Destination | None:
     """The e-mail destination that an unsubscribe link is about; None for a link that is no good
     (any more). 1 query."""
     try:
-        held = signing.loads(token, salt=UNSUBSCRIBE)
+        held = signing.loads(token, salt=UNSUBSCRIBE, max_age=GOOD_FOR)
     except signing.BadSignature:
         return None
     found = Destination.objects.select_related("rule__workspace", "rule__owner", "user")

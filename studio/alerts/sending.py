@@ -18,6 +18,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
+from urllib3.util import parse_url
 
 from studio.accounts.permissions import Actor, Permission, can
 from studio.alerts import mail, outgoing, smtp, webhook
@@ -174,13 +175,17 @@ def _of_one(destination: Destination, due: list[Delivery], now: datetime) -> lis
 
 
 def sent_lately(destination: Destination, now: datetime) -> list[datetime]:
-    """When messages left for the same address in the last hour: a person's, whatever the rule, or
-    the webhook's."""
+    """When messages left for the same place in the last hour: a person, whatever the rule, or the
+    host of a webhook, by any rule of the same owner (many addresses of one host are one place)."""
     sent = Delivery.objects.filter(state=State.SENT, sent_at__gt=now - timedelta(hours=1))
     if destination.channel == Channel.EMAIL:
         sent = sent.filter(destination__user=destination.user)
     else:
-        sent = sent.filter(destination__url=destination.url)
+        host = parse_url(destination.url).netloc or ""
+        sent = sent.filter(
+            destination__url__icontains=f"://{host}",
+            destination__rule__owner=destination.rule.owner,
+        )
     times = sent.order_by().values_list("sent_at", flat=True).distinct()
     return [at for at in times if at is not None]
 

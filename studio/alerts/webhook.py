@@ -59,7 +59,7 @@ def document(deliveries: Sequence[Delivery], *, message_id: str) -> dict[str, An
 
 def slack_text(deliveries: Sequence[Delivery]) -> dict[str, str]:
     """One line for each alert, its run as a link; names can't become markup."""
-    lines = [words.subject(deliveries)] if len(deliveries) > 1 else []
+    lines = [_escaped(words.subject(deliveries))] if len(deliveries) > 1 else []
     for one in deliveries[:20]:
         told = one.firing.facts
         text, url = _escaped(words.headline(told)), told.get("url") or words.view_url(told)

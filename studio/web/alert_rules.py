@@ -16,6 +16,8 @@ from studio.alerts.drafts import OPERATORS
 from studio.alerts.models import AlertRule, Delivery, Digest, Edge, Firing, Kind, State
 from studio.alerts.rights import find_rule, may_edit, require_edit, visible_rules
 from studio.alerts.words import headline
+from studio.custom_views.finding import visible_views
+from studio.custom_views.rights import may_see
 from studio.runs.status import Status
 from studio.web.access import Request, page
 from studio.web.alert_form import AlertForm
@@ -36,13 +38,16 @@ OFFERED = (Kind.STATUS, Kind.METRIC, Kind.SILENCE, Kind.DURATION)
 
 @page
 def rule_list(request: Request) -> HttpResponse:
-    """Own rules, then those of the workspace, then (for owners) others' (2 queries and the
-    frame's)."""
+    """Own rules, then those of the workspace, then (for owners) others' (2 queries, one more
+    for views, and the frame's)."""
     rules = visible_rules(request.workspace, request.actor).select_related("owner", "view", "run")
     rules = rules.annotate(n_fired=Count("firings"), fired_at=Max("firings__at"))
     rules = rules.prefetch_related("destinations__user").order_by("name", "pk")
     found = list(rules[:MOST_RULES])
-    rows = [(rule, sentence(rule)) for rule in found]
+    views = {rule.view_id for rule in found if rule.view_id}
+    seen = visible_views(request.workspace, request.actor).filter(pk__in=views)
+    sees = set(seen.values_list("pk", flat=True)) if views else set()
+    rows = [(rule, sentence(rule, sees_view=rule.view_id in sees)) for rule in found]
     own = [row for row in rows if row[0].owner_id == request.user.pk and not row[0].is_shared]
     shared = [row for row in rows if row[0].is_shared]
     others = [row for row in rows if row not in own and row not in shared]
@@ -83,7 +88,7 @@ def show_rule(request: Request, rule: AlertRule, *, status: int = 200) -> HttpRe
     context = {
         **frame(request, active="monitor"),
         "rule": rule,
-        "words": sentence(rule),
+        "words": sentence(rule, sees_view=_sees_view(request, rule)),
         "people": [one.user for one in destinations if one.user],
         "hooks": [one for one in destinations if not one.user],
         "firings": [(firing, headline(firing.facts)) for firing in found],
@@ -95,6 +100,10 @@ def show_rule(request: Request, rule: AlertRule, *, status: int = 200) -> HttpRe
     return render_page(
         request, "alerts/rule.html", context, part="alerts/_firings.html", status=status
     )
+
+
+def _sees_view(request: Request, rule: AlertRule) -> bool:
+    return rule.view is not None and may_see(request.actor, rule.view)
 
 
 def _is_under_way(firings: list[Firing]) -> bool:

@@ -1,18 +1,22 @@
 """A rule in a person's words. Pure."""
 
+from collections.abc import Callable
+
 from studio.alerts.models import AlertRule, Edge, Kind
 from studio.runs.status import Status
 
 
-def sentence(rule: AlertRule) -> str:
-    """What the rule watches, such as “Failed or Canceled, of runs that match status:failed”."""
-    what = {
+def sentence(rule: AlertRule, *, sees_view: bool) -> str:
+    """What the rule watches, such as “Failed or Canceled, of runs that match status:failed”. The
+    name of a view is for who sees the view (still)."""
+    what_of: dict[Kind, Callable[[AlertRule], str]] = {
         Kind.STATUS: _statuses,
         Kind.METRIC: lambda one: f"{one.metric} {one.operator} {one.threshold:g}",
         Kind.SILENCE: lambda one: f"No metric for {time(one.seconds)}",
         Kind.DURATION: lambda one: f"Running for more than {time(one.seconds)}",
-        Kind.VIEW: _view,
-    }[Kind(rule.kind)](rule)
+        Kind.VIEW: lambda one: _view(one, sees_view=sees_view),
+    }
+    what = what_of[Kind(rule.kind)](rule)
     if rule.run is not None:
         return f"{what}, of the run “{rule.run.display_name}”"
     if rule.kind == Kind.VIEW:
@@ -25,8 +29,8 @@ def _statuses(rule: AlertRule) -> str:
     return " or ".join(labels)
 
 
-def _view(rule: AlertRule) -> str:
-    name = f"the view “{rule.view.name}”" if rule.view else "a view"
+def _view(rule: AlertRule, *, sees_view: bool) -> str:
+    name = f"the view “{rule.view.name}”" if rule.view and sees_view else "a view"
     if rule.edge in (Edge.ABOVE, Edge.BELOW):
         verb = "reaches" if rule.edge == Edge.ABOVE else "falls below"
         return f"The number of runs in {name} {verb} {rule.threshold:g}"

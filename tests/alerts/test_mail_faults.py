@@ -57,6 +57,15 @@ def drip(server: Server, connection: Any) -> None:
 AWAY, LATER, NEVER, SENT = "away", "waiting", "failed", "sent"
 
 
+def named(value: Any) -> str:
+    """A name of a case that is the same in every process."""
+    if not isinstance(value, dict):
+        return str(value)
+    return " ".join(
+        f"{when} {getattr(said, '__name__', str(said)[:30])}" for when, said in value.items()
+    )
+
+
 @pytest.mark.parametrize(
     ("said", "becomes", "n_mails", "keeps_id"),
     [
@@ -82,7 +91,7 @@ AWAY, LATER, NEVER, SENT = "away", "waiting", "failed", "sent"
         ({"QUIT": b"5" * 9_000 + b"\r\n"}, SENT, 1, True),
         ({"QUIT": b"500 what?\r\n"}, SENT, 1, True),
     ],
-    ids=str,
+    ids=named,
 )
 def test_what_the_mail_server_says_decides_what_becomes_of_the_mail(
     said: dict[str, Any],

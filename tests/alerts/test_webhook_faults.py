@@ -262,7 +262,8 @@ def test_the_documented_function_knows_a_genuine_message(
     run: Any, rule_of: Callable[..., AlertRule], inside: None
 ) -> None:
     page = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text()
-    (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (block,) = [block for block in blocks if "is_genuine" in block]
     documented: dict[str, Any] = {}
     exec(block, documented)
     got: list[bytes] = []

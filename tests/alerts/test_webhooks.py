@@ -6,16 +6,18 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from studio.alerts import outgoing
 from studio.alerts.drafts import Address
 from studio.alerts.matching import match_news
-from studio.alerts.models import AlertRule, Delivery, Destination, State
-from studio.alerts.sending import send_due
+from studio.alerts.models import AlertRule, Delivery, Destination, RuleEvent, State
+from studio.alerts.sending import send_due, sent_lately
 from studio.runs import actions
 from studio.runs.limits import Invalid
 from tests import make
@@ -177,3 +179,42 @@ def test_a_name_that_has_an_address_inside_is_refused_whatever_else_it_has(
 
     with pytest.raises(outgoing.Refused, match=r"10\.0\.0\.7"):
         outgoing.post("http://rebinding.example/", b"{}", {})
+
+
+def test_many_addresses_of_one_host_are_one_place(
+    run: Any, experiment: Any, rule_of: Callable[..., AlertRule], hook: Hook
+) -> None:
+    """Else a hundred rules of one person would aim the studio at somebody."""
+    rule_of(name="one", addresses=[Address("webhook", url=f"{hook.url}&a={i}") for i in range(3)])
+    destination = Destination.objects.order_by("pk").last()
+    assert destination is not None
+
+    tell(run)
+
+    assert len(hook.seen) == 3
+    assert len(sent_lately(destination, timezone.now())) == 3
+
+
+def test_a_rule_of_ones_own_has_few_webhooks(rule_of: Callable[..., AlertRule]) -> None:
+    with pytest.raises(Invalid):
+        rule_of(addresses=[Address("webhook", url=f"https://example.org/{i}") for i in range(4)])
+
+
+def test_histories_keep_no_address_that_lets_in(rule_of: Callable[..., AlertRule]) -> None:
+    rule_of(addresses=[Address("slack", url="https://hooks.example.org/services/SECRET")])
+
+    assert "SECRET" not in json.dumps(RuleEvent.objects.get().after)
+
+
+def test_the_name_of_a_rule_is_no_markup_in_a_digest(
+    run: Any, experiment: Any, rule_of: Callable[..., AlertRule], hook: Hook
+) -> None:
+    rule = rule_of(name="<!channel>", addresses=[Address("slack", url=hook.url)])
+    AlertRule.objects.filter(pk=rule.pk).update(digest="hourly")
+    for one in (run, make.run(experiment)):
+        actions.fail_run(one, by=make.actor(one.submitter))
+    match_news()
+
+    send_due(timezone.now() + timedelta(hours=1))
+
+    assert "<!channel>" not in json.loads(hook.seen[0][2])["text"]
