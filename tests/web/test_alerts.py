@@ -10,11 +10,13 @@ from django.test import Client
 
 from studio.accounts.members import remove_member
 from studio.accounts.models import User
-from studio.alerts.actions import create_rule, try_rule
+from studio.alerts.actions import create_rule, subscribe, try_rule
 from studio.alerts.drafts import Address, RuleDraft
 from studio.alerts.mail import unsubscribe_url
 from studio.alerts.models import AlertRule, Delivery, State
 from studio.custom_views.actions import Draft, create_view
+from studio.custom_views.models import Access
+from studio.custom_views.sharing import share_view
 from studio.runs import actions
 from tests import make
 from tests.rows import all_rows, changed_tables
@@ -264,3 +266,19 @@ def test_mails_are_stopped_by_their_link_without_a_cookie(
         answer = stranger.get(f"/unsubscribe/{wrong}")
         assert answer.status_code == 404
         assert "This link is no good" in answer.content.decode()
+
+
+def test_the_name_of_a_view_is_for_who_sees_it(
+    workspace: Any, people: Any, carol_client: Any
+) -> None:
+    by = make.actor(people.bob)
+    view = create_view(workspace, Draft("Secret plan", {"q": "status:failed"}), by=by)
+    share_view(view, everyone=Access.SEE, people={}, by=by)
+    rule = subscribe(view, by=make.actor(people.carol))
+    AlertRule.objects.filter(pk=rule.pk).update(name="Mine")
+    addresses = ("/w/lab/alerts", f"/w/lab/alerts/{rule.uid}")
+    assert all("Secret plan" in carol_client.get(one).text for one in addresses)
+
+    share_view(view, everyone=Access.NONE, people={}, by=by)
+
+    assert not any("Secret plan" in carol_client.get(one).text for one in addresses)
