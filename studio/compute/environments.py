@@ -8,8 +8,8 @@ locks/<key>.build   held alone by whoever builds: one at a time on a host
 locks/<key>.use     shared by the runs that use it, held alone by whoever removes it
 
 A virtual environment can't be moved, so it is built where it stays; the moment it becomes whole is
-the renaming of the small file that names it. Locks end with their process. No Django in here: the
-program that builds imports this module alone.
+the renaming of the small file that names it. A lock ends with the last process that has it open. No
+Django in here: the program that builds imports this module alone.
 """
 
 import errno

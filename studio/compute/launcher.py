@@ -38,7 +38,8 @@ class LaunchSpec:
 
     `env` is the complete environment. `folder` (made when missing, outside the script's reach)
     takes meta.json, status.json and guard.log; the output goes to `log_file`, by default
-    `folder`/std_log.txt. `run_key` names the run and starts its cookie.
+    `folder`/std_log.txt. `run_key` names the run and starts its cookie. The guard, not the script,
+    keeps the files of the descriptors `keeps` open, with their locks, as long as it lives.
     """
 
     run_key: str
@@ -50,6 +51,7 @@ class LaunchSpec:
     grace_s: float = 30.0
     kill_after_s: float = KILL_AFTER_S
     cookie: str = ""
+    keeps: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
@@ -255,7 +257,7 @@ def launch(spec: LaunchSpec) -> GuardHandle:
     _write_meta(meta_file, spec, cookie=cookie, log_file=log_file)
     guard_end, lifeline = os.pipe()
     try:
-        process = _start_guard(meta_file, guard_end)
+        process = _start_guard(meta_file, guard_end, spec.keeps)
     except OSError:
         os.close(lifeline)
         raise
@@ -264,7 +266,9 @@ def launch(spec: LaunchSpec) -> GuardHandle:
     return GuardHandle(spec, cookie=cookie, log_file=log_file, lifeline=lifeline, process=process)
 
 
-def _start_guard(meta_file: Path, guard_end: int) -> "subprocess.Popen[bytes]":
+def _start_guard(
+    meta_file: Path, guard_end: int, keeps: Sequence[int]
+) -> "subprocess.Popen[bytes]":
     with meta_file.with_name("guard.log").open("ab") as errors:
         return subprocess.Popen(
             [sys.executable, "-I", "-S", guard.__file__, str(meta_file)],
@@ -274,6 +278,7 @@ def _start_guard(meta_file: Path, guard_end: int) -> "subprocess.Popen[bytes]":
             cwd="/",
             env={"PATH": os.defpath, "LANG": "C.UTF-8"},
             close_fds=True,  # no guard may hold another run's lifeline
+            pass_fds=keeps,
             start_new_session=True,  # Ctrl-C in a terminal is for the worker alone
         )
 

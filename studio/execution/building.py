@@ -169,8 +169,15 @@ class EnvironmentBuild:
         )
         return f"{error}{said}. {todo}"
 
+    @property
+    def keeps(self) -> tuple[int, ...]:
+        """The descriptor whose lock keeps the environment, for the guard of the script: the run may
+        outlive this process."""
+        return () if self.held is None else (self.held.fileno(),)
+
     def let_go(self) -> None:
-        """The run is over: its environment may be removed, and what a killed build left goes."""
+        """This process is done with the run: once its guard is too, its environment may be removed,
+        and what a killed build left goes."""
         if self.held is not None:
             self.held.close()
         elif self.is_started:

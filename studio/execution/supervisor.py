@@ -216,6 +216,7 @@ class Supervisor(HeldRun, threading.Thread):
             log_file=self.log_file,
             cookie=self.claim.cookie,
             grace_s=job.grace_s,
+            keeps=self.build.keeps,
         )
 
     def _build_environment(self) -> Interpreter:

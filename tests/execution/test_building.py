@@ -11,13 +11,14 @@ import pytest
 from studio.artifacts.actions import find_artifact
 from studio.compute.environment_builder import REPORT_FILE
 from studio.compute.environments import Built, Store
-from studio.compute.launcher import GuardHandle, LaunchSpec, launch
+from studio.compute.launcher import GuardHandle, LaunchSpec, adopt, launch
 from studio.compute.models import Job, Worker
 from studio.execution.building import EnvironmentBuild, EnvironmentFailed
 from studio.execution.claims import claim_next
 from studio.runs.lifecycle import explain, transition
 from studio.runs.models import Run
 from studio.runs.status import Status
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.django_db, pytest.mark.data]
 
@@ -95,6 +96,35 @@ def test_an_environment_is_held_while_its_run_goes_on(build: EnvironmentBuild) -
     assert store.shrink(0) == []
     build.let_go()
     assert store.shrink(0) == ["k" * 32]
+
+
+def test_an_environment_is_held_while_a_run_goes_on_without_its_worker(
+    build: EnvironmentBuild,
+) -> None:
+    key = "k" * 32
+    store = Store(build.store_folder)
+    store.publish(Built(key, str(store.new_folder(key)), sys.executable, "3.11.7", 1, 9, 1))
+    report(build, state="ready", **READY, prefix="/e", n_packages=1, seconds=1, missing=[])
+    build.result(ended(build, "true"))
+    os.utime(build.store_folder / f"{key}.json", (1, 1))
+    spec = LaunchSpec(
+        run_key="test",
+        argv=["sleep", "600"],
+        cwd=build.folder,
+        env=dict(os.environ),
+        folder=build.folder / "script",
+        keeps=build.keeps,
+    )
+    guard = launch(spec)
+    pid = wait_until(lambda: (known := guard.status()) and known.pid, 20)
+    assert f"{key}.use" not in {path.resolve().name for path in Path(f"/proc/{pid}/fd").iterdir()}
+    guard.hand_over(60)
+    build.let_go()
+    assert store.shrink(0) == []
+    taken = wait_until(lambda: adopt(guard.folder, guard.cookie), 5)
+    taken.kill()
+    assert guard.wait(20)
+    assert store.shrink(0) == [key]
 
 
 def test_an_environment_that_went_meanwhile_is_told(build: EnvironmentBuild) -> None:
