@@ -288,7 +288,8 @@ class Supervisor(HeldRun, threading.Thread):
             guard.cancel()
         if self._is_handed_over:
             # Dead before the run is given up for lost: there is never a second process.
-            guard.hand_over(min(settings.HANDOVER_S, settings.LOST_AFTER_S))
+            lost_after_s = self.claim.job.target.effective_lost_after_s()
+            guard.hand_over(min(settings.HANDOVER_S, lost_after_s))
 
     def _mind_time(self, ran_s: float, guard: GuardLink) -> None:
         longest_s = self.claim.job.max_duration_s
