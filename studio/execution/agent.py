@@ -7,7 +7,7 @@ sooner.
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 
@@ -49,6 +49,15 @@ _current: "Agent | None" = None
 def current() -> "Agent | None":
     """The agent of this process, None in a process that is not a worker."""
     return _current
+
+
+def beat_runs(leases: Collection[str]) -> None:
+    """Say that the runs of these open jobs are alive (3 queries)."""
+    Job.objects.open().filter(lease__in=leases).update(beat_at=Now())
+    runs = Run.objects.filter(job__lease__in=leases, job__closed_at=None)
+    runs.update(last_beat_at=Now())
+    for run in runs.filter(status=Status.NOT_RESPONDING):
+        beat(run)
 
 
 class Agent:
@@ -131,11 +140,7 @@ class Agent:
         if not known:
             logger.error("the target of this worker was deleted: it serves nothing, start it anew")
         if leases:
-            Job.objects.open().filter(lease__in=leases).update(beat_at=Now())
-            runs = Run.objects.filter(job__lease__in=leases, job__closed_at=None)
-            runs.update(last_beat_at=Now())
-            for run in runs.filter(status=Status.NOT_RESPONDING):
-                beat(run)
+            beat_runs(leases)
 
     def recover(self) -> None:
         """Take up, end or queue again the jobs of this node that nobody here supervises: an earlier
@@ -152,6 +157,8 @@ class Agent:
         guard = how(claim)
         if guard is not None:
             logger.warning("taking up run=%s", claim.run.uid)
+            # Now, not with the next beat: it was silent for as long as nobody held it.
+            self._once(partial(beat_runs, [claim.lease]))
             self._supervise(Supervisor(claim, on_end=self._ended, guard=guard))
 
     def claim(self) -> None:

@@ -3,16 +3,23 @@
 import os
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from studio.compute.launcher import GuardHandle, LaunchSpec, launch
 from studio.compute.models import Job, Target, Worker
+from studio.execution.agent import Agent
 from studio.execution.claims import Claim, claim_next
+from studio.execution.reaper import reap
+from studio.execution.recovery import take_up
 from studio.execution.supervisor import Supervisor
+from studio.runs.lifecycle import transition
 from studio.runs.models import Run
+from studio.runs.status import Status
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.django_db, pytest.mark.data]
@@ -65,3 +72,23 @@ def test_a_run_is_handed_over_for_less_than_its_targets_silence_limit(
     assert guard.was_handed_over
     assert guard.wait(20)
     assert Job.objects.open().exists()
+
+
+def test_a_run_is_heard_from_the_moment_it_is_taken_up(
+    claim: Claim, guard: GuardHandle, worker: Worker, queued: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transition(queued, Status.RUNNING, by=claim.actor, lease=claim.lease)
+    then = timezone.now() - timedelta(seconds=700)
+    Job.objects.update(started_at=then, beat_at=then)
+    Run.objects.update(last_beat_at=then, status_at=then, status=Status.NOT_RESPONDING)
+    guard.hand_over(60)
+    agent = Agent("local", n_slots=1, node=worker.node)
+    taken: list[Supervisor] = []
+    monkeypatch.setattr(agent, "_supervise", taken.append)
+    waiting = wait_until(lambda: take_up(claim), 5)
+    agent._recover_one(claim, lambda _: waiting)
+    assert taken[0].guard is not None
+    assert reap() == 0
+    queued.refresh_from_db()
+    assert queued.status == Status.RUNNING
+    taken[0].guard.close()
