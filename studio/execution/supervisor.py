@@ -124,12 +124,20 @@ class Supervisor(HeldRun, threading.Thread):
             # The job is still open: the agent recovers it by what its guard reports.
             logger.exception("supervisor failed run=%s", self.claim.run.uid)
         finally:
-            self._end_processes()
-            self.build.let_go()
-            if self._abandoned:
-                tidy_up(self.folder)
-            connection.close()
+            for last in (self._end_processes, self.build.let_go, self._tidy_up, connection.close):
+                self._attempt(last)
             self.on_end(self)
+
+    def _attempt(self, last: Callable[[], None]) -> None:
+        try:
+            last()
+        except Exception:
+            # The slot must become free, whatever can't be put away.
+            logger.exception("not put away run=%s", self.claim.run.uid)
+
+    def _tidy_up(self) -> None:
+        if self._abandoned:
+            tidy_up(self.folder)
 
     def _execute(self) -> Ending | None:
         """From Starting to the end of the process tree; None when the job was given back or handed

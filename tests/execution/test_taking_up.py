@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from studio.compute.launcher import GuardHandle, LaunchSpec, launch
@@ -92,3 +93,21 @@ def test_a_run_is_heard_from_the_moment_it_is_taken_up(
     queued.refresh_from_db()
     assert queued.status == Status.RUNNING
     taken[0].guard.close()
+
+
+def test_a_slot_becomes_free_though_something_can_not_be_put_away(
+    claim: Claim, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    ended: list[Supervisor] = []
+    supervisor = Supervisor(claim, on_end=ended.append)
+
+    def refused() -> None:
+        raise PermissionError("read-only")
+
+    monkeypatch.setattr(supervisor.build, "let_go", refused)
+    monkeypatch.setattr(connection, "close", lambda: None)  # here it is the test's own
+    supervisor.stop()
+    supervisor.run()
+    assert ended == [supervisor]
+    assert "not put away" in caplog.text
+    assert Run.objects.get().status == Status.QUEUED
