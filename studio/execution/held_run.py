@@ -5,14 +5,18 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 from django.db.models import QuerySet
+from django.db.models.functions import Now
 
 from studio.accounts.models import Scope, new_token
+from studio.compute.launcher import GuardStatus
 from studio.compute.models import Job
 from studio.execution.claims import Claim, still_held
+from studio.execution.ladder import SIGNALS, ladder_of, note_steps
 from studio.runs.lifecycle import LeaseLost, beat, transition
 from studio.runs.status import Status
+from studio.runs.turn import in_turn
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +28,7 @@ class HeldRun:
     it."""
 
     claim: Claim
+    _step = ""  # of a cancel, as the page shows it
 
     def _own_job(self) -> QuerySet[Job]:
         return Job.objects.open().filter(pk=self.claim.job.pk, lease=self.claim.lease)
@@ -67,3 +72,19 @@ class HeldRun:
                 run_uid=run.uid,
             )
         return secret
+
+    def _note_step(self, status: GuardStatus | None) -> None:
+        """Make the steps of a cancel visible on the page as they happen."""
+        step = status.state if status and status.state in SIGNALS else ""
+        if step == self._step:
+            return
+        self._step = step
+        try:
+            with in_turn():
+                if status is not None and status.reason is not None:
+                    note_steps(self.claim, ladder_of(status).steps)
+                # By the database's clock: pages count down from here.
+                if not self._own_job().update(cancel_step=step, cancel_step_at=Now()):
+                    transaction.set_rollback(True)
+        except (DatabaseError, InterfaceError) as error:
+            logger.warning("step not shown run=%s because=%s", self.claim.run.uid, error)

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -24,7 +25,7 @@ from studio.execution.claims import Claim, give_back, still_held
 from studio.execution.closing import finish, tail_of, tidy_up
 from studio.execution.environment import Interpreter, command, variables
 from studio.execution.held_run import HeldRun
-from studio.execution.ladder import SIGNALS, ladder_of, note_steps
+from studio.execution.ladder import ladder_of
 from studio.execution.memory import memory_of
 from studio.execution.monitoring import RunMonitor
 from studio.execution.shipping import LogShipper
@@ -33,13 +34,13 @@ from studio.execution.verdict import Ending
 from studio.runs.actions import cancel_run
 from studio.runs.lifecycle import InvalidTransition, LeaseLost
 from studio.runs.status import Status
-from studio.runs.turn import in_turn
 
 logger = logging.getLogger(__name__)
 
 LOOP_S = 0.2
 STOP_GRACE_S = 5.0
 GUARD_ENDS_WITHIN_S = 10.0
+TIME_LIMIT = Actor.system("time limit")
 
 
 class Interrupted(Exception):
@@ -73,7 +74,22 @@ class Supervisor(HeldRun, threading.Thread):
         self.wanted = threading.Event()
         self._cancel = self._kill = self._abandoned = self._timed_out = self._left = False
         self._stop_at: float | None = None  # monotonic; when the worker began to shut down
-        self._step = ""
+        if guard is not None:
+            self._go_on_from(claim)
+
+    def _go_on_from(self, claim: Claim) -> None:
+        """Know what an earlier worker was asked and did."""
+        self._hear(claim.job.cancel_requested_at, claim.job.kill_requested_at)
+        self._timed_out = claim.run.cancel_requested_by == TIME_LIMIT.name
+
+    def _hear(self, cancel_at: datetime | None, kill_at: datetime | None) -> None:
+        self._cancel = self._cancel or cancel_at is not None
+        self._kill = self._kill or kill_at is not None
+
+    def _hear_late(self) -> None:
+        """What was asked and not delivered: an earlier worker, or the script, may have obeyed."""
+        asked = self._own_job().values_list("cancel_requested_at", "kill_requested_at").first()
+        self._hear(*(asked or (None, None)))
 
     # ------------------------------------------------------------ asked from other threads
     def cancel(self) -> None:
@@ -284,6 +300,7 @@ class Supervisor(HeldRun, threading.Thread):
             return None
         if self._abandoned:
             raise LeaseLost(f"run {self.claim.run.uid} was taken from this worker")
+        self._persist(self._hear_late)
         return self._ending(guard)
 
     def _deliver(self, guard: GuardLink) -> None:
@@ -307,7 +324,7 @@ class Supervisor(HeldRun, threading.Thread):
         guard.cancel()
         reason = time_limit_words(longest_s)
         try:
-            cancel_run(self.claim.run, by=Actor.system("time limit"), reason=reason)
+            cancel_run(self.claim.run, by=TIME_LIMIT, reason=reason)
         except (DatabaseError, InterfaceError) as error:
             logger.warning("time-out not shown run=%s because=%s", self.claim.run.uid, error)
 
@@ -323,22 +340,6 @@ class Supervisor(HeldRun, threading.Thread):
         except (DatabaseError, InterfaceError) as error:
             logger.warning("log waits run=%s because=%s", self.claim.run.uid, error)
             connection.close()
-
-    def _note_step(self, status: GuardStatus | None) -> None:
-        """Make the steps of a cancel visible on the page as they happen."""
-        step = status.state if status and status.state in SIGNALS else ""
-        if step == self._step:
-            return
-        self._step = step
-        try:
-            with in_turn():
-                if status is not None and status.reason is not None:
-                    note_steps(self.claim, ladder_of(status).steps)
-                # By the database's clock: pages count down from here.
-                if not self._own_job().update(cancel_step=step, cancel_step_at=Now()):
-                    transaction.set_rollback(True)
-        except (DatabaseError, InterfaceError) as error:
-            logger.warning("step not shown run=%s because=%s", self.claim.run.uid, error)
 
     # ------------------------------------------------------------ after the process
     def _ending(self, guard: GuardLink) -> Ending:

@@ -11,13 +11,15 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from studio.accounts.permissions import Actor
 from studio.compute.launcher import GuardHandle, LaunchSpec, launch
 from studio.compute.models import Job, Target, Worker
 from studio.execution.agent import Agent
 from studio.execution.claims import Claim, claim_next
 from studio.execution.reaper import reap
 from studio.execution.recovery import take_up
-from studio.execution.supervisor import Supervisor
+from studio.execution.supervisor import TIME_LIMIT, Supervisor
+from studio.runs import actions
 from studio.runs.lifecycle import transition
 from studio.runs.models import Run
 from studio.runs.status import Status
@@ -111,3 +113,37 @@ def test_a_slot_becomes_free_though_something_can_not_be_put_away(
     assert ended == [supervisor]
     assert "not put away" in caplog.text
     assert Run.objects.get().status == Status.QUEUED
+
+
+@pytest.mark.parametrize("was_taken_up", [True, False])
+def test_a_script_that_obeyed_a_cancel_before_it_was_taken_up_is_canceled(
+    claim: Claim, guard: GuardHandle, queued: Run, people: Any, was_taken_up: bool
+) -> None:
+    # The cancel was read with the claim, or came to an earlier worker alone.
+    transition(queued, Status.RUNNING, by=claim.actor, lease=claim.lease)
+    actions.cancel_run(queued, by=Actor.of_user(people.bob))
+    if was_taken_up:
+        claim.job.refresh_from_db()
+    guard.cancel()
+    assert guard.wait(20)
+    supervisor = holder(claim, guard)
+    ending = supervisor._watch(guard)
+    assert ending is not None
+    supervisor._finish(ending)
+    queued.refresh_from_db()
+    assert queued.status == Status.CANCELED
+    assert queued.status_reason.startswith("Ended when it was interrupted")
+
+
+def test_a_run_over_its_time_is_told_so_by_whoever_took_it_up(
+    claim: Claim, guard: GuardHandle, queued: Run
+) -> None:
+    claim.job.max_duration_s = 5
+    transition(queued, Status.RUNNING, by=claim.actor, lease=claim.lease)
+    actions.cancel_run(queued, by=TIME_LIMIT)
+    guard.cancel()
+    assert guard.wait(20)
+    claim.run.refresh_from_db()
+    ending = holder(claim, guard)._watch(guard)
+    assert ending is not None
+    assert ending.timed_out_after_s == 5
