@@ -81,6 +81,7 @@ class Supervisor(HeldRun, threading.Thread):
         """Know what an earlier worker was asked and did."""
         self._hear(claim.job.cancel_requested_at, claim.job.kill_requested_at)
         self._timed_out = claim.run.cancel_requested_by == TIME_LIMIT.name
+        self._step = claim.job.cancel_step
 
     def _hear(self, cancel_at: datetime | None, kill_at: datetime | None) -> None:
         self._cancel = self._cancel or cancel_at is not None

@@ -12,7 +12,7 @@ from django.db import connection
 from django.utils import timezone
 
 from studio.accounts.permissions import Actor
-from studio.compute.launcher import GuardHandle, LaunchSpec, launch
+from studio.compute.launcher import GuardHandle, GuardStatus, LaunchSpec, launch
 from studio.compute.models import Job, Target, Worker
 from studio.execution.agent import Agent
 from studio.execution.claims import Claim, claim_next
@@ -147,3 +147,13 @@ def test_a_run_over_its_time_is_told_so_by_whoever_took_it_up(
     ending = holder(claim, guard)._watch(guard)
     assert ending is not None
     assert ending.timed_out_after_s == 5
+
+
+def test_the_countdown_of_a_cancel_goes_on_when_the_run_is_taken_up(
+    claim: Claim, guard: GuardHandle
+) -> None:
+    since = timezone.now() - timedelta(seconds=9)
+    Job.objects.update(cancel_step="interrupting", cancel_step_at=since)
+    claim.job.refresh_from_db()
+    holder(claim, guard)._note_step(GuardStatus(state="interrupting"))
+    assert Job.objects.get().cancel_step_at == since
