@@ -124,8 +124,9 @@ class Supervisor(HeldRun, threading.Thread):
 
     def _pass_on(self) -> None:
         # Not only in the thread of the run: that one may be waiting for the database.
-        if self.guard is not None:
-            self._deliver(self.guard)
+        guard = self.guard  # once: the thread of the run may let go of it meanwhile
+        if guard is not None:
+            self._deliver(guard)
         self.wanted.set()
 
     # ------------------------------------------------------------ the thread
