@@ -70,7 +70,8 @@ class Agent:
         self.node = node
         # By lease: a job that was given back may be held here again while its first attempt ends.
         self.supervisors: dict[str, Supervisor] = {}
-        self.lock = threading.Lock()
+        # Taken by the handler of SIGHUP too, in the midst of whatever the main thread does.
+        self.lock = threading.RLock()
         # Held from the claim until its supervisor is known: till then it looks left behind.
         self.claiming = threading.Lock()
         self.ring = threading.Event()

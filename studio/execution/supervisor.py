@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from studio.accounts.permissions import Actor
 from studio.artifacts import snapshots
 from studio.blobs import BlobError
-from studio.compute.launcher import GuardLink, GuardStatus, LaunchSpec, launch
+from studio.compute.launcher import GuardLink, LaunchSpec, launch
 from studio.compute.requirements import RequirementsError
 from studio.compute.workdir import materialise
 from studio.execution import late

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -157,3 +158,21 @@ def test_the_countdown_of_a_cancel_goes_on_when_the_run_is_taken_up(
     claim.job.refresh_from_db()
     holder(claim, guard)._note_step(GuardStatus(state="interrupting"))
     assert Job.objects.get().cancel_step_at == since
+
+
+def test_a_handover_may_be_asked_for_while_the_asker_holds_the_list_of_runs(
+    claim: Claim, worker: Worker
+) -> None:
+    agent = Agent("local", n_slots=1, node=worker.node)
+    supervisor = agent.supervisors[claim.lease] = holder(claim, None)
+    asked = threading.Thread(target=lambda: within(agent), daemon=True)
+    asked.start()
+    asked.join(20)
+    assert not asked.is_alive()
+    assert supervisor._is_handed_over
+
+
+def within(agent: Agent) -> None:
+    """What a signal does that comes in the midst of it."""
+    with agent.lock:
+        agent.begin_handover()
