@@ -33,14 +33,19 @@ class HeldRun:
     def _own_job(self) -> QuerySet[Job]:
         return Job.objects.open().filter(pk=self.claim.job.pk, lease=self.claim.lease)
 
-    def _move(self, to: Status) -> None:
-        """Move the run, which may have stopped responding or, after a broken connection, may be
-        there already."""
+    def _come_back(self) -> None:
+        """Read the run anew, as it was before it went silent: its worker is here."""
         run = self.claim.run
         run.refresh_from_db()
         if run.status == Status.NOT_RESPONDING and still_held(self.claim):
             beat(run)
             run.refresh_from_db()
+
+    def _move(self, to: Status) -> None:
+        """Move the run, which may have stopped responding or, after a broken connection, may be
+        there already."""
+        run = self.claim.run
+        self._come_back()
         if run.status != to:
             transition(run, to, by=self.claim.actor, lease=self.claim.lease)
 

@@ -194,6 +194,7 @@ class Supervisor(HeldRun, threading.Thread):
         if (self._stop_at is None and not self._left) or self._cancel:
             return Ending(was_cancelled=True)
         try:
+            self._persist(self._come_back)
             if self._persist(lambda: give_back(self.claim, reason=reason)):
                 tidy_up(self.folder)
                 return None

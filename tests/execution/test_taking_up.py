@@ -176,3 +176,14 @@ def within(agent: Agent) -> None:
     """What a signal does that comes in the midst of it."""
     with agent.lock:
         agent.begin_handover()
+
+
+def test_a_silent_run_that_its_worker_did_not_begin_is_queued_again(
+    claim: Claim, queued: Run
+) -> None:
+    transition(queued, Status.NOT_RESPONDING, by=Actor.system("reaper"))
+    supervisor = holder(claim, None)
+    supervisor.stop()
+    assert supervisor._not_begun() is None
+    queued.refresh_from_db()
+    assert queued.status == Status.QUEUED
