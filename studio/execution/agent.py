@@ -20,6 +20,7 @@ from studio.compute.doorbell import ring_expiry, ring_rules, ring_sweep
 from studio.compute.launcher import AdoptedGuard
 from studio.compute.models import Job, Worker
 from studio.execution.claims import Claim, claim_next
+from studio.execution.clearing import end_closed
 from studio.execution.machine import Machine
 from studio.execution.reaper import reap
 from studio.execution.recovery import leftovers, recover_job, take_up
@@ -91,6 +92,7 @@ class Agent:
         self._start_loop(self.machine.look, settings.WORKER_BEAT_S, self.stopping)
         self._start_loop(self.beat, settings.WORKER_BEAT_S, self.stopping)
         self._once(self.recover)
+        self._once(self.clear)
         self._start_loop(self.claim, CLAIM_EVERY_S, self.ring)
         self._start_loop(self.deliver, CANCEL_EVERY_S, self.cancel_ring)
         self._start_loop(self.recover, REAP_EVERY_S, self.stopping)
@@ -161,6 +163,10 @@ class Agent:
             # Now, not with the next beat: it was silent for as long as nobody held it.
             self._once(partial(beat_runs, [claim.lease]))
             self._supervise(Supervisor(claim, on_end=self._ended, guard=guard))
+
+    def clear(self) -> None:
+        """End what is left here of runs that were closed while this node had no worker."""
+        end_closed(self.node, held=set(self._held()))
 
     def claim(self) -> None:
         """Fill the free slots."""

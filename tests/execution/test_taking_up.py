@@ -13,10 +13,11 @@ from django.db import connection
 from django.utils import timezone
 
 from studio.accounts.permissions import Actor
-from studio.compute.launcher import GuardHandle, GuardStatus, LaunchSpec, launch
+from studio.compute.launcher import GuardHandle, GuardStatus, LaunchSpec, find_members, launch
 from studio.compute.models import Job, Target, Worker
 from studio.execution.agent import Agent
 from studio.execution.claims import Claim, claim_next
+from studio.execution.clearing import end_closed
 from studio.execution.reaper import reap
 from studio.execution.recovery import take_up
 from studio.execution.supervisor import TIME_LIMIT, Supervisor
@@ -187,3 +188,29 @@ def test_a_silent_run_that_its_worker_did_not_begin_is_queued_again(
     assert supervisor._not_begun() is None
     queued.refresh_from_db()
     assert queued.status == Status.QUEUED
+
+
+@pytest.mark.parametrize("how_left", ["closed", "open", "elsewhere", "kept"])
+def test_what_is_left_of_a_run_that_was_closed_meanwhile_is_ended(
+    claim: Claim, guard: GuardHandle, queued: Run, settings: Any, how_left: str
+) -> None:
+    folder = Path(claim.job.folder)
+    settings.STUDIO_RUNS_DIR = folder.parent
+    guard.hand_over(60)
+    if how_left != "open":
+        Job.objects.update(closed_at=timezone.now())
+    if how_left == "kept":
+        actions.warn_run(queued, f"Some files could not be stored; they are kept in {folder}")
+    is_ended = how_left == "closed"
+    assert end_closed("there" if how_left == "elsewhere" else "here") == is_ended
+    assert folder.exists() is not is_ended
+    assert bool(find_members(claim.cookie)) is not is_ended
+
+
+def test_a_closed_run_that_is_held_here_is_left_to_its_holder(
+    claim: Claim, guard: GuardHandle, settings: Any
+) -> None:
+    settings.STUDIO_RUNS_DIR = Path(claim.job.folder).parent
+    Job.objects.update(closed_at=timezone.now())
+    assert end_closed("here", held={claim.lease}) == 0
+    assert guard.poll() is None

@@ -16,6 +16,7 @@ from studio.runs.limits import (
     MAX_DESCRIPTION_BYTES,
     MAX_LABELS,
     MAX_PARAMETERS,
+    MAX_WARNINGS,
     Invalid,
     as_number,
     clean_labels,
@@ -175,5 +176,5 @@ def warn_run(run: Run, message: str) -> None:
     """Add a warning to the run, once per text; the studio's own parts call this."""
     with transaction.atomic():
         current = Run.objects.select_for_update().get(pk=run.pk)
-        if message not in current.warnings and len(current.warnings) < 100:
+        if message not in current.warnings and len(current.warnings) < MAX_WARNINGS:
             Run.objects.filter(pk=run.pk).update(warnings=[*current.warnings, message])
