@@ -13,6 +13,7 @@ from typing import IO, Any
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 
+from studio.artifacts.actions import find_artifact
 from studio.artifacts.models import ENVIRONMENT_LOG
 from studio.compute.environment_builder import NO_SPACE, OWN, REPORT_FILE, Ready
 from studio.compute.environments import Store, copy_module
@@ -57,14 +58,21 @@ class EnvironmentBuild:
         self.claim, self.work = claim, work
         self.folder = folder / "environment"
         self.log_file = folder / "environment.log"
-        n = claim.job.n_attempts
-        path = ENVIRONMENT_LOG if n < 2 else ENVIRONMENT_LOG.replace(".txt", f".{n}.txt")
+        path = log_path(claim.job.n_attempts)
         self.shipper = LogShipper(claim.run, self.log_file, by=claim.actor, path=path)
         self.store_folder = Path(settings.STUDIO_ENVIRONMENTS_DIR)
         self.is_started = False
         self.ready: Ready | None = None
         self.held: IO[bytes] | None = None
         self._told = ""
+
+    def name_log(self) -> None:
+        """Choose a log that no earlier build of the run wrote: the planned end of a worker is not
+        counted as an attempt."""
+        n = self.claim.job.n_attempts
+        while find_artifact(self.claim.run, log_path(n)) is not None:
+            n += 1
+        self.shipper.path = log_path(n)
 
     def start(self) -> GuardHandle:
         """Raises RequirementsError or OSError."""
@@ -200,6 +208,11 @@ class EnvironmentBuild:
                 f"Python {self.ready.version} can't import studio.sdk, which needs {wanted} or "
                 "newer. Give a newer Python, or let the script report in another way.",
             )
+
+
+def log_path(n: int) -> str:
+    """The log of the n-th build of a run, from 1."""
+    return ENVIRONMENT_LOG if n < 2 else ENVIRONMENT_LOG.replace(".txt", f".{n}.txt")
 
 
 def as_request(requirements: Requirements) -> dict[str, Any]:

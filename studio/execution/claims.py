@@ -100,18 +100,25 @@ def _claim(worker: Worker, job_id: int) -> Claim | None:
     return claim
 
 
-def give_back(claim: Claim, *, reason: str) -> bool:
-    """Queue a job again whose script never began; False when it was tried too often already."""
-    if claim.job.n_attempts >= claim.job.target.effective_max_attempts():
+def give_back(claim: Claim, *, reason: str, is_planned: bool = False) -> bool:
+    """Queue a job again whose script never began; False when it was tried too often already. A
+    planned end of its worker is no attempt of the run."""
+    most, n_done = claim.job.target.effective_max_attempts(), claim.job.n_attempts
+    n_done -= is_planned
+    if n_done >= most:
         return False
     with transaction.atomic():
-        attempt = (
-            f"Attempt {claim.job.n_attempts + 1} of {claim.job.target.effective_max_attempts()}"
-        )
+        attempt = f"Attempt {n_done + 1} of {most}"
         reason = f"{attempt}: {reason[:1].lower()}{reason[1:]}"
         transition(claim.run, Status.QUEUED, by=claim.actor, lease=claim.lease, reason=reason)
         Job.objects.filter(pk=claim.job.pk, lease=claim.lease).update(
-            lease="", node="", claimed_at=None, beat_at=None, started_at=None, folder=""
+            lease="",
+            node="",
+            claimed_at=None,
+            beat_at=None,
+            started_at=None,
+            folder="",
+            n_attempts=n_done,
         )
         revoke_run_tokens(claim.run.uid, claim.run.workspace)
     return True

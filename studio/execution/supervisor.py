@@ -195,7 +195,7 @@ class Supervisor(HeldRun, threading.Thread):
             return Ending(was_cancelled=True)
         try:
             self._persist(self._come_back)
-            if self._persist(lambda: give_back(self.claim, reason=reason)):
+            if self._persist(lambda: give_back(self.claim, reason=reason, is_planned=True)):
                 tidy_up(self.folder)
                 return None
         except InvalidTransition:
@@ -250,6 +250,7 @@ class Supervisor(HeldRun, threading.Thread):
         """The Python of the run, within its longest run time. Raises EnvironmentFailed,
         RequirementsError, Interrupted, LeaseLost."""
         self._mind_requests()
+        self._persist(self.build.name_log)
         began, guard = time.monotonic(), self.build.start()
         # First: from then on another thread may hand over what it finds in `guard`.
         self._is_building = True

@@ -165,3 +165,13 @@ def test_the_log_of_a_second_attempt_does_not_continue_the_first(
     build.claim.job.refresh_from_db()
     again = EnvironmentBuild(build.claim, folder=tmp_path, work=tmp_path)
     assert again.shipper.path == "logs/environment.2.txt"
+
+
+def test_two_builds_of_one_attempt_write_two_logs(build: EnvironmentBuild, queued: Run) -> None:
+    for path in ("logs/environment.txt", "logs/environment.2.txt"):
+        build.name_log()
+        assert build.shipper.path == path
+        ended(build, "echo built")
+        build.shipper.offset = 0
+        build.close_log()
+        assert find_artifact(queued, path) is not None

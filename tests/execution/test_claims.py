@@ -113,3 +113,17 @@ def test_a_target_says_when_a_silent_run_is_given_up(
     queued.refresh_from_db()
     assert (queued.status == Status.FAILED) is is_lost
     assert (queued.status == Status.NOT_RESPONDING) is not is_lost
+
+
+@pytest.mark.django_db
+def test_the_planned_end_of_a_worker_is_no_attempt(worker: Worker, queued: Run) -> None:
+    Target.objects.update(max_attempts=1)
+    for _ in range(3):
+        claim = claim_next(worker)
+        assert claim is not None
+        assert give_back(claim, reason="Replaced", is_planned=True)
+    queued.refresh_from_db()
+    assert queued.status_reason == "Attempt 1 of 1: replaced"
+    claim = claim_next(worker)
+    assert claim is not None
+    assert not give_back(claim, reason="Gone")
