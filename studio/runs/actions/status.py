@@ -96,6 +96,8 @@ def kill_run(run: Run, *, by: Actor) -> Run:
     run = cancel_run(run, by=by)
     if run.status not in TERMINAL and run.job is not None:
         with transaction.atomic():
+            # Before its job, as the worker does that notes the steps of the cancel.
+            Run.objects.select_for_update(of=("self",)).get(pk=run.pk)
             if request_stop(run.job, kill=True):
                 record_event(run, "kill", by=by, message="The rest of the grace period is skipped")
     return run
