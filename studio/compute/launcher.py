@@ -11,14 +11,18 @@ import os
 import secrets
 import select
 import signal
+import stat
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from studio.compute import guard
 
@@ -223,15 +227,29 @@ class AdoptedGuard(GuardLink):
         return status.guard_pid or 0 if status is not None else 0
 
     def kill_guard(self) -> None:
-        if self.poll() is None and (pid := self.guard_pid):
-            os.kill(pid, signal.SIGKILL)
+        # Not the number in its report: the script may write there.
+        for process in find_guards(self.folder):
+            with suppress(psutil.Error):  # gone, or of somebody else
+                process.kill()
+
+
+def find_guards(folder: Path) -> list[psutil.Process]:
+    """The live guards of the run in `folder`, by what they were started with; at most one, unless
+    somebody pretends."""
+    wanted = [guard.__file__, str(folder.absolute() / META_FILE)]
+    processes = psutil.process_iter(["cmdline"])
+    return [process for process in processes if (process.info["cmdline"] or [])[-2:] == wanted]
 
 
 def adopt(folder: Path, cookie: str) -> AdoptedGuard | None:
     """Take up the guard in `folder` that waits for its next worker; None when none waits there."""
     try:
-        lifeline = os.open(folder / LIFELINE_FILE, os.O_WRONLY | os.O_NONBLOCK)
+        flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW
+        lifeline = os.open(folder / LIFELINE_FILE, flags)
     except OSError:  # no pipe, or nobody reads it
+        return None
+    if not stat.S_ISFIFO(os.fstat(lifeline).st_mode):
+        os.close(lifeline)
         return None
     guard_end = AdoptedGuard(folder, cookie, lifeline)
     if guard_end._tell(b"A\n"):

@@ -1,7 +1,9 @@
 """A run outlives its worker when it was handed over, for a bounded time, and only then."""
 
+import json
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -140,3 +142,34 @@ def test_a_race_between_leaving_and_taking_up_loses_no_run(run: Run, n: int) -> 
     assert is_alive(pid)
     (handle.spec.cwd / "go").touch()
     assert end_of(handle).exit_code == 3
+
+
+def test_what_is_no_pipe_is_not_taken_for_a_guard(run: Run, tmp_path: Path) -> None:
+    handle = run(SLEEP)
+    wait_ready(handle)
+    lifeline = handle.folder / launcher.LIFELINE_FILE
+    handle.hand_over(20)
+    wait_until(lambda: waits(handle), 5, "the guard to wait")
+    real = lifeline.rename(tmp_path / "real")
+    lifeline.write_text("")
+    assert adopt(handle.folder, handle.cookie) is None
+    assert lifeline.read_text() == ""
+    lifeline.unlink()
+    lifeline.symlink_to(real)
+    assert adopt(handle.folder, handle.cookie) is None
+
+
+def test_only_the_guard_itself_is_killed_whatever_its_report_says(run: Run) -> None:
+    handle = run(SLEEP)
+    wait_ready(handle)
+    handle.hand_over(20)
+    guard = taken_up(handle)
+    with subprocess.Popen(["sleep", "600"]) as other:
+        report = handle.folder / launcher.STATUS_FILE
+        report.write_text(json.dumps({"state": "running", "guard_pid": other.pid}))
+        assert guard.guard_pid == other.pid
+        guard.kill_guard()
+        assert handle.wait(5)
+        assert is_alive(other.pid)
+        other.kill()
+    guard.kill_guard()  # twice: it is gone
