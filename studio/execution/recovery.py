@@ -9,6 +9,7 @@ from studio.compute.launcher import (
     AdoptedGuard,
     GuardStatus,
     adopt,
+    find_guards,
     find_members,
     read_status,
     sweep,
@@ -88,7 +89,9 @@ def _wait_for_guard(claim: Claim, folder: Path) -> GuardStatus | AdoptedGuard | 
         status = read_status(path)
         if status is not None and status.is_over:
             return status
-        if not find_members(claim.cookie):
+        # One that was just launched has neither a report nor a script yet.
+        is_booting = status is None and bool(find_guards(folder))
+        if not is_booting and not find_members(claim.cookie):
             time.sleep(0.3)  # the guard's last word comes after the last process
             return read_status(path)
         time.sleep(0.1)

@@ -1,7 +1,9 @@
 """What a killed worker left behind is ended by what its guard reports, or queued again."""
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -153,6 +155,22 @@ def test_a_run_that_was_handed_over_is_taken_up_and_not_ended(began: Began, queu
     taken = recover_job(began.claim)
     assert taken is not None
     assert taken.poll() is None
+    assert fresh(queued).status == Status.STARTING
+    taken.close()
+    assert guard.wait(20)
+
+
+def test_a_run_that_was_handed_over_before_its_guard_began_is_taken_up(
+    began: Began, queued: Run
+) -> None:
+    guard = began.launch("import time; time.sleep(600)")
+    guard.process.send_signal(signal.SIGSTOP)  # as on a machine that is busy
+    guard.hand_over(60)
+    later = threading.Timer(1, guard.process.send_signal, [signal.SIGCONT])
+    later.start()
+    taken = recover_job(began.claim)
+    later.join()
+    assert taken is not None
     assert fresh(queued).status == Status.STARTING
     taken.close()
     assert guard.wait(20)
