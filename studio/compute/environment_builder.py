@@ -187,7 +187,7 @@ class Builder:
             copies = folder / "sources"
             copies.mkdir(exist_ok=True)
             copy = copies / f"{len(list(copies.iterdir()))}" / Path(source).name
-            source = str(shutil.copytree(source, copy))
+            source = str(shutil.copytree(source, copy, symlinks=True))
         return before + (Path(source).as_uri() if source else "") + after
 
 

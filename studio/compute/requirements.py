@@ -6,15 +6,20 @@ the source (editable installs, paths of a machine) is refused with words.
 """
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
 
-MAX_FILE_BYTES = 1_000_000
+# Of all files together.
+MAX_BYTES = 1_000_000
 MAX_LINES = 10_000
 MAX_DEPTH = 10
+# Of one line as it stands, and of one that goes on after backslashes (packages with many hashes).
+MAX_LINE = 8_000
+MAX_JOINED = 64_000
 # Names of options without their dashes.
 SHORT = {
     "r": "requirement",
@@ -28,11 +33,11 @@ WITH_VALUE = {"index-url", "extra-index-url", "find-links", "no-binary", "only-b
 KEPT = WITH_VALUE | {"no-index", "pre", "prefer-binary", "require-hashes"}
 ARCHIVE = re.compile(r"\.(whl|zip|tar|tgz|tar\.\w+)$", re.IGNORECASE)
 FILLED_IN = re.compile(r"\$\{[A-Z0-9_]+\}")
-NAMED_URL = re.compile(
-    r"(?P<name>[\w.-]+\s*(\[[^\]]*\])?\s*@\s*)(?P<url>\S+)(?P<rest>.*)", re.DOTALL
-)
+# These two are for lines whose blanks are single ones: else they could take long.
+NAMED_URL = re.compile(r"(?P<name>[\w.-]++ ?(\[[^\]]*\])? ?@ ?)(?P<url>\S+)(?P<rest>.*)", re.DOTALL)
 PLAIN = re.compile(r"(?P<url>[^\s;\[]+)(?P<rest>.*)", re.DOTALL)
-NAME = re.compile(r"[A-Za-z0-9][\w.-]*\s*([\[<>=!~;@(].*)?", re.DOTALL)
+NAME = re.compile(r"[A-Za-z0-9][\w.-]*+ ?([\[<>=!~;@(].*)?", re.DOTALL)
+COMMENT = re.compile(r"(?:^|\s)#")
 
 
 class RequirementsError(ValueError):
@@ -72,13 +77,18 @@ class Requirements:
 
 @dataclass(slots=True)
 class _Found:
-    """What was read so far; `reading`: the files that include each other."""
+    """What was read so far. `reading`: the files that include each other; `read`: those that are
+    done, and whether as constraints; `digests`: of files by their paths."""
 
     root: Path
     options: list[Line] = field(default_factory=list)
     packages: list[Line] = field(default_factory=list)
     constraints: list[Line] = field(default_factory=list)
     reading: list[Path] = field(default_factory=list)
+    read: set[tuple[Path, bool]] = field(default_factory=set)
+    digests: dict[Path, str] = field(default_factory=dict)
+    n_bytes: int = 0
+    n_lines: int = 0
 
 
 def read_requirements(root: Path, file: str = "", packages: Sequence[str] = ()) -> Requirements:
@@ -100,10 +110,14 @@ def read_requirements(root: Path, file: str = "", packages: Sequence[str] = ()) 
 
 def check_package(text: str) -> str:
     """One requirement such as `numpy>=2`, without blanks around it; no option, no path."""
+    if len(text) > MAX_LINE:
+        raise RequirementsError(f"“{text[:80]}…” is longer than {MAX_LINE:,} characters.")
     text = text.strip()
+    is_one_line = len(text.splitlines()) == 1
+    text = " ".join(text.split())
     named = NAMED_URL.fullmatch(text)
     is_local = _is_local(named["url"], named=True) if named else _is_local(text)
-    if not NAME.fullmatch(text) or "\n" in text or "\r" in text or is_local:
+    if not NAME.fullmatch(text) or not is_one_line or is_local:
         raise RequirementsError(
             f"“{text[:80]}” is not a package: write it as in “numpy>=2”. Options, paths and "
             "included files belong into a requirements file of the source."
@@ -120,35 +134,54 @@ def _read_file(found: _Found, path: Path, *, constraints: bool, where: str) -> N
             f"{where}: there is no such file in the source that was submitted. Check its name, and "
             "that no ignore file leaves it out."
         )
+    if (path, constraints) in found.read:
+        return
+    found.read.add((path, constraints))
     found.reading.append(path)
     name = path.relative_to(found.root).as_posix()
-    for number, line in _lines(path, name):
+    for number, line in _lines(found, path, name):
         _take(found, line, f"{name}, line {number}", path.parent, constraints=constraints)
     found.reading.pop()
 
 
-def _lines(path: Path, name: str) -> Iterator[tuple[int, str]]:
-    """The lines with their numbers: joined where one ends with a backslash, without comments."""
-    if path.stat().st_size > MAX_FILE_BYTES:
-        raise RequirementsError(f"{name}: larger than {MAX_FILE_BYTES:,} bytes.")
+def _text(found: _Found, path: Path, name: str) -> list[str]:
+    """The lines of a file, which count towards what may be read in all."""
+    found.n_bytes += path.stat().st_size
+    if found.n_bytes > MAX_BYTES:
+        raise RequirementsError(f"{name}: more than {MAX_BYTES:,} bytes, with all that is read in.")
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        lines = path.read_bytes().decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise RequirementsError(f"{name}: not a text in UTF-8. Save it as UTF-8.") from None
-    lines = text.splitlines()
-    if len(lines) > MAX_LINES:
-        raise RequirementsError(f"{name}: more than {MAX_LINES:,} lines.")
-    kept, begins = "", 1
-    for number, line in enumerate(lines, 1):
-        begins = begins if kept else number
+    found.n_lines += len(lines)
+    if found.n_lines > MAX_LINES:
+        raise RequirementsError(f"{name}: more than {MAX_LINES:,} lines, with all that is read in.")
+    return lines
+
+
+def _lines(found: _Found, path: Path, name: str) -> Iterator[tuple[int, str]]:
+    """The lines with their numbers: joined where one ends with a backslash, without comments."""
+    parts: list[str] = []
+    n, begins = 0, 1
+    for number, line in enumerate([*_text(found, path, name), ""], 1):
+        begins = begins if parts else number
+        n = n + len(line) if parts else len(line)
+        if len(line) > MAX_LINE or n > MAX_JOINED:
+            most = f"{MAX_LINE:,} characters, or {MAX_JOINED:,} with those it goes on in"
+            raise RequirementsError(f"{name}, line {number}: longer than {most}.")
         if line.endswith("\\") and not line.lstrip().startswith("#"):
-            kept += line[:-1]
+            parts.append(line[:-1])
             continue
-        whole, kept = re.sub(r"(^|\s+)#.*$", "", kept + line).strip(), ""
+        whole = without_comment("".join([*parts, line]))
+        parts = []
         if whole:
             yield begins, whole
-    if kept.strip():
-        yield begins, kept.strip()
+
+
+def without_comment(line: str) -> str:
+    """A line of a requirements file without blanks and comments around what it says."""
+    comment = COMMENT.search(line)
+    return (line[: comment.start()] if comment else line).strip()
 
 
 def _take(found: _Found, line: str, where: str, here: Path, *, constraints: bool) -> None:
@@ -183,7 +216,7 @@ def _take_option(found: _Found, line: str, where: str, here: Path, *, constraint
         )
     elif name == "find-links" and "://" not in value:
         source = _inside(found, here / value, where)
-        found.options.append(Line(f"--{name} ", str(source), "", _digest(source, where)))
+        found.options.append(Line(f"--{name} ", str(source), "", _digest(found, source, where)))
     else:
         found.options.append(Line(f"--{name} {value}".strip()))
 
@@ -197,17 +230,18 @@ def _split_option(line: str) -> tuple[str, str]:
 
 
 def _package(found: _Found, line: str, where: str, here: Path) -> Line:
+    line = " ".join(line.split())
     match = NAMED_URL.fullmatch(line) or PLAIN.fullmatch(line)
     if match is None:
         raise RequirementsError(f"{where}: “{line[:80]}” is not a requirement.")
     name, url = match.groupdict().get("name") or "", match["url"]
     if not _is_local(url, named=bool(name)):
-        return Line(" ".join(line.split()))
+        return Line(line)
     if url.startswith("file:"):
         url = unquote(re.sub(r"^file:(//(localhost)?(?=/))?", "", url))
     source = _inside(found, here / url, where)
     before = f"{name.rstrip(' @')} @ " if name else ""
-    return Line(before, str(source), match["rest"].rstrip(), _digest(source, where))
+    return Line(before, str(source), match["rest"].rstrip(), _digest(found, source, where))
 
 
 def _is_local(url: str, *, named: bool = False) -> bool:
@@ -230,16 +264,41 @@ def _inside(found: _Found, path: Path, where: str) -> Path:
     return path
 
 
-def _digest(path: Path, where: str) -> str:
+def _digest(found: _Found, path: Path, where: str) -> str:
     """The content of a file, or of a folder with the names in it, as a digest."""
-    if path.is_file():
-        files = [path]
-    elif path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.is_file())
-    else:
+    if not path.exists():
         raise RequirementsError(f"{where}: there is no {path.name} in the source.")
+    files = [path] if path.is_file() else _files_below(path, where)
     whole = hashlib.sha256()
     for file in files:
-        content = hashlib.sha256(file.read_bytes()).hexdigest()
+        content = f"link to {file.readlink()}" if file.is_symlink() else _content(found, file)
         whole.update(f"{file.relative_to(path.parent).as_posix()}\0{content}\n".encode())
     return f"sha256:{whole.hexdigest()}"
+
+
+def _content(found: _Found, file: Path) -> str:
+    """The digest of one file, which is read once however many lines lead to it."""
+    if file not in found.digests:
+        with file.open("rb") as opened:
+            found.digests[file] = hashlib.file_digest(opened, "sha256").hexdigest()
+    return found.digests[file]
+
+
+def _files_below(folder: Path, where: str) -> list[Path]:
+    """Its files and links in their order; a link is not followed, and must stay within it, since an
+    installer gets a copy of the folder."""
+    found = []
+    for here, folders, files in os.walk(folder, followlinks=False):
+        links = [name for name in folders if Path(here, name).is_symlink()]
+        for path in (Path(here, name) for name in [*files, *links]):
+            leads_out = path.is_symlink() and (
+                path.readlink().is_absolute() or not path.resolve().is_relative_to(folder)
+            )
+            if leads_out:
+                raise RequirementsError(
+                    f"{where}: the link {path.name} leads out of the folder {folder.name}. Put the "
+                    "file itself there."
+                )
+            if path.is_symlink() or path.is_file():
+                found.append(path)
+    return sorted(found)

@@ -111,6 +111,53 @@ def test_bytes_that_are_no_text_and_endless_files_are_refused(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
+    "text",
+    ["a" + " " * 8_000 + "b", "\\\n".join(["a" * 7_000] * 10), " " * 999_999, "six " + "[" * 9_000],
+)
+def test_a_line_has_a_limit_also_when_it_goes_on(tmp_path: Path, text: str) -> None:
+    with pytest.raises(RequirementsError, match="line .* longer than 8,000 characters"):
+        identity(tmp_path, text)
+    if "\n" not in text:
+        with pytest.raises(RequirementsError, match="longer than 8,000"):
+            check_package(text)
+
+
+def test_blanks_are_one_blank_before_anything_is_looked_for_in_them(tmp_path: Path) -> None:
+    blanks = " " * 2_500
+    spread = f"a{blanks}[x]{blanks}@ https://h/a.whl{blanks}# why"
+    assert identity(tmp_path, spread)[1] == ["a [x] @ https://h/a.whl"]
+    assert check_package(f"six{blanks}>=1{blanks}") == "six >=1"
+
+
+def test_what_is_read_in_again_and_again_is_read_once(tmp_path: Path) -> None:
+    more = {f"f{n}.txt": f"-r f{n + 1}.txt\n" * 100 for n in range(8)}
+    files = {**more, "f8.txt": "-c c.txt\nsix\n", "c.txt": "six<2\n"}
+    assert identity(tmp_path, "-r f0.txt\n-r c.txt\n", **files) == [[], ["six", "six<2"], ["six<2"]]
+
+
+def test_all_files_together_have_a_limit(tmp_path: Path) -> None:
+    lines = {f"{n}.txt": "six\n" * 6_000 for n in "ab"}
+    with pytest.raises(RequirementsError, match="more than 10,000 lines, with all"):
+        identity(tmp_path, "-r a.txt\n-r b.txt", **lines)
+    size = {f"{n}.txt": f"# {'x' * 5_998}\n" * 100 for n in "ab"}
+    with pytest.raises(RequirementsError, match="more than 1,000,000 bytes, with all"):
+        identity(tmp_path, "-r a.txt\n-r b.txt", **size)
+
+
+def test_links_in_a_folder_of_the_source_count_as_links_and_stay_in_it(tmp_path: Path) -> None:
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "again").symlink_to(".")
+    first = identity(tmp_path, "./lib", lib__a="1", lib__b="1")
+    (tmp_path / "lib" / "c").symlink_to("a")
+    assert identity(tmp_path, "./lib") != first
+    for target in ("../r.txt", str(tmp_path / "lib" / "a")):
+        (tmp_path / "lib" / "out").unlink(missing_ok=True)
+        (tmp_path / "lib" / "out").symlink_to(target)
+        with pytest.raises(RequirementsError, match="the link out leads out of the folder lib"):
+            identity(tmp_path, "./lib")
+
+
+@pytest.mark.parametrize(
     "good", ["six", " six==1.16 ", "a[b,c]>=1,<2 ; os_name == 'posix'", "x @ git+https://h/x@v1"]
 )
 def test_packages_in_a_list(good: str) -> None:
