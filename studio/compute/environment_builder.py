@@ -24,6 +24,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from studio.compute.addresses import without_logins
 from studio.compute.environments import Built, Store, key_of, seal, size_of
 from studio.compute.index_settings import for_uv, no_index
 from studio.compute.workdir import remove
@@ -295,8 +296,7 @@ def run(argv: list[str], folder: Path) -> None:
 
 def _short(word: str, folder: Path) -> str:
     """A word of a command line, without the folder that nobody needs to see, or a password."""
-    word = re.sub(r"(://)[^/@\s]+@", r"\1****@", word)
-    return word.replace(f"{folder}/", "")
+    return without_logins(word).replace(f"{folder}/", "")
 
 
 def tell(words: str) -> None:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
 
+from studio.compute.addresses import has_secret_login, without_logins
+
 # Of all files together.
 MAX_BYTES = 1_000_000
 MAX_LINES = 10_000
@@ -37,6 +39,11 @@ FILLED_IN = re.compile(r"\$\{[A-Z0-9_]+\}")
 NAMED_URL = re.compile(r"(?P<name>[\w.-]++ ?(\[[^\]]*\])? ?@ ?)(?P<url>\S+)(?P<rest>.*)", re.DOTALL)
 PLAIN = re.compile(r"(?P<url>[^\s;\[]+)(?P<rest>.*)", re.DOTALL)
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*+ ?([\[<>=!~;@(].*)?", re.DOTALL)
+# What may end a line for one reader and not for another, or plays with a terminal.
+CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+FILE_URL = re.compile(r"file:", re.IGNORECASE)
+# A repository on the disk of a machine, for pip's `git+` and its like.
+OF_MACHINE = re.compile(r"\+file:", re.IGNORECASE)
 COMMENT = re.compile(r"(?:^|\s)#")
 
 
@@ -111,13 +118,16 @@ def read_requirements(root: Path, file: str = "", packages: Sequence[str] = ()) 
 def check_package(text: str) -> str:
     """One requirement such as `numpy>=2`, without blanks around it; no option, no path."""
     if len(text) > MAX_LINE:
-        raise RequirementsError(f"“{text[:80]}…” is longer than {MAX_LINE:,} characters.")
+        raise RequirementsError(
+            f"“{without_logins(text[:80])}…” is longer than {MAX_LINE:,} characters."
+        )
     text = text.strip()
-    is_one_line = len(text.splitlines()) == 1
+    _check_text(text, "A package")
     text = " ".join(text.split())
+    _check_address(text, "A package")
     named = NAMED_URL.fullmatch(text)
     is_local = _is_local(named["url"], named=True) if named else _is_local(text)
-    if not NAME.fullmatch(text) or not is_one_line or is_local:
+    if not NAME.fullmatch(text) or is_local:
         raise RequirementsError(
             f"“{text[:80]}” is not a package: write it as in “numpy>=2”. Options, paths and "
             "included files belong into a requirements file of the source."
@@ -127,6 +137,8 @@ def check_package(text: str) -> str:
 
 def _read_file(found: _Found, path: Path, *, constraints: bool, where: str) -> None:
     path = _inside(found, path, where)
+    if (path, constraints) in found.read and path not in found.reading:
+        return
     if path in found.reading or len(found.reading) >= MAX_DEPTH:
         raise RequirementsError(f"{where}: the files include each other without end.")
     if not path.is_file():
@@ -134,8 +146,6 @@ def _read_file(found: _Found, path: Path, *, constraints: bool, where: str) -> N
             f"{where}: there is no such file in the source that was submitted. Check its name, and "
             "that no ignore file leaves it out."
         )
-    if (path, constraints) in found.read:
-        return
     found.read.add((path, constraints))
     found.reading.append(path)
     name = path.relative_to(found.root).as_posix()
@@ -185,18 +195,37 @@ def without_comment(line: str) -> str:
 
 
 def _take(found: _Found, line: str, where: str, here: Path, *, constraints: bool) -> None:
-    if "\0" in line:
-        raise RequirementsError(f"{where}: contains a NUL.")
-    if FILLED_IN.search(line):
-        raise RequirementsError(
-            f"{where}: ${{…}} is not filled in here. Settings of a package index, with their "
-            "passwords, belong into the worker's own pip or uv configuration."
-        )
+    _check_text(line, where)
     if line.startswith("-"):
         _take_option(found, line, where, here, constraints=constraints)
     else:
         into = found.constraints if constraints else found.packages
         into.append(_package(found, line, where, here))
+
+
+def _check_text(text: str, where: str) -> None:
+    """Refuse what can't be in an option or a package."""
+    if CONTROL.search(text):
+        raise RequirementsError(f"{where}: contains a control character or the end of a line.")
+    if FILLED_IN.search(text):
+        raise RequirementsError(
+            f"{where}: ${{…}} is not filled in here. Settings of a package index, with their "
+            "passwords, belong into the worker's own pip or uv configuration."
+        )
+
+
+def _check_address(text: str, where: str) -> None:
+    """Refuse an address of a package that nobody else could use, or that gives a secret away."""
+    if has_secret_login(text):
+        raise RequirementsError(
+            f"{where}: an address has a password or token in it, which all who see the run could "
+            "read. Configure the worker's index (pip or uv) or git with it instead."
+        )
+    if OF_MACHINE.search(text):
+        raise RequirementsError(
+            f"{where}: a repository on the disk of one machine can't be shared. Put a folder of it "
+            "into the source, or name its address."
+        )
 
 
 def _take_option(found: _Found, line: str, where: str, here: Path, *, constraints: bool) -> None:
@@ -231,14 +260,15 @@ def _split_option(line: str) -> tuple[str, str]:
 
 def _package(found: _Found, line: str, where: str, here: Path) -> Line:
     line = " ".join(line.split())
+    _check_address(line, where)
     match = NAMED_URL.fullmatch(line) or PLAIN.fullmatch(line)
     if match is None:
         raise RequirementsError(f"{where}: “{line[:80]}” is not a requirement.")
     name, url = match.groupdict().get("name") or "", match["url"]
     if not _is_local(url, named=bool(name)):
         return Line(line)
-    if url.startswith("file:"):
-        url = unquote(re.sub(r"^file:(//(localhost)?(?=/))?", "", url))
+    if FILE_URL.match(url):
+        url = unquote(re.sub(r"^file:(//(localhost)?(?=/))?", "", url, flags=re.IGNORECASE))
     source = _inside(found, here / url, where)
     before = f"{name.rstrip(' @')} @ " if name else ""
     return Line(before, str(source), match["rest"].rstrip(), _digest(found, source, where))
@@ -246,7 +276,7 @@ def _package(found: _Found, line: str, where: str, here: Path) -> Line:
 
 def _is_local(url: str, *, named: bool = False) -> bool:
     """Whether a requirement names a file or folder, not a package or an address."""
-    if url.startswith("file:"):
+    if FILE_URL.match(url):
         return True
     first = re.split(r"[\s;\[@]", url, maxsplit=1)[0]
     if "://" in first:

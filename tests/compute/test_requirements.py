@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from studio.compute.addresses import without_logins
 from studio.compute.requirements import RequirementsError, check_package, read_requirements
 
 INDEX, LINKS = "--" + "index-url", "--" + "find-links"
@@ -92,7 +93,12 @@ def test_paths_are_read_from_where_they_are_written(tmp_path: Path) -> None:
         ("--no-index yes", "the option --no-index"),
         (INDEX, f"the option {INDEX}"),
         (INDEX + " https://${USER}:${PASS}@a.example", "not filled in"),
-        ("six\0==1", "contains a NUL"),
+        ("six\0==1", "contains a control character"),
+        ("six\x7f==1", "contains a control character"),
+        ("a @ https://me:secret@h/a.whl", "has a password or token in it"),
+        ("git+https://ghp_x@h/a", "Configure the worker's index"),
+        ("a @ git+FILE:///opt/a", "on the disk of one machine"),
+        ("a @ FILE:///opt/a.whl", "outside the source"),
     ],
 )
 def test_what_can_not_be_shared_is_refused_with_its_place(
@@ -101,6 +107,7 @@ def test_what_can_not_be_shared_is_refused_with_its_place(
     with pytest.raises(RequirementsError, match=words) as refused:
         identity(tmp_path, text)
     assert "r.txt" in str(refused.value)
+    assert "secret" not in str(refused.value)
 
 
 def test_bytes_that_are_no_text_and_endless_files_are_refused(tmp_path: Path) -> None:
@@ -115,7 +122,7 @@ def test_bytes_that_are_no_text_and_endless_files_are_refused(tmp_path: Path) ->
     ["a" + " " * 8_000 + "b", "\\\n".join(["a" * 7_000] * 10), " " * 999_999, "six " + "[" * 9_000],
 )
 def test_a_line_has_a_limit_also_when_it_goes_on(tmp_path: Path, text: str) -> None:
-    with pytest.raises(RequirementsError, match="line .* longer than 8,000 characters"):
+    with pytest.raises(RequirementsError, match=r"line .* longer than 8,000 characters"):
         identity(tmp_path, text)
     if "\n" not in text:
         with pytest.raises(RequirementsError, match="longer than 8,000"):
@@ -130,8 +137,8 @@ def test_blanks_are_one_blank_before_anything_is_looked_for_in_them(tmp_path: Pa
 
 
 def test_what_is_read_in_again_and_again_is_read_once(tmp_path: Path) -> None:
-    more = {f"f{n}.txt": f"-r f{n + 1}.txt\n" * 100 for n in range(8)}
-    files = {**more, "f8.txt": "-c c.txt\nsix\n", "c.txt": "six<2\n"}
+    more = {f"f{n}.txt": f"-r f{n + 1}.txt\n" * 100 for n in range(7)}
+    files = {**more, "f7.txt": "-c c.txt\nsix\n", "c.txt": "six<2\n"}
     assert identity(tmp_path, "-r f0.txt\n-r c.txt\n", **files) == [[], ["six", "six<2"], ["six<2"]]
 
 
@@ -158,7 +165,14 @@ def test_links_in_a_folder_of_the_source_count_as_links_and_stay_in_it(tmp_path:
 
 
 @pytest.mark.parametrize(
-    "good", ["six", " six==1.16 ", "a[b,c]>=1,<2 ; os_name == 'posix'", "x @ git+https://h/x@v1"]
+    "good",
+    [
+        "six",
+        " six==1.16 ",
+        "a[b,c]>=1,<2 ; os_name == 'posix'",
+        "x @ git+https://h/x@v1",
+        "x @ git+ssh://git@h/x@v1",
+    ],
 )
 def test_packages_in_a_list(good: str) -> None:
     assert check_package(good) == good.strip()
@@ -166,8 +180,40 @@ def test_packages_in_a_list(good: str) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    ["", "-e .", "-r x.txt", "./a.whl", "a/b", "a.whl", "a @ ./b.whl", "a @ file:///b", "a\nb"],
+    ["", "-e .", "-r x.txt", "./a.whl", "a/b", "a.whl", "a @ ./b.whl", "a @ file:///b"],
 )
 def test_a_list_holds_packages_alone(wrong: str) -> None:
     with pytest.raises(RequirementsError, match="is not a package"):
         check_package(wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *(f"six{end}-r x" for end in "\n\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029\r\x1b"),
+        "six==${VERSION}",
+        "a @ FILE:b",
+        "a @ git+file:///b",
+        "a @ https://me:s3cr3t@h/a.whl",
+        "a @ https://me:s3cr3t@x@h/a.whl",
+        "a @ git+https://s3cr3t@h/a",
+        "a @ git+ssh://me:s3cr3t@h/a",
+        "git+https://s3cr3t@h/a",
+    ],
+)
+def test_a_package_has_no_second_line_no_place_on_a_machine_and_no_secret(wrong: str) -> None:
+    with pytest.raises(RequirementsError) as refused:
+        check_package(wrong)
+    assert "s3cr3t" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("told", "masked"),
+    [
+        ("--index-url=https://me:p@ss@h/s", "--index-url=https://****@h/s"),
+        ("git+https://x@h/a@v1 http://t@i", "git+https://****@h/a@v1 http://****@i"),
+        ("https://h/a@v1", "https://h/a@v1"),
+    ],
+)
+def test_a_login_is_masked_up_to_the_last_at_before_the_path(told: str, masked: str) -> None:
+    assert without_logins(told) == masked
