@@ -3,6 +3,7 @@
 import pytest
 
 from studio.compute.models import Job
+from studio.runs.actions.create import environment_facts
 from studio.runs.models import Experiment, Run
 from tests import make
 from tests.api.calls import new_run
@@ -148,6 +149,7 @@ class TestSubmitting:
             ({"requirements": "../r.txt"}, "requirements"),
             ({"packages": ["-e ."]}, "packages"),
             ({"packages": ["./a.whl"]}, "packages"),
+            ({"packages": ["a @ https://me:secret@h/a.whl"]}, "packages"),
             ({"packages": ["x" * 1001]}, "packages[0]"),
             ({"variables": {"A=B": "x"}}, "variables.A=B"),
             ({"variables": {"": "x"}}, "variables"),
@@ -170,6 +172,12 @@ class TestSubmitting:
         found = answer.json()["error"]["field"]
         assert (answer.status_code, found) == (422, f"submit.environment.{field}")
         assert not Job.objects.exists()
+
+    def test_what_readers_are_told_of_an_environment_holds_no_login(self):
+        asked = {"python": "/opt/p", "packages": ["six", "a @ https://me:p@ss@h/a.whl"]}
+        told = environment_facts({**asked, "variables": {"A": "x"}})
+        assert told == {"kind": "built", "python": "/opt/p",
+                        "packages": ["six", "a @ https://****@h/a.whl"]}  # fmt: skip
 
     def test_submitting_again_queues_one_job(self, api, snapshot):
         sent = new_run(start=False, submit={"snapshot": snapshot, "script": "a.py"})

@@ -12,6 +12,7 @@ from django.utils import timezone
 from studio.accounts.models import Workspace
 from studio.accounts.permissions import Actor, Permission, require
 from studio.compute.actions import find_target, queue_job
+from studio.compute.addresses import without_logins
 from studio.compute.models import Job, Target
 from studio.compute.requirements import RequirementsError, check_package
 from studio.runs.actions.rights import require_on
@@ -208,12 +209,18 @@ def definition_of(new: NewRun) -> dict[str, Any]:
 
 def environment_facts(environment: Mapping[str, Any]) -> dict[str, Any]:
     """What readers are told of the environment of a job: its kind and what makes it, nothing of its
-    variables, which may hold secrets."""
+    variables, which may hold secrets, and no login that an address holds."""
     given = {key: environment.get(key) for key in OF_ENVIRONMENT}
-    facts = {key: value for key, value in given.items() if value}
+    facts = {key: _masked(value) for key, value in given.items() if value}
     is_built = "requirements" in facts or "packages" in facts
     kind = BUILT if is_built else GIVEN if "python" in facts else WORKERS_OWN
     return {"kind": kind, **facts}
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_masked(one) for one in value]
+    return without_logins(value) if isinstance(value, str) else value
 
 
 def _take_numbers(experiment: Experiment, n: int) -> int:
