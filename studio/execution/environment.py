@@ -10,12 +10,14 @@ from typing import Any
 
 from django.conf import settings
 
-# The server's own secrets and connections never reach a submitted script.
+# The server's own secrets and connections never reach a submitted script, nor what the machine sets
+# for installers: addresses of indexes may hold passwords.
 WITHHELD = re.compile(
     r"^(STUDIO_|DJANGO_|CELERY_|AWS_|PG|REDIS_|DATABASE_URL$|EMAIL_URL$|PORT$)"
     r"|SECRET|PASSWORD|PASSWD|TOKEN|CREDENTIAL|API_?KEY",
     re.IGNORECASE,
 )
+OF_INSTALLERS = re.compile(r"^(PIP|UV)_", re.IGNORECASE)
 # What an installer needs to be let in by a package index.
 OF_INDEXES = re.compile(r"^UV_INDEX_\w+_(USERNAME|PASSWORD)$")
 # Those of the worker's own environment lead another Python astray.
@@ -33,15 +35,21 @@ class Interpreter:
 
 
 def inherited(environ: Mapping[str, str]) -> dict[str, str]:
-    """The worker's environment without what belongs to the server alone."""
-    return {key: value for key, value in environ.items() if not WITHHELD.search(key)}
+    """The worker's environment for a script: without what belongs to the server or to installers
+    alone."""
+    kept = _without_secrets(environ).items()
+    return {key: value for key, value in kept if not OF_INSTALLERS.search(key)}
 
 
 def for_installer(environ: Mapping[str, str]) -> dict[str, str]:
     """The worker's environment for an installer: its index settings, no secrets of the server, and
     nothing of the run, since others use what is built."""
     logins = {key: value for key, value in environ.items() if OF_INDEXES.search(key)}
-    return inherited(environ) | logins
+    return _without_secrets(environ) | logins
+
+
+def _without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in environ.items() if not WITHHELD.search(key)}
 
 
 def command(argv: Sequence[str], python: str, *, is_command: bool = False) -> list[str]:

@@ -47,7 +47,7 @@ def test_an_installer_is_let_in_by_the_machines_index_and_a_script_is_not() -> N
     index = {"PIP_INDEX_URL": "https://i", "UV_INDEX_URL": "https://i"}
     login = {"UV_INDEX_OURS_USERNAME": "me", "UV_INDEX_OURS_PASSWORD": "secret"}
     assert for_installer(index | login) == index | login
-    assert "UV_INDEX_OURS_PASSWORD" not in inherited(index | login)
+    assert inherited(index | login | {"PIP_EXTRA_INDEX_URL": "https://me:x@i"}) == {}
     assert for_installer({"UV_PUBLISH_PASSWORD": "x", "UV_PUBLISH_TOKEN": "x"}) == {}
 
 
