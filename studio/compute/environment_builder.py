@@ -44,6 +44,8 @@ print(json.dumps({
     "executable": sys.executable, "prefix": prefix,
     "missing": [name for name in sys.argv[1:] if importlib.util.find_spec(name) is None]}))
 """
+# What the installer reads, and the option that names it.
+FILES = {"packages.txt": "-r", "constraints.txt": "-c"}
 OWN = {"", "python", "python3"}
 NO_SPACE = "No space left on device"
 
@@ -141,6 +143,8 @@ class Builder:
             found = probe(str(python), self.wanted)
             for name in ("tmp", "sources"):
                 remove(folder / name)
+            for name in FILES:  # an address of an index may hold a password
+                (folder / name).unlink(missing_ok=True)
             seal(folder / "venv")
             seconds = round(time.monotonic() - began, 2)
             size, missing = size_of(folder), tuple(found["missing"])
@@ -173,10 +177,11 @@ class Builder:
     def _write_files(self, folder: Path, asked: dict[str, Any]) -> tuple[list[str], list[str]]:
         """The arguments that name the files for the installer, and its options."""
         found: list[str] = []
-        for kind, flag in (("packages", "-r"), ("constraints", "-c")):
+        for file_name, flag in FILES.items():
+            kind = file_name.removesuffix(".txt")
             lines = [self._line(folder, *line) for line in asked[kind]]
             if lines:
-                file = folder / f"{kind}.txt"
+                file = folder / file_name
                 file.write_text("\n".join([*lines, ""]), encoding="utf-8")
                 found += [flag, str(file)]
         texts = (self._line(folder, *line) for line in asked["options"])
@@ -274,7 +279,8 @@ def installer_environment(folder: Path | None) -> dict[str, str]:
     env = {key: value for key, value in os.environ.items() if key not in left_out}
     if folder is None:
         return env
-    return for_uv(env) | env | {
+    # Files shared with uv's cache could not be sealed: who changes one changes it for all.
+    return {"UV_LINK_MODE": "copy"} | for_uv(env) | env | {
         "TMPDIR": str(folder / "tmp"), "PYTHONUNBUFFERED": "1", "GIT_TERMINAL_PROMPT": "0",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PIP_PROGRESS_BAR": "off",
         "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1",

@@ -21,6 +21,7 @@ import json
 import os
 import secrets
 import shutil
+import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -116,8 +117,10 @@ class Store:
         """Make it whole, at once."""
         path = self._pointer(built.key)
         aside = path.with_suffix(".new")
+        aside.unlink(missing_ok=True)
         with aside.open("w", encoding="utf-8") as file:
             json.dump(asdict(built), file)
+            os.fchmod(file.fileno(), 0o444)
             file.flush()
             os.fsync(file.fileno())
         aside.replace(path)
@@ -201,8 +204,13 @@ def size_of(folder: Path) -> int:
 
 
 def seal(folder: Path) -> None:
-    """Take the right to write from all folders below: a run must not change what others use."""
-    for where, _, _ in os.walk(folder, topdown=False):
+    """Take the right to write from the folder and all below: a run must not change by accident what
+    others use. Files that also have another name are left: they are of an installer's cache."""
+    for where, _, names in os.walk(folder, topdown=False):
+        for path in (os.path.join(where, name) for name in names):
+            known = os.lstat(path)
+            if stat.S_ISREG(known.st_mode) and known.st_nlink == 1:
+                os.chmod(path, known.st_mode & ~0o222)
         os.chmod(where, os.lstat(where).st_mode & ~0o222)
 
 
@@ -219,9 +227,11 @@ def copy_module(name: str, into: Path) -> Path:
     aside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
     source = Path(spec.submodule_search_locations[0])
     shutil.copytree(source, aside / name, ignore=shutil.ignore_patterns("__pycache__"))
+    seal(aside)
     try:
         aside.rename(folder)
     except OSError:
+        aside.chmod(0o700)
         remove(aside)  # another run was quicker
         if not folder.exists():
             raise

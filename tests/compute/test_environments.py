@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from studio.compute.environments import Built, Store, copy_module, key_of
+from studio.compute.environments import Built, Store, copy_module, key_of, seal
 from studio.compute.index_settings import for_uv, no_index
 from studio.compute.workdir import remove
 from tests.compute.wheels import write_wheel
@@ -66,6 +66,20 @@ def test_one_just_used_is_not_removed_before_its_run_can_hold_it(tmp_path: Path)
     assert store.shrink(0) == []
 
 
+def test_a_sealed_folder_leaves_what_a_link_leads_to(tmp_path: Path) -> None:
+    for name in ("cached", "python"):
+        (tmp_path / name).write_text("x")
+    venv = tmp_path / "venv"
+    venv.mkdir()
+    (venv / "shared").hardlink_to(tmp_path / "cached")
+    (venv / "link").symlink_to(tmp_path / "python")
+    (venv / "own").write_text("x")
+    seal(venv)
+    writable = [p.name for p in tmp_path.rglob("*") if p.stat().st_mode & 0o200]
+    assert sorted(writable) == ["cached", "link", "python", "shared"]
+    remove(venv)
+
+
 def test_the_key_tells_contents_and_pythons_apart() -> None:
     python = {"version": "3.11.7", "implementation": "cpython", "platform": "linux", "base": "/a"}
     keys = {
@@ -81,6 +95,7 @@ def test_a_copied_module_is_alone_in_its_folder(tmp_path: Path) -> None:
     folder = copy_module("urllib3", tmp_path)
     assert [path.name for path in folder.iterdir()] == ["urllib3"]
     assert copy_module("urllib3", tmp_path) == folder
+    assert not [p for p in [folder, *folder.rglob("*")] if p.stat().st_mode & 0o222]
     with pytest.raises(ModuleNotFoundError):
         copy_module("no_such_module", tmp_path)
 
@@ -174,9 +189,10 @@ def test_of_two_that_want_the_same_at_once_one_builds(tmp_path: Path) -> None:
     assert reports[0]["missing"] == ["urllib3"]
     (folder,) = (tmp_path / "store").glob(f"{reports[0]['key']}-*")
     # Nobody changes what others use, and what was only needed to build is gone.
-    assert {path.name for path in folder.iterdir()} == {"venv", "packages.txt"}
-    site = Path(python).parents[1] / "lib"
-    assert not [path for path in site.rglob("*") if path.is_dir() and path.stat().st_mode & 0o222]
+    assert {path.name for path in folder.iterdir()} == {"venv"}
+    below = [folder.with_name(f"{reports[0]['key']}.json"), *(folder / "venv").rglob("*")]
+    assert len(below) > 10
+    assert not [p for p in below if not p.is_symlink() and p.stat().st_mode & 0o222]
     remove(folder)
 
 
