@@ -55,7 +55,8 @@ class Ending:
     @property
     def is_its_own(self) -> bool:
         """Whether the script ended by itself, or was never started."""
-        told = self.exit_code is not None or bool(self.could_not_start)
+        never_started = bool(self.could_not_start or self.no_environment)
+        told = self.exit_code is not None or never_started
         asked = self.was_asked or self.timed_out_after_s is not None or bool(self.lost)
         return told and not asked and not self.out_of_memory
 

@@ -43,6 +43,13 @@ def test_each_ending_has_its_status_and_words(ending: Ending, status: Status, wo
     assert (verdict.error is not None) == (status == Status.FAILED)
 
 
+def test_an_end_before_the_script_began_is_its_own_unless_it_was_asked_for() -> None:
+    assert Ending(no_environment="uv ended").is_its_own
+    assert Ending(could_not_start="no such file").is_its_own
+    assert not Ending(no_environment="uv ended", was_cancelled=True).is_its_own
+    assert not Ending().is_its_own
+
+
 def test_the_error_is_the_last_traceback_of_the_log() -> None:
     error = judge(
         Ending(exit_code=1, log_tail="Traceback (most recent call last):\nOld: x\n" + TRACEBACK)
