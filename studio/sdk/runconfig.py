@@ -10,12 +10,17 @@ import os
 from pathlib import Path
 from typing import Any
 
-from studio.sdk.environment import Environment
+from studio.sdk.environment import CondaDependencies, Environment
 from studio.sdk.errors import UserErrorException
 from studio.sdk.script import DEFAULT_DURATION_S
 
 FOLDERS = (".studio", ".azureml", "aml_config")
 SUFFIX = ".runconfig"
+DEPENDENCIES = "environment.python.condaDependencies.dependencies"
+NO_CONDA = (
+    "packages of conda are not installed; list them in a requirements.txt and name that as "
+    "requirementsFile"
+)
 WORKERS_OWN = ("python", "python3", "")
 
 
@@ -104,29 +109,34 @@ class RunConfiguration:
         return made
 
     def _environment_of(self, values: dict[str, Any]) -> Environment:
-        """The interpreter when the file says that its dependencies are there already, else the
-        requirements file, else the worker's own Python."""
+        """The interpreter as it is when the file says that its dependencies are there already; else
+        what the requirements file and the dependencies name, installed for that interpreter."""
         python = values.get("environment.python.interpreterPath") or ""
         requirements = values.get("environment.python.requirementsFile")
         conda = values.get("environment.python.condaDependenciesFile") or ""
         if not requirements and conda.endswith(".txt"):
             requirements = conda
-        if values.get("environment.python.userManagedDependencies"):
-            requirements = None
-        elif conda and not requirements:
-            self.notices.append(
-                f"{conda}: packages of conda are not installed; list them in a requirements.txt "
-                "and name that as requirementsFile"
-            )
-        return Environment(
+        needed = _dependencies_of(values.get(DEPENDENCIES) or {})
+        made = Environment(
             name=values.get("environment.name") or "",
-            python=python if python not in WORKERS_OWN and not requirements else None,
+            python=python if python not in WORKERS_OWN else None,
             requirements=requirements,
             environment_variables=values.get("environment.environmentVariables") or {},
         )
+        made.python.conda_dependencies = needed
+        if values.get("environment.python.userManagedDependencies"):
+            made.python.user_managed_dependencies = True
+            return made
+        made.python.user_managed_dependencies = bool(python) and not _installs(made)
+        if conda and not requirements:
+            self.notices.append(f"{conda}: {NO_CONDA}")
+        if needed.conda_packages:
+            self.notices.append(f"{', '.join(needed.conda_packages)}: {NO_CONDA}")
+        return made
 
     def _values(self) -> dict[str, Any]:
-        environment = self.environment
+        environment, section = self.environment, self.environment.python
+        longest_s = self.max_run_duration_seconds
         return {
             "script": self.script,
             "arguments": [str(argument) for argument in self.arguments],
@@ -134,11 +144,13 @@ class RunConfiguration:
             "target": str(getattr(self.target, "name", self.target)),
             "framework": self.framework,
             "communicator": self.communicator,
-            "maxRunDurationSeconds": self.max_run_duration_seconds,
+            "maxRunDurationSeconds": longest_s and float(longest_s),
             "environment.name": environment.name or None,
-            "environment.python.userManagedDependencies": not environment.requirements,
-            "environment.python.interpreterPath": _interpreter(environment),
+            "environment.python.userManagedDependencies": section.user_managed_dependencies
+            or not _installs(environment),
+            "environment.python.interpreterPath": str(section.interpreter_path or "python"),
             "environment.python.requirementsFile": environment.requirements,
+            DEPENDENCIES: _as_list(section.conda_dependencies),
             "environment.environmentVariables": environment.environment_variables or None,
             "environmentVariables": self.environment_variables or None,
         }
@@ -158,9 +170,22 @@ class RunConfiguration:
         return f"RunConfiguration({what!r}, target={self.target!r})"
 
 
-def _interpreter(environment: Environment) -> str:
-    named = None if environment.requirements else environment.wire().get("python")
-    return str(named or "python")
+def _installs(environment: Environment) -> bool:
+    """Whether anything is asked for on top of an interpreter."""
+    return bool(environment.requirements or _as_list(environment.python.conda_dependencies))
+
+
+def _as_list(needed: CondaDependencies) -> list[Any] | None:
+    """Dependencies as in an environment file of conda; None when there are none."""
+    python = [f"python={needed.python_version}"] if needed.python_version else []
+    pip = [{"pip": needed.pip_packages}] if needed.pip_packages else []
+    return [*python, *needed.conda_packages, *pip] or None
+
+
+def _dependencies_of(values: dict[str, list[str]]) -> CondaDependencies:
+    return CondaDependencies.create(
+        pip_packages=values.get("pip"), conda_packages=values.get("conda")
+    )
 
 
 def _found(path: Path, name: str | None) -> Path:

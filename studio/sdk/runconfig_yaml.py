@@ -15,7 +15,9 @@ import yaml
 
 from studio.sdk.errors import RunConfigurationException
 
-SECTIONS = frozenset({"environment", "environment.python", "history"})
+SECTIONS = frozenset(
+    {"environment", "environment.python", "environment.python.condaDependencies", "history"}
+)
 # Known of the original, without a meaning here.
 IGNORED = frozenset(
     {
@@ -25,7 +27,10 @@ IGNORED = frozenset(
         *("applicationEndpoints", "autoPrepareEnvironment", "services", "jobName", "tags"),
         *("environment.version", "environment.docker", "environment.spark", "environment.r"),
         *("environment.databricks", "environment.inferencingStackVersion", "environment.assetId"),
-        *("environment.python.baseCondaEnvironment", "environment.python.condaDependencies"),
+        *("environment.python.baseCondaEnvironment",),
+        *("environment.python.condaDependencies.name",),
+        *("environment.python.condaDependencies.channels",),
+        *("environment.python.condaDependencies.prefix",),
     }
 )
 USUAL = {"nodeCount": "1", "docker": None, "priority": None}
@@ -155,6 +160,22 @@ def _text_or_texts(node: yaml.Node, name: str) -> str | list[str]:
     return _texts(node, name) if is_list else _text(node, name)
 
 
+def _dependencies(node: yaml.Node, name: str) -> dict[str, list[str]]:
+    """{"conda": packages, "pip": packages} of a list as in an environment file of conda."""
+    if not isinstance(node, yaml.SequenceNode):
+        raise _Wrong(node, f"{name} must be a list, not {_kind_of(node)}")
+    found: dict[str, list[str]] = {"conda": [], "pip": []}
+    for item in node.value:
+        if isinstance(item, yaml.ScalarNode):
+            found["conda"].append(_text(item, name))
+            continue
+        for key, value in _mapping(item, f"each of {name}").value:
+            if key.value != "pip":
+                raise _Wrong(key, f"each of {name} must be a text, or hold pip")
+            found["pip"] += _texts(value, f"{name}.pip")
+    return found
+
+
 def _flag(node: yaml.Node, name: str) -> bool:
     if node.tag != "tag:yaml.org,2002:bool":
         raise _Wrong(node, f"{name} must be true or false, not {_kind_of(node)}")
@@ -200,6 +221,7 @@ FIELDS: dict[str, Callable[[yaml.Node, str], Any]] = {
     "environment.python.interpreterPath": _text,
     "environment.python.requirementsFile": _text,
     "environment.python.condaDependenciesFile": _text,
+    "environment.python.condaDependencies.dependencies": _dependencies,
     "history.outputCollection": _flag,
     "history.snapshotProject": _flag,
     "history.directoriesToWatch": _texts,

@@ -7,6 +7,7 @@ import pytest
 
 from studio.sdk import Environment, RunConfiguration, UserErrorException
 from studio.sdk.errors import RunConfigurationException
+from studio.sdk.runconfig import NO_CONDA
 
 ORIGINAL = """\
 script: train.py
@@ -75,6 +76,10 @@ def test_a_file_of_the_original_is_read_and_what_has_no_meaning_is_told(tmp_path
         ("environment:\n  python:\n    interpreterpath: x", "line 3: 'environment.python.interpr"),
         ("environmentVariables: [A]", "environmentVariables must hold fields"),
         ("environmentVariables: {A: [1]}", "environmentVariables.A must be a text, not a list"),
+        (
+            "environment: {python: {condaDependencies: {dependencies: [{npm: [a]}]}}}",
+            "dependencies must be a text, or hold pip",
+        ),
         ("environment: [a]", "environment must hold fields"),
         ("- script", "the file must hold fields (name: value), not a list"),
         ("? [a]\n: b", "a name must be a text"),
@@ -122,7 +127,14 @@ def test_an_empty_file_is_the_default(tmp_path: Path, text: str) -> None:
         ("{condaDependenciesFile: r.txt}", {"requirements": "r.txt"}),
         ("{interpreterPath: python}", {}),
         ("{interpreterPath: /opt/p}", {"python": "/opt/p"}),
-        ("{interpreterPath: /opt/p, requirementsFile: r.txt}", {"requirements": "r.txt"}),
+        (
+            "{interpreterPath: /opt/p, requirementsFile: r.txt}",
+            {"requirements": "r.txt", "python": "/opt/p"},
+        ),
+        (
+            "{condaDependencies: {channels: [x], dependencies: [python=3.12, pip, {pip: [six]}]}}",
+            {"packages": ["six"], "python": "python3.12"},
+        ),
         (
             "{userManagedDependencies: true, interpreterPath: /opt/p, requirementsFile: r.txt}",
             {"python": "/opt/p"},
@@ -162,6 +174,33 @@ def test_what_is_saved_is_loaded_again(tmp_path: Path) -> None:
     RunConfiguration.delete(tmp_path, "first")
     with pytest.raises(UserErrorException, match=r"There is no \.studio/first\.runconfig"):
         RunConfiguration.load(tmp_path, "first")
+
+
+def test_packages_and_their_interpreter_survive_a_file(tmp_path: Path) -> None:
+    config = RunConfiguration("train.py")
+    section = config.environment.python
+    section.interpreter_path = "/opt/p"
+    for package in ("six", "numpy>=2"):
+        section.conda_dependencies.add_pip_package(package)
+    config.save(tmp_path, "first")
+    again = RunConfiguration.load(tmp_path, "first")
+    assert asked_of(again.environment) == asked_of(config.environment)
+    assert asked_of(again.environment)["packages"] == ["six", "numpy>=2"]
+    assert again.notices == []
+
+    section.conda_dependencies.set_python_version("3.12")
+    section.conda_dependencies.add_conda_package("cudatoolkit")
+    text = Path(config.save(tmp_path, "second")).read_text()
+    again = RunConfiguration.load(tmp_path, "second")
+    assert Path(again.save(tmp_path, "third")).read_text() == text
+    assert again.notices == [f"cudatoolkit: {NO_CONDA}"]
+    with pytest.raises(UserErrorException, match="can't install packages of Conda: cudatoolkit"):
+        again.environment.wire()
+    section.user_managed_dependencies = True
+    config.save(tmp_path, "fourth")
+    again = RunConfiguration.load(tmp_path, "fourth")
+    assert asked_of(again.environment) == {"python": "/opt/p", "variables": {}}
+    assert again.environment.python.conda_dependencies.pip_packages == ["six", "numpy>=2"]
 
 
 def test_names_are_found_in_both_folders_with_and_without_their_ending(tmp_path: Path) -> None:
