@@ -21,12 +21,20 @@ log = logging.getLogger("studio.sdk")
 DEFAULT_DURATION_S = 2_592_000
 
 
+class _Usual(int):
+    """A number nobody gave: told apart from the same number when it was given."""
+
+
+USUAL_DURATION_S = _Usual(DEFAULT_DURATION_S)
+
+
 class ScriptRunConfig:
     """A script of a source folder with its arguments, target and environment.
 
     `command` (a list or a shell-like string) stands in for script and arguments. The script must
     lie inside the source folder. Without limits a run may take 30 days. `run_config` gives what is
-    not given here; unlike in the original, what is given here always wins.
+    not given here; unlike in the original, what is given here always wins: with a command here, its
+    script and arguments count for nothing, with a script here its command.
     """
 
     def __init__(
@@ -39,20 +47,23 @@ class ScriptRunConfig:
         environment: Any = None,
         distributed_job_config: Any = None,
         resume_from: Any = None,
-        max_run_duration_seconds: float | None = DEFAULT_DURATION_S,
+        max_run_duration_seconds: float | None = USUAL_DURATION_S,
         command: list[Any] | str | None = None,
         docker_runtime_config: Any = None,
     ) -> None:
         self.source_directory = str(source_directory or ".")
-        self.script = script or getattr(run_config, "script", None)
-        given = arguments if arguments is not None else getattr(run_config, "arguments", None)
-        self.arguments = list(given or [])
-        self.command = command or getattr(run_config, "command", None) or None
+        self.script, self.command = script or None, command or None
+        if not command:
+            self.script = script or getattr(run_config, "script", None)
+            arguments = getattr(run_config, "arguments", None) if arguments is None else arguments
+        if not script:
+            self.command = command or getattr(run_config, "command", None) or None
+        self.arguments = list(arguments or [])
         self.compute_target = compute_target or getattr(run_config, "target", None) or "local"
         self.environment = environment or getattr(run_config, "environment", None)
         self.environment_variables = dict(getattr(run_config, "environment_variables", None) or {})
         longest_s = getattr(run_config, "max_run_duration_seconds", None)
-        if longest_s is None or max_run_duration_seconds != DEFAULT_DURATION_S:
+        if longest_s is None or not isinstance(max_run_duration_seconds, _Usual):
             longest_s = max_run_duration_seconds
         self.max_run_duration_seconds = longest_s
         self.grace_s: float | None = None

@@ -92,6 +92,24 @@ def test_a_run_configuration_brings_its_environment(source: Path) -> None:
     assert config.max_run_duration_seconds == 60
 
 
+def test_what_is_given_wins_over_the_run_configuration() -> None:
+    script, command = RunConfiguration("train.py", ["--lr", 1]), RunConfiguration(command="echo a")
+    script.max_run_duration_seconds = 60
+    by_command = ScriptRunConfig(command=["echo", "b"], run_config=script)
+    assert (by_command.script, by_command.arguments) == (None, [])
+    assert by_command.command == ["echo", "b"]
+    by_script = ScriptRunConfig(script="other.py", run_config=command)
+    assert (by_script.script, by_script.command) == ("other.py", None)
+    assert ScriptRunConfig(run_config=command).command == "echo a"
+    longest = [
+        ScriptRunConfig(run_config=script, max_run_duration_seconds=given).max_run_duration_seconds
+        for given in (2_592_000, None, 5)
+    ]
+    assert longest == [2_592_000, None, 5]
+    with pytest.raises(UserErrorException, match="either a script or a command"):
+        ScriptRunConfig(script="a.py", command="echo", run_config=script)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
