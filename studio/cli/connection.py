@@ -66,16 +66,21 @@ class Call:
             login = credentials.login_of(url)
             room = (login and login.workspace) or found.workspace
             found = config.Config(url, room, config.token_for(url))
+        elif self.url and found.token in ("", credentials.token_of(url)):
+            # A person gave the address that the folder names, too.
+            found = replace(found, token=config.token_for(url))
         if self.workspace and self.workspace != found.workspace:
             found = replace(found, workspace=self.workspace, experiment=None)
         return found
 
     def client(self, *, retry_s: float = RETRY_S) -> Client:
         """The way to the workspace; no request is made."""
+        from studio.sdk import config
         from studio.sdk.client import Client
 
         found = self.config()
         if not found.token:
-            text = f"There is no token for {found.url}. Log in: studio login {found.url}"
+            text = f"There is no token for {found.url}. Log in: studio login {found.url}."
+            text += config.why_no_token(found.url)
             raise Failure(text, REFUSED)
         return Client(found.url, found.workspace, found.token, retry_total_s=retry_s)

@@ -7,12 +7,14 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from studio.sdk import credentials
 from studio.sdk.errors import UserErrorException, WorkspaceException
 
 FOLDERS = (".studio", ".azureml")
 DEFAULT_WORKSPACE = "default"
+USUAL_PORTS = {"http": ":80", "https": ":443"}
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ def find(path: str | os.PathLike[str] | None = None, file_name: str | None = Non
     """The configuration for a start folder or file; WorkspaceException naming what was searched.
 
     Walks from `path` (default: the current folder) up to the root; a file without a URL takes it,
-    and the token, from STUDIO_URL and STUDIO_TOKEN, or the token of `studio login` at its URL.
+    and the token, from STUDIO_URL and STUDIO_TOKEN, or from the last `studio login`. A file with a
+    URL gets STUDIO_TOKEN only where STUDIO_URL is that address: a folder may come from others.
     Without any file the environment decides.
     """
     start = Path(path or ".").absolute()
@@ -54,9 +57,40 @@ def from_environment() -> Config | None:
     return Config(url, workspace, token_for(url)) if url else None
 
 
-def token_for(url: str) -> str:
-    """STUDIO_TOKEN, else the token of the login at this address, else ""."""
-    return os.environ.get("STUDIO_TOKEN") or credentials.token_of(url)
+def token_for(url: str, *, is_of_file: bool = False) -> str:
+    """STUDIO_TOKEN where it is for this address, else the token of the login there, else "".
+
+    It is for the address of STUDIO_URL; without that for any a person gave, never for one that a
+    file of a folder names (`is_of_file`).
+    """
+    home = os.environ.get("STUDIO_URL", "")
+    is_for_it = is_same_address(home, url) if home else not is_of_file
+    return (is_for_it and os.environ.get("STUDIO_TOKEN")) or credentials.token_of(url)
+
+
+def is_same_address(one: str, other: str) -> bool:
+    """Whether two addresses are of one studio, however their scheme and host are written."""
+    return _address(one) == _address(other)
+
+
+def why_no_token(url: str) -> str:
+    """Why STUDIO_TOKEN, which is set, does not count for an address: a sentence with a blank before
+    it; "" when it is not set."""
+    if not os.environ.get("STUDIO_TOKEN"):
+        return ""
+    home = os.environ.get("STUDIO_URL")
+    if not home:
+        return (
+            " STUDIO_TOKEN is not sent to an address that a file names: set STUDIO_URL to it, too."
+        )
+    return "" if is_same_address(home, url) else f" STUDIO_TOKEN is for STUDIO_URL, {home}, alone."
+
+
+def _address(url: str) -> tuple[str, str, str]:
+    parts = urlsplit(url.strip())
+    scheme = parts.scheme.lower()
+    host = parts.netloc.lower().removesuffix(USUAL_PORTS.get(scheme, "-"))
+    return scheme, host, f"{parts.path.rstrip('/')}?{parts.query}#{parts.fragment}"
 
 
 def token_here(url: str) -> str:
@@ -107,5 +141,5 @@ def _read(file: Path) -> Config:
             f'{file} names no studio: run `studio login URL`, add "url", or set STUDIO_URL'
         )
     workspace = content.get("workspace") or content.get("workspace_name") or environment.workspace
-    token = content.get("token") or token_for(str(url))
+    token = content.get("token") or token_for(str(url), is_of_file=bool(content.get("url")))
     return Config(str(url), str(workspace), str(token), content.get("experiment"))

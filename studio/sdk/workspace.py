@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from studio.sdk import config
 from studio.sdk.alert_rules import AlertRules
 from studio.sdk.client import Client
-from studio.sdk.errors import UserErrorException
+from studio.sdk.errors import UserErrorException, WorkspaceException
 from studio.sdk.search import Runs
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ class Workspace:
         url = url or (found.url if found else "")
         if not url:
             raise UserErrorException("Workspace needs the studio's url (or STUDIO_URL)")
-        self._client = Client(url, name, token or os.environ.get("STUDIO_TOKEN", ""))
+        self._client = Client(url, name, config.token_for(url) if token is None else token)
         self._attached_experiment: str | None = None
 
     @classmethod
@@ -67,6 +66,8 @@ class Workspace:
         """The workspace of `.studio/config.json` (or .azureml/) in `path` or a folder above it,
         else of STUDIO_URL, STUDIO_WORKSPACE and STUDIO_TOKEN. No request is made."""
         found = config.find(path, _file_name)
+        if not found.token and (why := config.why_no_token(found.url)):
+            raise WorkspaceException(f"There is no token for {found.url}.{why}")
         workspace = cls(found.workspace, url=found.url, token=found.token)
         workspace._attached_experiment = found.experiment
         return workspace

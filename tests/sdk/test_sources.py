@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from studio.cli.connection import Call
+from studio.cli.failures import Failure
 from studio.sdk import (
     Environment,
     Experiment,
@@ -21,6 +23,7 @@ from studio.sdk import (
     Workspace,
     WorkspaceException,
     config,
+    credentials,
     snapshots,
     sources,
 )
@@ -155,6 +158,37 @@ def test_an_original_config_takes_the_address_from_the_environment(
         config.find(tmp_path)
     monkeypatch.setenv("STUDIO_URL", "http://s")
     assert config.find(tmp_path) == config.Config("http://s", "lab", "")
+
+
+def test_the_token_of_the_environment_is_not_sent_where_a_folder_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
+    folder = tmp_path / "cloned"
+    (folder / ".studio").mkdir(parents=True)
+    file = folder / ".studio" / "config.json"
+    file.write_text(json.dumps({"url": "https://h.example/a/", "workspace": "lab"}))
+    monkeypatch.setenv("STUDIO_TOKEN", "mine")
+    with pytest.raises(WorkspaceException, match="not sent to an address that a file names"):
+        Workspace.from_config(folder)
+    for home in ("https://other.example/a", "https://h.example:444/a", "https://h.example@o/a",
+                 "http://h.example/a", "https://h.example/a?b"):  # fmt: skip
+        monkeypatch.setenv("STUDIO_URL", home)
+        with pytest.raises(WorkspaceException, match=r"STUDIO_TOKEN is for STUDIO_URL, http"):
+            Workspace.from_config(folder)
+        with pytest.raises(Failure, match=r"studio login https.* STUDIO_TOKEN is for STUDIO_URL"):
+            Call(path=str(folder)).client()
+        assert Workspace("lab", url="https://h.example/a")._client.token == ""
+    monkeypatch.setenv("STUDIO_URL", "HTTPS://H.example:443/a")
+    assert Workspace.from_config(folder)._client.token == "mine"
+    monkeypatch.delenv("STUDIO_URL")
+    assert Workspace("lab", url="https://h.example/a")._client.token == "mine"
+    assert Call(path=str(folder), url="https://h.example/a").config().token == "mine"
+    monkeypatch.setenv("STUDIO_URL", "https://other.example")
+    credentials.remember(credentials.Login("https://h.example/a", "kept"))
+    assert Workspace.from_config(folder)._client.token == "kept"
+    file.write_text(json.dumps({"url": "https://h.example/a", "token": "of the file"}))
+    assert Workspace.from_config(folder)._client.token == "of the file"
 
 
 def test_without_any_config_the_searched_folder_is_named(tmp_path: Path) -> None:
