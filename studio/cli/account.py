@@ -10,7 +10,7 @@ import click
 from studio.cli.command import Command
 from studio.cli.connection import RETRY_S, Call, address_of
 from studio.cli.failures import Failure
-from studio.cli.output import note
+from studio.cli.output import note, remark
 
 TOKENS_PAGE = "/account#account-token"
 
@@ -87,7 +87,7 @@ def _asked_for(address: str, *, browser: bool) -> str:
     if not sys.stdin.isatty():
         return sys.stdin.readline()
     page = address + TOKENS_PAGE
-    click.echo(f"Create a token on {page} and paste it here.", err=True)
+    remark(f"Create a token on {page} and paste it here.")
     if browser:
         click.launch(page)
     found: str = click.prompt("Token", hide_input=True, err=True)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from studio.cli.output import one_line
+
 if TYPE_CHECKING:
     from studio.sdk.errors import ServiceException
 
@@ -28,14 +30,14 @@ class Failure(Exception):
 def told(problem: BaseException) -> tuple[int, str]:
     """(exit code, one line) for whatever ended a command."""
     if isinstance(problem, Failure):
-        return problem.code, _line(str(problem))
+        return problem.code, one_line(str(problem))
     if isinstance(problem, click.Abort | KeyboardInterrupt):
         return INTERRUPTED, "interrupted"
     if isinstance(problem, click.UsageError):
         path = problem.ctx.command_path if problem.ctx else "studio"
-        return USAGE, _line(f"{problem.format_message().rstrip('.')}. See: {path} --help")
+        return USAGE, one_line(f"{problem.format_message().rstrip('.')}. See: {path} --help")
     if isinstance(problem, click.ClickException):
-        return problem.exit_code, _line(problem.format_message())
+        return problem.exit_code, one_line(problem.format_message())
     return _of_the_sdk(problem)
 
 
@@ -44,18 +46,18 @@ def _of_the_sdk(problem: BaseException) -> tuple[int, str]:
 
     if isinstance(problem, errors.ConnectionFailedException):
         where = "Is it running, and is this its address (see --url, STUDIO_URL)?"
-        return UNREACHABLE, _line(f"{problem}. {where}")
+        return UNREACHABLE, one_line(f"{problem}. {where}")
     refusal = problem.__cause__ if isinstance(problem, errors.SnapshotException) else problem
     if isinstance(refusal, errors.ServiceException) and refusal.status_code < 409:
         return _of_the_studio(refusal)
     if isinstance(problem, errors.ServiceException):
         return _of_the_studio(problem)
     if isinstance(problem, errors.StudioError | OSError):
-        return REFUSED, _line(str(problem))
+        return REFUSED, one_line(str(problem))
     if os.environ.get("STUDIO_TRACEBACK") == "1":
         raise problem
     what = f"{type(problem).__name__}: {problem}"
-    return REFUSED, _line(
+    return REFUSED, one_line(
         f"this is a defect of the command line: {what} (STUDIO_TRACEBACK=1 says where)"
     )
 
@@ -66,7 +68,7 @@ def _of_the_studio(problem: ServiceException) -> tuple[int, str]:
 
     text = problem.message
     if problem.status_code in (502, 503, 504):
-        return UNREACHABLE, _line(f"{text} Try again in a moment.")
+        return UNREACHABLE, one_line(f"{text} Try again in a moment.")
     if example := problem.extra.get("example"):
         text += f" For example: {example}"
     if isinstance(problem, errors.AuthenticationException):
@@ -75,15 +77,10 @@ def _of_the_studio(problem: ServiceException) -> tuple[int, str]:
         text += " See what you may do: studio whoami"
     elif isinstance(problem, errors.NotFoundException):
         text += _where_to_look(text)
-    return REFUSED, _line(text)
+    return REFUSED, one_line(text)
 
 
 def _where_to_look(text: str) -> str:
     kinds = {"no run": "studio run list", "no experiment": "studio experiment list"}
     kinds["no workspace"] = "studio whoami"
     return next((f" See what there is: {do}" for kind, do in kinds.items() if kind in text), "")
-
-
-def _line(text: str) -> str:
-    """One line without control characters, whoever wrote the text."""
-    return "".join(c for c in " ".join(text.split()) if c.isprintable())

@@ -7,10 +7,9 @@ import sys
 import time
 from typing import Any, TextIO
 
-import click
-
 from studio.cli.connection import RETRY_WHILE_FOLLOWING_S, Call
 from studio.cli.failures import INTERRUPTED, RUN_FAILED, Failure
+from studio.cli.output import remark
 
 # On a terminal a log may colour its words, and nothing else: no titles, no clipboard, no answers.
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -36,7 +35,7 @@ def follow(call: Call, run_id: str) -> dict[str, Any]:
         while True:
             record: dict[str, Any] = client.get(f"/runs/{run_id}")
             ended = record["status"] in TERMINAL  # known before reading: the rest is complete
-            status = _tell_status(record, status)
+            status = tell_status(record, status)
             for text in log.texts():
                 _write(text, out)
             if ended:
@@ -58,7 +57,7 @@ def end_of(record: dict[str, Any]) -> None:
     """Say how a followed run ended; Failure unless it is Completed."""
     status, run_id = record["status"], record["uid"]
     if status == "Completed":
-        click.echo(f"Run {run_id} is Completed. {record.get('url') or ''}".rstrip(), err=True)
+        remark(f"Run {run_id} is Completed. {record.get('url') or ''}")
         return
     why = (record.get("error") or {}).get("message") or record.get("status_reason") or ""
     why = f": {why}" if why else ""
@@ -66,12 +65,12 @@ def end_of(record: dict[str, Any]) -> None:
     raise Failure(f"run {run_id} is {status}{why.rstrip('.')}. {see}", RUN_FAILED)
 
 
-def _tell_status(record: dict[str, Any], before: str) -> str:
+def tell_status(record: dict[str, Any], before: str) -> str:
     """On a terminal, what a run waits for before it writes anything; returns the status."""
     status = str(record["status"])
     if status != before and sys.stderr.isatty() and status not in ("Completed", "Failed"):
         reason = record.get("status_reason") or ""
-        click.echo(click.style(f"{status} {reason}".rstrip(), dim=True), err=True)
+        remark(f"{status} {reason}", dim=True)
     return status
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any, TextIO
@@ -12,6 +13,7 @@ import click
 
 from studio.cli import tables
 
+CONTROL = re.compile(r"[\x7f-\x9f]")
 FORMATS = ("json", "yaml", "table", "tsv")
 
 
@@ -24,7 +26,18 @@ def in_colour(stream: TextIO) -> bool:
 
 def note(text: str) -> None:
     """A remark on standard error, which no program has to read."""
-    click.echo(f"note: {text}", err=True)
+    remark(f"note: {text}")
+
+
+def remark(text: str, *, dim: bool = False) -> None:
+    """One line on standard error; whoever wrote the text can't move or colour the terminal."""
+    clean = one_line(text)
+    click.echo(click.style(clean, dim=True) if dim else clean, err=True)
+
+
+def one_line(text: str) -> str:
+    """One line without control characters, whoever wrote the text."""
+    return "".join(c for c in " ".join(text.split()) if c.isprintable())
 
 
 def chosen(value: Any, expression: Any) -> Any:
@@ -59,4 +72,6 @@ def _rendered(value: Any, output: str, columns: Sequence[str] | None) -> str:
         is_terminal = sys.stdout.isatty()
         width = os.get_terminal_size(sys.stdout.fileno()).columns if is_terminal else None
         return tables.drawn(value, columns, width=width, colour=in_colour(sys.stdout))
-    return json.dumps(value, indent=2, ensure_ascii=False)
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    # JSON leaves them as they are, and a terminal may obey them.
+    return CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

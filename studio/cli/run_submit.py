@@ -10,7 +10,7 @@ import click
 
 from studio.cli.command import Command, Pair, experiment_option
 from studio.cli.connection import Call
-from studio.cli.output import note
+from studio.cli.output import note, remark
 from studio.cli.records import run_object
 from studio.cli.run_logs import follow_to_the_end
 
@@ -63,14 +63,14 @@ def submit_script(call: Call, /, **asked: Any) -> dict[str, Any] | None:
         raise click.UsageError(f"Give the experiment: -e NAME, {hint}.")
     configuration = _configuration(call, asked)
     if sys.stderr.isatty():
-        click.echo(f"Sending {configuration.source_directory} …", err=True)
+        remark(f"Sending {configuration.source_directory} …")
     record = submit(
         call.client(), experiment, configuration,
         tags=dict(asked["tags"]), display_name=asked["display_name"],
     )  # fmt: skip
     if asked["is_async"]:
         return run_object(record)
-    click.echo(f"Run {record['uid']} is {record['status']}. {record.get('url') or ''}", err=True)
+    remark(f"Run {record['uid']} is {record['status']}. {record.get('url') or ''}")
     follow_to_the_end(call, record["uid"])
     return None
 
