@@ -1,6 +1,6 @@
 """Reading metric points: whole, as summaries or as plain values. For charts see `curves`."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -20,7 +20,9 @@ def points_of(metric: Metric) -> Points:
     return by_step(join([unpack(data) for data in chunks.values_list("data", flat=True)]))
 
 
-def points_of_each(metric_ids: Collection[int], **within: int) -> Iterator[tuple[int, Points]]:
+def points_of_each(
+    metric_ids: Collection[int], **within: int
+) -> Generator[tuple[int, Points], None, None]:
     """(metric id, its points by step), one metric after the other, streamed; `within`: conditions
     of the chunks to read (1 query)."""
     rows = (

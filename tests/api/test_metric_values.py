@@ -1,5 +1,6 @@
 """GET …/runs/{uid}/metrics/values: what `run.get_metrics()` reads."""
 
+import json
 import uuid
 
 import pytest
@@ -69,6 +70,22 @@ def test_pages_of_any_size_give_every_value_once_and_in_order(send, read, run, l
         for item in items:
             found.setdefault(item["name"], []).extend(item["values"])
     assert found == {"a": [1, 2, 3], "b": [4], "c": [5, 6]}
+
+
+def test_pages_have_a_size_and_give_every_value_once(send, read, run, monkeypatch):
+    monkeypatch.setattr("studio.api.metric_values.MAX_BYTES", 1_000)
+    texts, numbers = [f"{n}" * 300 for n in range(8)], list(range(100))
+    send(run.uid, series("a", *texts, kind="text"), series("b", *numbers))
+    send(run.uid, series("c", "x" * 5_000, "y", kind="text"))
+    pages = list(read(run.uid))
+    found = {}
+    for items in pages:
+        sent = len(json.dumps([item["values"] for item in items]))
+        assert sent < 1_100 or [item["values"] for item in items] == [["x" * 5_000]]
+        for item in items:
+            found.setdefault(item["name"], []).extend(item["values"])
+    assert found == {"a": texts, "b": numbers, "c": ["x" * 5_000, "y"]}
+    assert len(pages) >= 7
 
 
 def test_a_tree_holds_the_run_and_all_below_it(send, read, family):
