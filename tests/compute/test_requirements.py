@@ -210,7 +210,7 @@ def test_a_package_has_no_second_line_no_place_on_a_machine_and_no_secret(wrong:
 @pytest.mark.parametrize(
     ("told", "masked"),
     [
-        ("--index-url=https://me:p@ss@h/s", "--index-url=https://****@h/s"),
+        (f"{INDEX}=https://me:p@ss@h/s", f"{INDEX}=https://****@h/s"),
         ("git+https://x@h/a@v1 http://t@i", "git+https://****@h/a@v1 http://****@i"),
         ("https://h/a@v1", "https://h/a@v1"),
     ],
