@@ -22,6 +22,7 @@ MAX_DEPTH = 10
 # Of one line as it stands, and of one that goes on after backslashes (packages with many hashes).
 MAX_LINE = 8_000
 MAX_JOINED = 64_000
+MAX_NAME_BYTES = 255
 # Names of options without their dashes.
 SHORT = {
     "r": "requirement",
@@ -285,6 +286,8 @@ def _is_local(url: str, *, named: bool = False) -> bool:
 
 
 def _inside(found: _Found, path: Path, where: str) -> Path:
+    if any(len(os.fsencode(part)) > MAX_NAME_BYTES for part in path.parts) or len(path.parts) > 500:
+        raise RequirementsError(f"{where}: no file has a name as long as that.")
     path = path.resolve()
     if not path.is_relative_to(found.root):
         raise RequirementsError(

@@ -93,6 +93,8 @@ def test_paths_are_read_from_where_they_are_written(tmp_path: Path) -> None:
         ("--no-index yes", "the option --no-index"),
         (INDEX, f"the option {INDEX}"),
         (INDEX + " https://${USER}:${PASS}@a.example", "not filled in"),
+        ("a@" * 3_000, "no file has a name as long"),
+        ("-r " + "a/" * 3_000, "no file has a name as long"),
         ("six\0==1", "contains a control character"),
         ("six\x7f==1", "contains a control character"),
         ("a @ https://me:secret@h/a.whl", "has a password or token in it"),
