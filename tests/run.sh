@@ -45,6 +45,12 @@ have_rabbitmq() { [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || command -v rab
 have_rabbitmq || apt_install rabbitmq-server || true
 have_rabbitmq || missing+=("RabbitMQ (package rabbitmq-server)")
 
+# Hosts of their own (network namespaces), and a clock that lies (a small library): see docs/reliability.md.
+for tool in "ip iproute2" "cc gcc"; do
+    command -v "${tool% *}" >/dev/null || apt_install "${tool#* }" || true
+    command -v "${tool% *}" >/dev/null || missing+=("${tool% *} (package ${tool#* })")
+done
+
 without=""
 for what in "${missing[@]:-}"; do
     [ -n "$what" ] || continue
@@ -73,7 +79,7 @@ step "all tests, SQLite and the embedded broker"
 # fails gets one second try, and the last lines say how many did.
 if have_chromium; then
     step "journeys in a browser"
-    "$BIN/pytest" -n 2 --dist load -m "browser and not live and not faults" --reruns 1 $(marked browser)
+    "$BIN/pytest" -n 3 --dist load -m "browser and not live and not faults" --reruns 1 $(marked browser)
 fi
 # They wait more than they work: three at a time on two processors.
 step "real servers, workers and faults"
