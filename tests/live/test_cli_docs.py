@@ -4,6 +4,7 @@ import re
 import shlex
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,8 @@ from tests.live.studio import ROOT, Studio
 
 pytestmark = pytest.mark.live
 
+# Who is to be told by mail needs an address.
+HAS_MAIL = "from studio.accounts.models import User as U; U.objects.update(email='a@example.org')"
 REDIRECTION = re.compile(r"\s+(?:\d?>>?|<)\s*\S+")
 
 
@@ -40,8 +43,13 @@ def project(folder: Path) -> Path:
     return folder
 
 
+def run_of(shared_studio: Studio) -> Any:
+    experiment = Experiment(shared_studio.workspace, "explore-runs")
+    return experiment.start_logging(snapshot_directory=None)
+
+
 def finished(shared_studio: Studio) -> str:
-    run = Experiment(shared_studio.workspace, "explore-runs").start_logging(snapshot_directory=None)
+    run = run_of(shared_studio)
     run.complete()
     return str(run.id)
 
@@ -53,13 +61,15 @@ def test_every_line_that_people_may_copy_runs(
     lines = examples() if page == "help" else lines_of(page)
     url, token = shared_studio.url, shared_studio.config["token"]
     run_id, gone = finished(shared_studio), False
+    going = run_of(shared_studio)
+    shared_studio.manage("shell", "-v0", "-c", HAS_MAIL)
     studio("folder", "attach", "-w", "default", "-e", "explore-runs")
     for line in lines:
         if gone and "restore" not in line:
             run_id, gone = finished(shared_studio), False
         words = REDIRECTION.sub("", line).replace("-w lab", "-w default")
         words = re.sub(r"https://studio\.example\.org|http://127\.0\.0\.1:8000", url, words)
-        words = re.sub(r"\bID\b", run_id, words)
+        words = re.sub(r"\bID\b", going.id if "notify" in line else run_id, words)
         if "run restore" in line and not gone:
             studio("run", "delete", "-r", run_id)
         done = studio(*shlex.split(words)[1:], input=token)
@@ -67,6 +77,7 @@ def test_every_line_that_people_may_copy_runs(
         gone = "run delete" in line or "run fail" in line
         if "logout" in line:
             studio("login", url, input=token)
+    going.complete()
     assert len(lines) > (30 if page != "README.md" else 0)
 
 

@@ -92,4 +92,6 @@ def test_the_sdk_finds_what_login_and_attach_left(
     theirs.write_text(json.dumps({**ids, "workspace_name": "default"}))
     assert Workspace.from_config(folder / "old").get_details()["role"] == "owner"
     monkeypatch.setenv("STUDIO_TOKEN", "studio_wrong")
+    assert studio("whoami").code == 0  # the folder's address is not that of the token
+    monkeypatch.setenv("STUDIO_URL", shared_studio.url)
     assert studio("whoami").code == 1
