@@ -15,16 +15,11 @@ from django.db import models
 from django.utils import timezone
 
 from studio.accounts.models import User, Workspace
-from studio.custom_views.models import CustomView
+from studio.custom_views.models import CustomView, new_uid
 from studio.runs.models import Run, RunEvent
 
 MAX_NAME = 100
 MAX_URL = 2_000
-UID_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
-
-
-def new_uid() -> str:
-    return "".join(secrets.choice(UID_LETTERS) for _ in range(10))
 
 
 def new_secret() -> str:

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 import studio.alerts.models
+import studio.custom_views.models
 
 
 class Migration(migrations.Migration):
@@ -31,7 +32,7 @@ class Migration(migrations.Migration):
                 (
                     "uid",
                     models.CharField(
-                        default=studio.alerts.models.new_uid, max_length=16, unique=True
+                        default=studio.custom_views.models.new_uid, max_length=16, unique=True
                     ),
                 ),
                 ("is_shared", models.BooleanField(default=False)),
