@@ -45,6 +45,10 @@ class Line:
         """Whether the studio was away a moment ago and the next try is not due."""
         return self.only_spool or time.monotonic() < self._retry_at_s
 
+    def waits(self) -> bool:
+        """Whether something is on disk that this process will still try to send."""
+        return self.spool.n_records > 0 and not self.only_spool
+
     def try_now(self) -> None:
         """Forget the waiting time: somebody waits for the answer."""
         self._retry_at_s = 0.0

@@ -61,7 +61,7 @@ class Outbox:
         self._clients: dict[tuple[str, str], Client] = {}  # by address and workspace
         self._orphans: Iterator[Request] = iter(())
         self._orphans_due_s = self._orphans_again_s = 0.0
-        self._markers: list[threading.Event] = []
+        self._markers: list[Marker] = []
         self._full_since_s = 0.0
         self._exiting = False
         self._warned: set[str] = set()
@@ -99,12 +99,13 @@ class Outbox:
         channel.beats, channel.on_cancel, channel.monitor = False, None, None
         self._channels.pop(channel, None)
 
-    def flush(self, timeout_s: float = 300.0) -> bool:
-        """Wait until all that was put before has arrived; False when it has not in time."""
+    def flush(self, timeout_s: float = 300.0, channel: Channel | None = None) -> bool:
+        """Wait until all that was put before has arrived, or with a channel all that was put for
+        the studio of its run: another studio may be away. False when it has not in time."""
         if self._thread is None or self._thread is threading.current_thread():
             return not self._queue
         done = threading.Event()
-        self._queue.append(Marker(None, done))
+        self._queue.append(Marker(channel, done))
         self._nudge()
         return done.wait(timeout_s)
 
@@ -174,7 +175,7 @@ class Outbox:
     def _turn(self) -> None:
         self._sample()
         records = self._drain()
-        self._markers += [record.done for record in records if type(record) is Marker]
+        self._markers += [record for record in records if type(record) is Marker]
         for channel, request in pack(records):
             self._line(channel).deliver(channel, request)
         for line in self._lines.values():
@@ -183,10 +184,17 @@ class Outbox:
                 line.replay()
         self._beat()
         self._spare_time()
-        if all(line.only_spool or not line.spool.n_records for line in self._lines.values()):
-            waiting, self._markers = self._markers, []
-            for done in waiting:
-                done.set()
+        self._tell_of_arrival()
+
+    def _tell_of_arrival(self) -> None:
+        """Wake those who wait for records of which none waits on disk any more."""
+        late = {url for url, line in self._lines.items() if line.waits()}
+        waiting, self._markers = self._markers, []
+        for marker in waiting:
+            if marker.channel.client.url in late if marker.channel else late:
+                self._markers.append(marker)
+            else:
+                marker.done.set()
 
     def _sample(self) -> None:
         """Samples of the machine that are due; they may never crowd out what the training logs."""

@@ -89,4 +89,4 @@ class Reading(RunState):
         """Wait until everything logged so far has arrived; False when it has not in time."""
         from studio.sdk.outbox import OUTBOX
 
-        return OUTBOX.flush(timeout_seconds)
+        return OUTBOX.flush(timeout_seconds, self._channel)

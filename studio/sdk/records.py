@@ -77,7 +77,7 @@ class Post(NamedTuple):
 
 
 class Marker(NamedTuple):
-    """Set when all that was put before it has arrived."""
+    """Set when all that was put before it has arrived: at the studio of the channel, or at all."""
 
     channel: Channel | None
     done: threading.Event

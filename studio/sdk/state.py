@@ -212,7 +212,7 @@ class RunState:
 
     def _waits(self) -> bool:
         """Whether something of this run is kept on disk: what comes now must come behind it."""
-        if self._channel.is_late and OUTBOX.flush(LATE_FLUSH_S):
+        if self._channel.is_late and OUTBOX.flush(LATE_FLUSH_S, self._channel):
             self._channel.is_late = False
         return self._channel.is_late
 
