@@ -246,7 +246,7 @@ def _content_type(path: str) -> str:
         import mimetypes
 
         return mimetypes.guess_type(path)[0] or "application/octet-stream"
-    raw = "/logs/" in path or "/blobs/" in path
+    raw = "/logs/" in path or path.startswith("/blobs")
     return "application/octet-stream" if raw else "application/json"
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from studio.sdk.client import Client
 from studio.sdk.errors import ServiceException, SnapshotException, UserErrorException
 from studio.sdk.ignores import Ignores
+from studio.sdk.uploading import BlobSender
 
 log = logging.getLogger("studio.sdk")
 
@@ -49,8 +50,10 @@ def upload(client: Client, folder: str | os.PathLike[str], limits: Limits | None
     entries, paths = _digested(root, collect(root, limits or Limits.default()))
     try:
         missing = client.post("/snapshots/missing", {"digests": list(paths)})["missing"]
+        sender = BlobSender(client)
         for digest in missing:
-            client.request("PUT", f"/blobs/{digest}", body=paths[digest])
+            sender.add(digest, paths[digest])
+        sender.flush()
         snapshot = str(client.post("/snapshots", {"files": entries})["id"])
     except UserErrorException as error:
         text = f"{root} could not be stored, a file went while it was read: {error}. Try again."

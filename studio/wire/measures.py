@@ -1,7 +1,8 @@
 """What a machine is measured by: the names of the metrics, their units and words. Pure.
 
 `system/<host>/<key>` is how the studio's own samples are called. MLflow leaves the host out when
-there is one machine only, and has keys of its own. `{gpu}` stands for a device's number.
+there is one machine only, and has keys of its own, as W&B has. `{gpu}` stands for the number of a
+device.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ class Measure:
     is_run: bool = False
 
 
-_MEGA = 1e6
-# Of the processor 100 % is one core; what MLflow logs is the share of all cores.
+_MEGA, _MEBI = 1e6, float(1 << 20)
+# Of the processor 100 % is one core; what MLflow logs is the share of all cores: another chart.
 MEASURES = (
     Measure("cpu_percent", "cpu", "%", "Run's processes", is_run=True),
     Measure("host_cpu_percent", "cpu", "%", "Host"),
@@ -52,7 +53,7 @@ MEASURES = (
     Measure("host_memory_total_bytes", "facts", "B", "memory"),
     Measure("gpu_count", "facts", "", "GPUs"),
     # MLflow's.
-    Measure("cpu_utilization_percentage", "cpu", "%", "Host, of all cores"),
+    Measure("cpu_utilization_percentage", "cpu_share", "%", "Host"),
     Measure("system_memory_usage_megabytes", "memory", "B", "Host, used", _MEGA),
     Measure("system_memory_usage_percentage", "memory_share", "%", "Host"),
     Measure("disk_usage_megabytes", "disk_space", "B", "Used", _MEGA),
@@ -62,9 +63,26 @@ MEASURES = (
     Measure("network_transmit_megabytes", "network_total", "B", "Sent", _MEGA),
     Measure("gpu_{gpu}_utilization_percentage", "gpu", "%", "GPU {gpu}"),
     Measure("gpu_{gpu}_memory_usage_megabytes", "gpu_memory", "B", "GPU {gpu}", _MEGA),
+    # Of AMD's devices.
+    Measure("gpu_{gpu}_memory_usage_gigabytes", "gpu_memory", "B", "GPU {gpu}", 1e9),
     Measure("gpu_{gpu}_memory_usage_percentage", "gpu_memory_share", "%", "GPU {gpu}"),
     Measure("gpu_{gpu}_power_usage_watts", "gpu_power", "W", "GPU {gpu}"),
     Measure("gpu_{gpu}_power_usage_percentage", "gpu_power_share", "%", "GPU {gpu}"),
+    # W&B's, of imported runs; its MB are 1,048,576 bytes.
+    Measure("cpu", "cpu_share", "%", "Run's processes", is_run=True),
+    Measure("proc.memory.rssMB", "memory", "B", "Run's processes", _MEBI, is_run=True),
+    Measure("proc.memory.availableMB", "memory", "B", "Host, available", _MEBI),
+    Measure("proc.memory.percent", "memory_share", "%", "Run's processes", is_run=True),
+    Measure("memory_percent", "memory_share", "%", "Host"),
+    Measure("disk./.usagePercent", "disk_share", "%", "Host"),
+    Measure("network.recv", "network_total", "B", "Received"),
+    Measure("network.sent", "network_total", "B", "Sent"),
+    Measure("gpu.{gpu}.gpu", "gpu", "%", "GPU {gpu}"),
+    Measure("gpu.{gpu}.memoryAllocatedBytes", "gpu_memory", "B", "GPU {gpu}"),
+    Measure("gpu.{gpu}.memoryAllocated", "gpu_memory_share", "%", "GPU {gpu}"),
+    Measure("gpu.{gpu}.powerWatts", "gpu_power", "W", "GPU {gpu}"),
+    Measure("gpu.{gpu}.powerPercent", "gpu_power_share", "%", "GPU {gpu}"),
+    Measure("gpu.{gpu}.temp", "gpu_temperature", "°C", "GPU {gpu}"),
 )
 
 

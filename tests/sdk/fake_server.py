@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from studio import wire
+from studio.wire.bundles import BadBundle, read_bundle
 from tests.sdk.fake_store import Fault, Refused, Store
 
 BASE = "/api/v1/workspaces/default"
@@ -213,6 +214,15 @@ class Handler(BaseHTTPRequestHandler):
         self.studio.store.blobs[parts[0]] = body
         self.studio.store.puts.append(parts[0])
         return 201, {"digest": parts[0], "size": len(body)}, {}
+
+    def post_blobs(self, parts: list[str], query: dict[str, str], body: bytes) -> Any:
+        try:
+            blobs = read_bundle(body)
+        except BadBundle as error:
+            raise Refused(422, "invalid", str(error), field=error.field) from error
+        self.studio.store.blobs.update(blobs)
+        self.studio.store.puts.extend(blobs)
+        return 201, {"blobs": [{"digest": d, "size": len(blobs[d])} for d in blobs]}, {}
 
     def record(self, uid: str) -> dict[str, Any]:
         try:
