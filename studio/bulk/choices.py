@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 
 from studio.accounts.models import User, Workspace
 from studio.accounts.permissions import Actor, Permission
 from studio.artifacts import purging
+from studio.lineage.actions import move_models
 from studio.runs.actions import cancel_runs, ensure_experiment, keeping, many
 from studio.runs.history import Outcome
 from studio.runs.limits import MAX_REASON, Invalid, clean_key, clean_labels, clean_text
@@ -125,7 +127,10 @@ def _why_not_moved(given: Arguments, user: User | None) -> Reasons:
 
 def _move(room: Workspace, runs: Sequence[Run], given: Arguments, by: Actor) -> Outcome:
     experiment, _ = ensure_experiment(room, given["experiment"], by=by)
-    return many.move_runs(room, runs, by=by, experiment=experiment)
+    with transaction.atomic():
+        outcome = many.move_runs(room, runs, by=by, experiment=experiment)
+        move_models(experiment, outcome.done, by=by)
+    return outcome
 
 
 # ------------------------------------------------------------ archive, trash

@@ -1,6 +1,6 @@
 """Which runs a bulk change is about: some by id, or all that match a query at one moment."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Self
@@ -125,6 +125,24 @@ def count(selection: Selection, workspace: Workspace, *, user: User | None) -> i
     if selection.uids is not None:
         return len(selection.uids)
     return matching(selection, workspace, user=user).count()
+
+
+def selected_ids(
+    selection: Selection, workspace: Workspace, *, user: User | None, is_whole: bool = False
+) -> Iterator[int]:
+    """The ids of the runs of a selection, in no order; is_whole: of every run of the workspace that
+    is not in the trash, archived ones too. Raises Invalid for a uid that leads nowhere."""
+    if is_whole:
+        yield from Run.objects.of(workspace).order_by().values_list("pk", flat=True).iterator()
+        return
+    n_found = 0
+    for runs in parts(selection, workspace, user=user):
+        for pk in runs.order_by().values_list("pk", flat=True).iterator():
+            n_found += 1
+            yield pk
+    if selection.uids is not None and n_found < len(selection.uids):
+        n_lost = len(selection.uids) - n_found
+        raise Invalid("runs", f"{n_lost:,} of these runs are not in “{workspace.name}”.")
 
 
 @dataclass(frozen=True, slots=True)

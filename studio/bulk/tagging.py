@@ -9,6 +9,7 @@ from django.db.models import Count, Max, Min
 from studio.accounts.models import User, Workspace
 from studio.bulk import selection as selecting
 from studio.bulk.selection import Selection
+from studio.runs.machine_tags import OF_MACHINES
 from studio.runs.models import Tag
 from studio.runs.querysets import RunQuerySet
 
@@ -90,7 +91,7 @@ def _looked_at(
 
 
 def _rows(runs: Any) -> Any:
-    tags = Tag.objects.filter(run__in=runs.values("pk")).order_by()
+    tags = Tag.objects.filter(run__in=runs.values("pk")).exclude(OF_MACHINES).order_by()
     return tags.values("key").annotate(
         n=Count("pk"), n_valued=Count("value"), least=Min("value"), most=Max("value")
     )

@@ -2,6 +2,8 @@
 
 from celery import shared_task
 
+from studio.accounts.sessions import forget_sessions
+from studio.accounts.sign_ins import forget_sign_ins
 from studio.artifacts.log_findings import forget_log_searches
 from studio.artifacts.purging import sweep_orphans
 from studio.bulk.expiry import start_expiry
@@ -23,3 +25,5 @@ def sweep() -> None:
     forget_work()
     forget_log_searches()
     forget_batches()
+    forget_sessions()
+    forget_sign_ins()

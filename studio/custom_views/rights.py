@@ -38,7 +38,7 @@ class Rights:
 def seeing(actor: Actor, workspace: Workspace) -> frozenset[Permission]:
     """What the role of `actor` allows in the workspace: a token that may only read sees as much as
     the person."""
-    return permissions_of(replace(actor, scope=Scope.WRITE), workspace)
+    return permissions_of(replace(actor, scope=Scope.ADMIN), workspace)
 
 
 def may_see(actor: Actor, view: CustomView) -> bool:

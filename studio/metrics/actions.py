@@ -1,6 +1,6 @@
 """Storing metric points: one transaction a batch, the same number of queries for any batch."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -8,6 +8,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from studio.accounts.permissions import Actor, Permission
+from studio.accounts.reading import columns, read, read_values
 from studio.metrics import chunks, summary
 from studio.metrics.models import Batch, Metric
 from studio.metrics.summary import MAX_STEP, Series
@@ -19,7 +20,9 @@ from studio.runs.models import Run
 from studio.runs.rows import insert_rows, update_rows
 from studio.runs.turn import in_turn
 from studio.wire import Batch as BatchMessage
+from studio.wire import Series as SeriesMessage
 
+AnySeries = Series | SeriesMessage
 MAX_NAMES = 10_000
 # A run that sends many batches a second is heard of once a second.
 BEAT_EVERY = timedelta(seconds=1)
@@ -46,7 +49,8 @@ def record_batch(run: Run, batch: BatchMessage, *, by: Actor) -> Accepted:
         with in_turn():
             _lock(run)
             insert_rows([Batch(run=run, batch_id=batch.batch)])
-            _store(run, batch)
+            if misfits := _store(run, batch.metrics):
+                warn_run(run, f"Dropped values: {_misfit_text(misfits)}")
             _hear(run)
     except IntegrityError:
         # The unique (run, batch id) decided: another request stored this batch, whole.
@@ -56,11 +60,44 @@ def record_batch(run: Run, batch: BatchMessage, *, by: Actor) -> Accepted:
     return Accepted(batch.n_points, duplicate=False)
 
 
+def record_points(run: Run, batch_id: str, sent: Sequence[Series], *, by: Actor) -> bool:
+    """Store points, all or none; False when this run has a batch of that id already.
+
+    As `record_batch`, for clients that give their batches no id: `batch_id` says what the points
+    are. May be a part of the caller's transaction. Raises Invalid beyond 10,000 names and for a
+    metric of another kind. Queries: as `record_batch`.
+    """
+    require_on(by, Permission.LOG_TO_RUN, run, upwards=True)
+    with in_turn():
+        _lock(run)
+        if not _is_first(run, batch_id):
+            return False
+        if misfits := _store(run, sent):
+            raise Invalid("metrics", f"Nothing was stored. {_misfit_text(misfits)}")
+        _hear(run)
+    return True
+
+
+NOTE_BATCH = """
+INSERT INTO metrics_batch (run_id, batch_id, at) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING
+"""
+
+
+def _is_first(run: Run, batch_id: str) -> bool:
+    """Note the batch; False when it is stored already. Inside a transaction a failed INSERT would
+    spoil what else belongs to it."""
+    at = connection.ops.adapt_datetimefield_value(timezone.now())
+    with connection.cursor() as cursor:
+        cursor.execute(NOTE_BATCH, [run.pk, batch_id, at])
+        n_stored: int = cursor.rowcount
+    return n_stored == 1
+
+
 FRESH = (
     *("status", "status_before_silence", "last_beat_at"),
     *("cancel_requested_at", "cancel_requested_by", "cancel_reason"),
 )
-RUN_ROW = f"SELECT id, {', '.join(FRESH)} FROM runs_run WHERE id = %s"  # noqa: S608
+RUN_ROW = f"SELECT {', '.join(FRESH)} FROM runs_run WHERE id = %s"  # noqa: S608
 
 
 def _lock(run: Run) -> None:
@@ -71,9 +108,9 @@ def _lock(run: Run) -> None:
     """
     has_row_locks = connection.features.has_select_for_no_key_update
     suffix = " FOR NO KEY UPDATE" if has_row_locks else ""
-    for fresh in Run.objects.raw(RUN_ROW + suffix, [run.pk]):
-        for name in FRESH:
-            setattr(run, name, getattr(fresh, name))
+    for fresh in read_values(Run, FRESH, RUN_ROW + suffix, [run.pk]):
+        for name, value in zip(FRESH, fresh, strict=True):
+            setattr(run, name, value)
         return
     raise Run.DoesNotExist(f"run {run.uid} was purged")
 
@@ -85,9 +122,11 @@ def _hear(run: Run) -> None:
     beat(run)
 
 
-def _store(run: Run, batch: BatchMessage) -> None:
-    metrics = _metrics_of(run, list({series.name for series in batch.metrics}))
-    series, misfits = _by_name(batch, metrics)
+def _store(run: Run, sent: Iterable[AnySeries]) -> dict[str, str]:
+    """Store the points but those of another kind than their metric: name -> kind of them."""
+    sent = list(sent)
+    metrics = _metrics_of(run, list({series.name for series in sent}))
+    series, misfits = _by_name(sent, metrics)
     new = [_new_metric(run, one) for one in series.values() if one.name not in metrics]
     if new:
         _add_names(run, new)
@@ -97,14 +136,17 @@ def _store(run: Run, batch: BatchMessage) -> None:
     touched = [metrics[name] for name in series]
     chunks.append([(metrics[one.name], one) for one in series.values()])
     update_rows(touched, SUMMARY)
-    if misfits:
-        warn_run(run, _misfit_text(misfits))
+    return misfits
+
+
+METRIC, METRIC_COLUMNS = columns(Metric)
+METRICS = f"SELECT {METRIC_COLUMNS} FROM metrics_metric WHERE run_id = %s AND name IN "  # noqa: S608
 
 
 def _metrics_of(run: Run, names: list[str]) -> dict[str, Metric]:
     marks = ", ".join(["%s"] * len(names))
-    sql = f"SELECT * FROM metrics_metric WHERE run_id = %s AND name IN ({marks})"  # noqa: S608
-    return {metric.name: metric for metric in Metric.objects.raw(sql, [run.pk, *names])}
+    found = read(Metric, METRIC, f"{METRICS}({marks})", [run.pk, *names])
+    return {metric.name: metric for metric, _ in found}
 
 
 SUMMARY = (
@@ -114,12 +156,12 @@ SUMMARY = (
 
 
 def _by_name(
-    batch: BatchMessage, metrics: dict[str, Metric]
+    sent: Iterable[AnySeries], metrics: dict[str, Metric]
 ) -> tuple[dict[str, Series], dict[str, str]]:
     """One series per name with its steps filled in; and name -> kind of what doesn't fit."""
     found: dict[str, Series] = {}
     misfits: dict[str, str] = {}
-    for one in batch.metrics:
+    for one in sent:
         known = found.get(one.name) or metrics.get(one.name)
         if known is not None and known.kind != one.kind:
             misfits[one.name] = one.kind
@@ -163,7 +205,7 @@ def _add_names(run: Run, new: list[Metric]) -> None:
 def _misfit_text(misfits: dict[str, str]) -> str:
     shown = ", ".join(f"“{name}” ({kind})" for name, kind in list(misfits.items())[:5])
     more = f" and {len(misfits) - 5} more" if len(misfits) > 5 else ""
-    return f"Dropped values whose kind differs from that of their metric: {shown}{more}."
+    return f"their kind differs from that of their metric: {shown}{more}."
 
 
 def merge_chunks(runs: Iterable[Run]) -> int:

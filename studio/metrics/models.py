@@ -52,8 +52,8 @@ class MetricQuerySet(models.QuerySet["Metric"]):
 class Metric(models.Model):
     """Summary of one metric of one run; what lists sort and filter by.
 
-    `last` is the value with the greatest (step, time); NaN never becomes min or max. For kinds
-    without numbers the five value columns stay empty and `last_text` holds what a cell shows.
+    `last` is the value with the greatest (step, time, value); NaN never becomes min or max. For
+    kinds without numbers the five value columns stay empty and `last_text` holds what a cell shows.
     """
 
     # Neither has an index of its own: those below begin with them.

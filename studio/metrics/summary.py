@@ -5,7 +5,6 @@ Lists beat arrays here: most series of a batch hold one point, and they come out
 
 import json
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,23 +29,43 @@ def add_to(metric: Metric, series: Series) -> None:
     """Bring the summary columns of `metric` up to date with new points (not saved)."""
     steps = series.steps
     metric.n_points += len(steps)
-    top = last_index(steps, series.times)
+    top = last_index(series)
     metric.next_step = max(metric.next_step, min(steps[top] + 1, MAX_STEP))
-    newest = (steps[top], series.times[top])
-    if metric.last_step is None or newest >= (metric.last_step, metric.last_at or 0.0):
+    newest, value = (steps[top], series.times[top]), series.values[top]
+    known = (metric.last_step, metric.last_at or 0.0)
+    if metric.last_step is None or newest > known or (newest == known and _tops(value, metric)):
         metric.last_step, metric.last_at = newest
-        _set_last(metric, series.values[top])
+        _set_last(metric, value)
     if metric.kind in NUMERIC:
         _extend_range(metric, series)
 
 
-def last_index(steps: Sequence[int], times: Sequence[float]) -> int:
-    """Where the greatest (step, time) is; of equals the one that came last."""
+def last_index(series: Series) -> int:
+    """Where the greatest (step, time, value) is; values that are no numbers are alike, and of
+    equals the one that came last counts."""
+    steps, times, values = series.steps, series.times, series.values
     n = len(steps)
     top = max(steps)
     if steps[-1] == top and (n == 1 or steps[-2] != top) and steps.index(top) == n - 1:
         return n - 1
-    return max((i for i, step in enumerate(steps) if step == top), key=lambda i: (times[i], i))
+    ranks = values if series.kind in NUMERIC else [0.0] * n
+    return max(
+        (i for i, step in enumerate(steps) if step == top),
+        key=lambda i: (times[i], _rank(ranks[i]), i),
+    )
+
+
+def _rank(value: float) -> float:
+    """NaN is below all numbers."""
+    return -math.inf if math.isnan(value) else value
+
+
+def _tops(value: Any, metric: Metric) -> bool:
+    """Whether a value of the same step and time takes the place of the last one."""
+    if metric.kind not in NUMERIC:
+        return True
+    last = metric.last if metric.last is not None else float(metric.last_text or "nan")
+    return _rank(value) >= _rank(last)
 
 
 def _set_last(metric: Metric, value: Any) -> None:

@@ -123,7 +123,7 @@ def _status_part(run: Run) -> dict[str, Any]:
 
 
 def _pairs(rows: Iterable[Any]) -> dict[str, Any]:
-    return {row.key: row.value for row in sorted(rows, key=lambda row: row.key)}
+    return {row.key: row.whole_value for row in sorted(rows, key=lambda row: row.key)}
 
 
 def cancel_dict(run: Run) -> dict[str, Any] | None:

@@ -1,6 +1,7 @@
 """The indexes of runs: which question each of them answers."""
 
 from django.db import models
+from django.db.models.functions import Coalesce
 
 from studio.runs.status import ACTIVE
 
@@ -36,6 +37,14 @@ RUN_INDEXES = [
         fields=["target", "-created_at", "-id"],
         name="run_of_target",
         condition=models.Q(target__isnull=False),
+    ),
+    # By what clients of other protocols call their start, archived and deleted ones with them.
+    models.Index(
+        models.F("experiment"),
+        Coalesce("started_at", "created_at").desc(),
+        models.F("uid"),
+        models.F("deleted_at"),
+        name="run_experiment_start",
     ),
     # How an experiment's runs stand, and its runs of one status.
     models.Index(

@@ -1,6 +1,7 @@
 """The only writer of a run's status: one conditional UPDATE per move, recorded as an event."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -91,15 +92,17 @@ def transition(
     lease: str | None = None,
     only_from: Iterable[Status] | None = None,
     mark: bool = False,
+    resume: bool = False,
     **facts: Any,
 ) -> Run:
     """Move `run` to `to` and return it fresh from the database.
 
     `lease` fences the write to the worker that holds the run's job; `only_from` narrows the
-    allowed sources; `mark` allows Completed -> Failed; `facts` are columns written in the same
-    UPDATE. Raises InvalidTransition or LeaseLost and changes nothing when the move isn't allowed.
+    allowed sources; `mark` allows Completed -> Failed, `resume` a finished run without a job ->
+    Running; `facts` are columns written in the same UPDATE. Raises InvalidTransition or LeaseLost
+    and changes nothing when the move isn't allowed.
     """
-    may_move = _movable(to, only_from, mark=mark)
+    may_move = _movable(to, only_from, mark=mark, resume=resume)
     with in_turn():
         # PostgreSQL: the row lock makes the event's `before` and the duration exact. On SQLite
         # the transaction itself is IMMEDIATE and already holds the write lock.
@@ -140,12 +143,16 @@ def transition_many(
         return list(moved.select_related("job")) if current else []
 
 
-def _movable(to: Status, only_from: Iterable[Status] | None, *, mark: bool = False) -> Q:
+def _movable(
+    to: Status, only_from: Iterable[Status] | None, *, mark: bool = False, resume: bool = False
+) -> Q:
     """Which runs may become `to`."""
-    sources = sources_of(to, mark=mark)
+    sources = sources_of(to, mark=mark, resume=resume)
     if only_from is not None:
         sources &= frozenset(only_from)
     found = Q(status__in=sources)
+    if resume:
+        return found & Q(job=None)
     # Nor does a run that stopped responding after it was asked to stop go on as if it were not.
     return found & Q(cancel_requested_at=None) if to in GOES_ON else found
 
@@ -199,6 +206,8 @@ def _times(current: Run, to: Status, now: datetime) -> dict[str, Any]:
     found: dict[str, Any] = {"status_before_silence": silent_since}
     if to == Status.RUNNING and current.started_at is None:
         found |= {"started_at": now, "last_beat_at": Now()}
+    elif to == Status.RUNNING and current.ended_at is not None:
+        found |= {"ended_at": None, "duration_s": None, "last_beat_at": Now()}
     elif to in TERMINAL and current.ended_at is None:
         begun = current.started_at
         ended = max(now, begun) if begun else now
@@ -227,3 +236,58 @@ def beat(run: Run) -> str:
         back = Status(current.status_before_silence or Status.RUNNING)
         by = Actor.system("heartbeat")
         return transition(current, back, by=by, reason="Heard from again").status
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """How a run of another tracker went: its times, and the terminal status it is stored with.
+
+    is_open: it was going on when it was read, so its end is a guess that `restate` may put right.
+    """
+
+    status: Status
+    started_at: datetime | None
+    ended_at: datetime
+    reason: str = ""
+    is_open: bool = False
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The columns of a run that say it."""
+        begun = self.started_at
+        return {
+            "status": self.status,
+            "status_at": self.ended_at,
+            "status_reason": self.reason,
+            "status_before_silence": Status.RUNNING if self.is_open else "",
+            "started_at": begun,
+            "ended_at": self.ended_at,
+            "duration_s": (self.ended_at - begun).total_seconds() if begun else None,
+        }
+
+
+def born_over(run: Run, past: Past) -> None:
+    """Give a run that is not stored yet the end it had elsewhere. No alert rule hears of it: what
+    happened long ago is no news."""
+    if past.status not in TERMINAL:
+        raise ValueError(f"an imported run is over; {past.status} is not an end")
+    for name, value in past.facts.items():
+        setattr(run, name, value)
+
+
+def restate(run: Run, past: Past, *, by: Actor, message: str) -> bool:
+    """Put right the guessed end of an imported run; False, with nothing changed, where the end is
+    no guess (any more). The line of history is written when the status changes or is certain now.
+    """
+    guessed = Run.objects.filter(
+        pk=run.pk, status__in=TERMINAL, status_before_silence=Status.RUNNING
+    )
+    with in_turn():
+        before = guessed.select_for_update(of=("self",)).values_list("status", flat=True).first()
+        if before is None or not guessed.update(**past.facts):
+            return False
+        if before != past.status or not past.is_open:
+            record_event(
+                run, "imported", by=by, before=before, after=past.status.value, message=message
+            )
+    return True

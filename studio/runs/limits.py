@@ -53,9 +53,10 @@ def clean_key(key: object, *, what: str) -> str:
 
 
 def clean_labels(
-    labels: Mapping[str, object], *, what: str, nullable: bool = False
+    labels: Mapping[str, object], *, what: str, nullable: bool = False, most: int = MAX_VALUE
 ) -> dict[str, str | None]:
-    """Keys and values as they will be stored; numbers, booleans and None become text."""
+    """Keys and values as they will be stored; numbers, booleans and None become text. `most`:
+    characters of a value; beyond MAX_VALUE it must be stored with `split_value`."""
     cleaned: dict[str, str | None] = {}
     for key, value in labels.items():
         name = clean_key(key, what=what)
@@ -63,15 +64,15 @@ def clean_labels(
             cleaned[name] = None
             continue
         text = str(value) if value is None or isinstance(value, bool | int | float) else value
-        cleaned[name] = _clean_value(name, text, what=what)
+        cleaned[name] = _clean_value(name, text, what=what, most=most)
     return cleaned
 
 
-def _clean_value(key: str, value: object, *, what: str) -> str:
+def _clean_value(key: str, value: object, *, what: str, most: int) -> str:
     field = f"{what} “{key}”"
-    text = clean_text(value, field=field, most=MAX_VALUE)
+    text = clean_text(value, field=field, most=most)
     n_bytes = bytes_of(key, text)
-    if n_bytes > MAX_KEY_AND_VALUE_BYTES:
+    if most <= MAX_VALUE and n_bytes > MAX_KEY_AND_VALUE_BYTES:
         raise Invalid(
             field, f"{field} has {n_bytes:,} bytes; at most {MAX_KEY_AND_VALUE_BYTES:,} fit."
         )
@@ -81,6 +82,23 @@ def _clean_value(key: str, value: object, *, what: str) -> str:
 def bytes_of(key: str, value: str | None) -> int:
     """What a label takes in an index; at most MAX_KEY_AND_VALUE_BYTES fit."""
     return len(key.encode()) + len((value or "").encode())
+
+
+def split_value(key: str, value: str | None) -> tuple[str | None, str | None]:
+    """(head, rest) of a value: what the index of labels takes beside `key`, and what follows it;
+    None when nothing does."""
+    if value is None or (
+        len(value) <= MAX_VALUE and bytes_of(key, value) <= MAX_KEY_AND_VALUE_BYTES
+    ):
+        return value, None
+    room = MAX_KEY_AND_VALUE_BYTES - len(key.encode())
+    head = value[:MAX_VALUE].encode()[:room].decode(errors="ignore")
+    return head, value[len(head) :]
+
+
+def whole_value(head: str | None, rest: str | None) -> str | None:
+    """What `split_value` made two of."""
+    return head if rest is None else f"{head or ''}{rest}"
 
 
 def clean_name(value: object, *, field: str = "display_name") -> str:

@@ -19,6 +19,9 @@ from studio.runs.attachment_models import AttachmentUse as AttachmentUse
 from studio.runs.experiment_models import ExperimentDescription as ExperimentDescription
 from studio.runs.experiment_models import ExperimentStar as ExperimentStar
 from studio.runs.indexes import RUN_INDEXES
+from studio.runs.label_models import Parameter as Parameter
+from studio.runs.label_models import Property as Property
+from studio.runs.label_models import Tag as Tag
 from studio.runs.news_models import StatusNews as StatusNews
 from studio.runs.querysets import ExperimentQuerySet, RunQuerySet
 from studio.runs.status import TERMINAL, Status
@@ -39,6 +42,8 @@ class Experiment(models.Model):
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="experiments")
     name = models.CharField(max_length=255)
+    # The name that a foreign client gave, where it can't stand in an address; "" for `name` itself.
+    title = models.CharField(max_length=500, blank=True, default="")
     description = models.TextField(blank=True)
     # Grows by one with each save of the description.
     description_version = models.IntegerField(default=0)
@@ -53,7 +58,12 @@ class Experiment(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["workspace", "name"], name="experiment_name_once")
+            models.UniqueConstraint(fields=["workspace", "name"], name="experiment_name_once"),
+            models.UniqueConstraint(
+                fields=["workspace", "title"],
+                name="experiment_title_once",
+                condition=~models.Q(title=""),
+            ),
         ]
         indexes = [
             models.Index(fields=["workspace", "-latest_run_at"], name="experiment_latest"),
@@ -61,6 +71,11 @@ class Experiment(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def shown_name(self) -> str:
+        """What people call it: its title, else its name."""
+        return self.title or self.name
 
 
 def colour_of(uid: str) -> int:
@@ -125,6 +140,8 @@ class Run(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
     duration_s = models.FloatField(null=True, blank=True)
     last_beat_at = models.DateTimeField(null=True, blank=True)
+    # False: its client says nothing between two writes, so that a long silence is no bad sign.
+    has_heartbeat = models.BooleanField(default=True)
     max_duration_s = models.FloatField(null=True, blank=True)
 
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
@@ -241,71 +258,6 @@ class RunText(models.Model):
 
     def __str__(self) -> str:
         return f"search text of {self.run_id}"
-
-
-class Tag(models.Model):
-    """A mutable label of a run; the value is optional."""
-
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="tags", db_index=False)
-    workspace = models.ForeignKey(
-        Workspace, on_delete=models.CASCADE, related_name="+", db_index=False
-    )
-    key = models.CharField(max_length=255)
-    value = models.TextField(null=True, blank=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["run", "key"], name="tag_once")]
-        indexes = [models.Index(fields=["workspace", "key", "value", "-run"], name="tag_lookup")]
-
-    def __str__(self) -> str:
-        return self.key if self.value is None else f"{self.key}: {self.value}"
-
-
-class Property(models.Model):
-    """A write-once fact of a run."""
-
-    run = models.ForeignKey(
-        Run, on_delete=models.CASCADE, related_name="properties", db_index=False
-    )
-    workspace = models.ForeignKey(
-        Workspace, on_delete=models.CASCADE, related_name="+", db_index=False
-    )
-    key = models.CharField(max_length=255)
-    value = models.TextField()
-
-    class Meta:
-        verbose_name_plural = "properties"
-        constraints = [models.UniqueConstraint(fields=["run", "key"], name="property_once")]
-        indexes = [
-            models.Index(fields=["workspace", "key", "value", "-run"], name="property_lookup")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.key}: {self.value}"
-
-
-class Parameter(models.Model):
-    """An input of the training; `number` is set when the text is one, for comparing and sorting."""
-
-    run = models.ForeignKey(
-        Run, on_delete=models.CASCADE, related_name="parameters", db_index=False
-    )
-    workspace = models.ForeignKey(
-        Workspace, on_delete=models.CASCADE, related_name="+", db_index=False
-    )
-    key = models.CharField(max_length=255)
-    value = models.TextField()
-    number = models.FloatField(null=True, blank=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["run", "key"], name="parameter_once")]
-        indexes = [
-            models.Index(fields=["workspace", "key", "value", "-run"], name="parameter_lookup"),
-            models.Index(fields=["workspace", "key", "number", "-run"], name="parameter_number"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.key}: {self.value}"
 
 
 class Star(models.Model):

@@ -86,9 +86,14 @@ class ExperimentQuerySet(models.QuerySet["Experiment"]):
             F("latest_run_at").desc(nulls_last=True), "-id"
         )
 
+    def known_as(self, title: str) -> Self:
+        """Those, of one workspace the one, that people call so: by title where there is one."""
+        return self.filter(Q(title=title) | Q(title="", name=title))
+
     def named_like(self, text: str) -> Self:
-        """Those whose name holds `text`, in any case."""
-        return self.filter(name__icontains=text.replace("\0", ""))
+        """Those whose name or title holds `text`, in any case."""
+        part = text.replace("\0", "")
+        return self.filter(Q(name__icontains=part) | Q(title__icontains=part))
 
     def starred_by(self, user: User) -> Self:
         """Each says whether it is a favourite of the user, as `is_starred`."""

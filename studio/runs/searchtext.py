@@ -4,6 +4,8 @@ tags and description that lists sort by."""
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 
+from studio.runs.limits import MAX_VALUE
+from studio.runs.machine_tags import is_machine_tag
 from studio.runs.models import SORTED_CHARS, Description, Run, RunText
 
 # Of a description, so much is read for its first words.
@@ -16,15 +18,16 @@ def folded(text: str) -> str:
 
 
 def body_of(name: str, description: str, tags: Iterable[tuple[str, str | None]]) -> str:
-    lines = [name, *(key if value is None else f"{key}: {value}" for key, value in tags)]
-    return folded("\n".join([*lines, description]))
+    words = (key if value is None else f"{key}: {value[:MAX_VALUE]}" for key, value in tags)
+    return folded("\n".join([name, *words, description]))
 
 
 def first_tag_of(tags: Mapping[str, str | None]) -> str | None:
-    """What a run sorts by among tags: its first tag by key, `key: value`; None without tags."""
-    if not tags:
+    """What a run sorts by among tags: its first tag by key, `key: value`, of those that lists show;
+    None without any."""
+    key = min((key for key in tags if not is_machine_tag(key)), default=None)
+    if key is None:
         return None
-    key = min(tags)
     return (f"{key}: {tags[key]}" if tags[key] else key)[:SORTED_CHARS]
 
 

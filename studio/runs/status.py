@@ -7,6 +7,7 @@
     Starting…Finalizing, CancelRequested ─> NotResponding ─> back, or Failed/Canceled/Completed
     Starting, Preparing ─> Queued   (the worker died before the script began)
     Completed ─> Failed             (only by an explicit mark, with actor and reason)
+    Completed, Failed, Canceled ─> Running   (only by an explicit resumption of a run without a job)
 
 Sources: product.md K4, and the original's table of statuses.
 """
@@ -96,12 +97,17 @@ ALLOWED: dict[Status, frozenset[Status]] = {
     Status.FAILED: frozenset(),
     Status.CANCELED: frozenset(),
 }
-# The one way out of a terminal status: «Mark as failed», by a person or by `fail()`.
+# One of two ways out of a terminal status: «Mark as failed», by a person or by `fail()`.
 MARK_AS_FAILED = frozenset({Status.COMPLETED})
+# A program goes on with a run of its own that was over: «resume». Nothing else reaches Running so.
+RESUME = frozenset(TERMINAL)
 
 
-def sources_of(to: Status, *, mark: bool = False) -> frozenset[Status]:
-    """The statuses from which `to` may be reached; `mark` adds the explicit correction."""
+def sources_of(to: Status, *, mark: bool = False, resume: bool = False) -> frozenset[Status]:
+    """The statuses from which `to` may be reached; `mark` adds the explicit correction; `resume`
+    has sources of its own."""
+    if resume:
+        return RESUME if to == Status.RUNNING else frozenset()
     found = frozenset(status for status, targets in ALLOWED.items() if to in targets)
     return found | MARK_AS_FAILED if mark and to == Status.FAILED else found
 

@@ -64,10 +64,10 @@ def apply(
         found = found.filter(condition(part, scope))
         if isinstance(part, Term | Word):
             lists += scope.lists
-    return _planned(found, lists, n_others=len(parts) - len(lists), scope=scope)
+    return planned(found, lists, n_others=len(parts) - len(lists), scope=scope)
 
 
-def _planned(
+def planned(
     found: RunQuerySet, lists: list[Shortlist], *, n_others: int, scope: Scope
 ) -> RunQuerySet:
     """Let a page begin at the shortest list where walking the newest runs would look at more.

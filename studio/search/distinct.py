@@ -9,8 +9,9 @@ from django.db import connection
 from django.db.models import Model
 
 from studio.metrics.models import Metric
+from studio.runs.machine_tags import PREFIX as OF_PROGRAMS
 from studio.runs.models import Parameter, Property, Tag
-from studio.wire.measures import PREFIX
+from studio.wire.measures import PREFIX as OF_MEASURES
 
 MODELS: dict[str, tuple[type[Model], str]] = {
     "tag": (Tag, "key"),
@@ -18,6 +19,8 @@ MODELS: dict[str, tuple[type[Model], str]] = {
     "param": (Parameter, "key"),
     "metric": (Metric, "name"),
 }
+# Names that begin so are of machines: they are found by nobody who looks for names.
+JUMPED = {"metric": OF_MEASURES, "tag": OF_PROGRAMS}
 # Table and column names are ours; values are parameters.
 _SCAN = """
 WITH RECURSIVE seen(v, n) AS (
@@ -58,18 +61,19 @@ def present(family: str, workspace_id: int, asked: list[str]) -> list[str]:
 
 def names(family: str, workspace_id: int, *, start: str = "", limit: int) -> list[str]:
     """Distinct tag keys, metric names … from `start` on, in the index's order (1 query); without
-    the metrics that measure machines."""
+    the metrics that measure machines and the tags that programs write for themselves."""
     model, column = MODELS[family]
     within = "workspace_id = %s"
-    if family != "metric":
+    jump = JUMPED.get(family)
+    if jump is None:
         return _scan(model, column, within, [workspace_id], start, limit)
-    behind = PREFIX[:-1] + chr(ord(PREFIX[-1]) + 1)
+    behind = jump[:-1] + chr(ord(jump[-1]) + 1)
     sql = _SCAN_JUMPING.format(
         column=column,
         table=model._meta.db_table,
         within=within,
-        jump=PREFIX,
-        n_jump=len(PREFIX),
+        jump=jump,
+        n_jump=len(jump),
         behind=behind,
     )
     asked = (workspace_id, start, workspace_id, workspace_id, limit + 1)

@@ -19,13 +19,12 @@ from studio.work.actions import cancel_work
 from studio.work.models import State, Work
 from studio.work.running import run_work
 from tests import make
+from tests.amount import form
 from tests.database import address_for_others
 
 pytestmark = [pytest.mark.data, pytest.mark.django_db(transaction=True)]
 N_RUNS = 10_000
-
-
-N_FEWER = 3_000
+N_FEWER = form(1_000, 3_000)
 
 
 @pytest.fixture

@@ -22,10 +22,11 @@ from studio.runs.actions.restore_description import (
 from studio.runs.description_versions import Version, versions_of
 from studio.runs.models import Run
 from tests import make
+from tests.amount import form
 from tests.database import address_for_others
 
 pytestmark = [pytest.mark.data, pytest.mark.django_db(transaction=True)]
-N_THREADS, N_ROUNDS = 5, 100
+N_THREADS, N_ROUNDS = 5, form(30, 100)
 N_PROCESSES, N_EACH = 3, 30
 
 # A person who saves again and again upon what was read; tells what became of each save.
@@ -101,9 +102,7 @@ def assert_nothing_lost(held: Any, acknowledged: list[tuple[int, str]]) -> None:
     assert [(one.before, one.text) for one in found] == list(pairwise(texts))
 
 
-def test_of_five_hundred_saves_each_is_a_version_or_is_told_of_the_other(
-    held: Any, people: Any
-) -> None:
+def test_of_saves_at_once_each_is_a_version_or_is_told_of_the_other(held: Any, people: Any) -> None:
     """In each of N_ROUNDS rounds, N_THREADS threads save upon the version they have all read."""
     by, acknowledged = make.actor(people.bob), []
     with ThreadPoolExecutor(N_THREADS) as pool:

@@ -1,5 +1,7 @@
 """Transactions of several threads, one after the other on SQLite."""
 
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -63,3 +65,29 @@ def test_inside_a_transaction_there_is_no_waiting_for_oneself(run: Any) -> None:
 
     run.refresh_from_db()
     assert run.display_name == "inner"
+
+
+HOLD = """
+import fcntl, os, signal, sys
+fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+fcntl.flock(fd, fcntl.LOCK_EX)
+print("held", flush=True)
+signal.pause()
+"""
+
+
+def test_processes_wait_for_each_other_and_not_for_one_that_died(run: Any) -> None:
+    place = f"{connection.settings_dict['NAME']}.turn"
+    other = subprocess.Popen([sys.executable, "-c", HOLD, place], stdout=subprocess.PIPE)
+    with other:
+        assert other.stdout
+        assert other.stdout.readline() == b"held\n"
+        writer = in_thread(lambda: rename(run, "at last"))
+        writer.join(0.2)
+        assert writer.is_alive()
+
+        other.kill()
+        writer.join(5)
+    assert not writer.is_alive()
+    run.refresh_from_db()
+    assert run.display_name == "at last"

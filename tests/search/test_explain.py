@@ -15,6 +15,7 @@ from studio.search.pills import pills
 from studio.search.syntax import parse
 from studio.search.tree import Node, all_of
 from tests import make
+from tests.amount import form
 from tests.search import world
 from tests.search.reference import Facts, matches
 from tests.search.test_reference import NODES
@@ -83,7 +84,10 @@ def test_it_says_what_the_plain_reference_says(
     monkeypatch.setattr(module, "MAX_COUNT", most)
 
     @settings(
-        max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), database=None
+        max_examples=form(30, 200),
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        database=None,
     )
     @given(st.lists(NODES, min_size=1, max_size=4).map(all_of))
     def check(node: Node) -> None:

@@ -20,6 +20,7 @@ from studio.search.groups import GroupPage, Measure, group_page
 from studio.search.printer import print_query
 from studio.search.syntax import parse
 from tests import make
+from tests.amount import form
 from tests.search import world
 from tests.search.reference import Facts
 
@@ -141,7 +142,10 @@ def test_groups_are_those_of_the_plain_reference(workspace: Any, people: Any, ru
     facts = world.build(workspace, people)
 
     @settings(
-        max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), database=None
+        max_examples=form(30, 200),
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        database=None,
     )
     @given(
         st.lists(st.sampled_from(KEYS), min_size=1, max_size=2, unique=True),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from studio.search.columns import Column
 from studio.search.order import Order, SortKey, order_by, parse_order
 from tests import make
+from tests.amount import form
 
 pytestmark = [pytest.mark.django_db, pytest.mark.data]
 
@@ -156,7 +157,7 @@ def test_pages_are_a_plain_sort_while_runs_are_added(
     monkeypatch.setattr(keyset, "FEW", few)
     monkeypatch.setattr(keyset, "BIG", big)
 
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=form(25, 200), deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(FACTS, max_size=9), st.lists(FACTS, max_size=4), KEYS, st.integers(1, 4))
     def check(first: Any, added: Any, keys: Any, size: int) -> None:
         Run.objects.all().delete()

@@ -22,6 +22,7 @@ from studio.search.tree import (
     any_of,
     negate,
 )
+from tests.amount import form
 from tests.search import world
 from tests.search.reference import STATUSES, matches
 
@@ -126,7 +127,10 @@ def test_sql_finds_what_the_plain_reference_finds(
     monkeypatch.setattr(fulltext, "FEW", few)
 
     @settings(
-        max_examples=400, deadline=None, suppress_health_check=list(HealthCheck), database=None
+        max_examples=form(150, 2_000),
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        database=None,
     )
     @given(NODES)
     def check(node: Any) -> None:

@@ -27,6 +27,7 @@ from studio.runs.actions.status import (
     confirm_canceled,
     fail_run,
     kill_run,
+    resume_run,
     start_run,
 )
 from studio.runs.actions.tags import NO_TAG, Seen, TagClash, TagConflict, change_tags
@@ -56,6 +57,7 @@ __all__ = [
     "fail_run",
     "kill_run",
     "rename_run",
+    "resume_run",
     "set_parameters",
     "star_run",
     "start_run",

@@ -11,14 +11,15 @@ from studio.runs import searchtext
 from studio.runs.actions.rights import require_on
 from studio.runs.attachments import note_uses
 from studio.runs.description_versions import RESTORED, SAVED
+from studio.runs.labels import OF_PARAMETER, by_key, parameter_row
 from studio.runs.lifecycle import record_event
 from studio.runs.limits import (
     MAX_DESCRIPTION_BYTES,
     MAX_LABELS,
     MAX_PARAMETERS,
+    MAX_VALUE,
     MAX_WARNINGS,
     Invalid,
-    as_number,
     clean_labels,
     clean_name,
     clean_text,
@@ -136,24 +137,24 @@ def add_properties(run: Run, properties: Mapping[str, Any], *, by: Actor) -> dic
     return before | added
 
 
-def set_parameters(run: Run, parameters: Mapping[str, Any], *, by: Actor) -> dict[str, str]:
-    """Set parameters; a later value of the same key replaces the earlier one."""
+def set_parameters(
+    run: Run, parameters: Mapping[str, Any], *, by: Actor, most: int = MAX_VALUE
+) -> dict[str, str]:
+    """Set parameters; a later value of the same key replaces the earlier one. most: characters of
+    a value."""
     require_on(by, Permission.LOG_TO_RUN, run)
-    new = {key: value or "" for key, value in clean_labels(parameters, what="parameter").items()}
+    clean = clean_labels(parameters, what="parameter", most=most)
+    new = {key: value or "" for key, value in clean.items()}
     with transaction.atomic():
         Run.objects.select_for_update().only("pk").get(pk=run.pk)
-        before = dict(run.parameters.values_list("key", "value"))
+        before: dict[str, str] = by_key(run.parameters.all())
         if len(before | new) > MAX_PARAMETERS:
             raise Invalid("parameters", f"A run holds at most {MAX_PARAMETERS:,} parameters.")
-        rows = [
-            Parameter(run=run, workspace_id=run.workspace_id, key=k, value=v, number=as_number(v))
-            for k, v in new.items()
-        ]
         Parameter.objects.bulk_create(
-            rows,
+            [parameter_row(run, key, value) for key, value in new.items()],
             update_conflicts=True,
             unique_fields=["run", "key"],
-            update_fields=["value", "number"],
+            update_fields=OF_PARAMETER,
         )
         if before | new != before:
             old = {key: before.get(key) for key in new}

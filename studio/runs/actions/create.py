@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
@@ -20,10 +21,11 @@ from studio.runs.attachments import note_uses
 from studio.runs.dependencies import check_dependencies, dependencies_of
 from studio.runs.families import add_children
 from studio.runs.history import reactivate
+from studio.runs.labels import parameter_row, tag_row
 from studio.runs.limits import (
     MAX_CHILDREN_PER_CALL,
+    MAX_VALUE,
     Invalid,
-    as_number,
     clean_labels,
     clean_name,
     clean_text,
@@ -41,7 +43,7 @@ from studio.runs.models import (
     Tag,
     new_uid,
 )
-from studio.runs.rows import insert_rows
+from studio.runs.rows import insert_row, insert_rows
 from studio.runs.searchtext import body_of, first_tag_of
 from studio.runs.status import Status
 from studio.runs.turn import in_turn
@@ -80,6 +82,11 @@ class NewRun:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     definition: Mapping[str, Any] = field(default_factory=dict)
     start: bool = False
+    # When a run that is born Running began, if not now.
+    started_at: datetime | None = None
+    has_heartbeat: bool = True
+    # Characters of the value of a tag or a parameter.
+    longest_value: int = MAX_VALUE
     max_duration_s: float | None = None
     submit: Submission | None = None
     # Uids of child runs of the same parent; made in one call, also of each other.
@@ -173,16 +180,32 @@ def create_runs(
             _build(experiment, new, number=first_number + i, parent=parent, by=by, targets=targets)
             for i, new in enumerate(news)
         ]
-        try:
-            with transaction.atomic():
-                Run.objects.bulk_create(runs)
-        except IntegrityError as error:
-            uids = [run.uid for run in runs]
-            if Run.objects.filter(workspace=workspace, uid__in=uids).exists():
-                raise UidTaken(f"A run with the id {uids[0]} exists already.") from error
-            raise
+        _insert(runs, named=any(new.uid for new in news))
         _attach(runs, news, by=by)
     return runs
+
+
+def _insert(runs: Sequence[Run], *, named: bool) -> None:
+    """`named`: a client gave some of them their uids, which others may have."""
+    if not named:
+        _insert_rows(runs)
+        return
+    try:
+        with transaction.atomic():
+            _insert_rows(runs)
+    except IntegrityError as error:
+        uids = [run.uid for run in runs]
+        if Run.objects.filter(workspace=runs[0].workspace_id, uid__in=uids).exists():
+            raise UidTaken(f"A run with the id {uids[0]} exists already.") from error
+        raise
+
+
+def _insert_rows(runs: Sequence[Run]) -> None:
+    # One at a time is the usual case, of which the ORM would be a quarter of the work.
+    if len(runs) == 1:
+        insert_row(runs[0])
+    else:
+        Run.objects.bulk_create(runs)
 
 
 def _check(new: NewRun) -> None:
@@ -257,9 +280,10 @@ def _build(
         submitter=by.user,
         created_at=now,
         max_duration_s=new.max_duration_s,
+        has_heartbeat=new.has_heartbeat,
     )
     run.display_name = clean_name(new.display_name or f"{experiment.name}-{number}")
-    run.first_tag = first_tag_of(clean_labels(new.tags, what="tag", nullable=True))
+    run.first_tag = first_tag_of(_tags_of(new))
     birth_status(run, new)
     if new.submit:
         run.target = targets[new.submit.target]
@@ -278,7 +302,12 @@ def birth_status(run: Run, new: NewRun) -> None:
         run.status = Status.QUEUED
     elif new.start:
         run.status = Status.RUNNING
-        run.started_at = run.last_beat_at = now
+        run.last_beat_at = now
+        run.started_at = new.started_at or now
+
+
+def _tags_of(new: NewRun) -> dict[str, str | None]:
+    return clean_labels(new.tags, what="tag", nullable=True, most=new.longest_value)
 
 
 def _job(run: Run, submit: Submission, *, target: Target) -> Job:
@@ -306,17 +335,15 @@ def _attach(runs: Sequence[Run], news: Sequence[NewRun], *, by: Actor) -> None:
     parameters: list[Parameter] = []
     texts: list[RunText] = []
     for run, new in zip(runs, news, strict=True):
-        own = clean_labels(new.tags, what="tag", nullable=True)
+        own = _tags_of(new)
         owned = {"run": run, "workspace": run.workspace}
-        tags += [Tag(**owned, key=k, value=v) for k, v in own.items()]
+        tags += [tag_row(run, key, value) for key, value in own.items()]
         properties += [
             Property(**owned, key=k, value=v or "")
             for k, v in clean_labels(new.properties, what="property").items()
         ]
-        parameters += [
-            Parameter(**owned, key=k, value=v or "", number=as_number(v or ""))
-            for k, v in clean_labels(new.parameters, what="parameter").items()
-        ]
+        given = clean_labels(new.parameters, what="parameter", most=new.longest_value)
+        parameters += [parameter_row(run, key, value or "") for key, value in given.items()]
         texts.append(RunText(run=run, body=body_of(run.display_name, "", own.items())))
     definitions = [
         RunDefinition(run=run, facts=facts)

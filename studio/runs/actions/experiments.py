@@ -18,6 +18,7 @@ from studio.runs.history import reactivate, record_experiment_event
 from studio.runs.limits import (
     MAX_DESCRIPTION_BYTES,
     MAX_LABELS,
+    MAX_VALUE,
     Invalid,
     clean_key,
     clean_labels,
@@ -73,13 +74,14 @@ def rename_experiment(experiment: Experiment, name: str, *, by: Actor) -> Experi
         )
     with transaction.atomic():
         current = Experiment.objects.select_for_update().get(pk=experiment.pk)
-        if current.name != name:
+        if current.shown_name != name:
             try:
                 with transaction.atomic():
-                    Experiment.objects.filter(pk=current.pk).update(name=name)
+                    Experiment.objects.filter(pk=current.pk).update(name=name, title="")
             except IntegrityError as error:
                 raise NameTaken(_taken(current, name)) from error
-            record_experiment_event(current, "name", by=by, before=current.name, after=name)
+            before = current.shown_name
+            record_experiment_event(current, "name", by=by, before=before, after=name)
     experiment.refresh_from_db()
     return experiment
 
@@ -147,10 +149,12 @@ def tag_experiment(
     by: Actor,
     put: Mapping[str, Any] | None = None,
     remove: Iterable[str] = (),
+    most: int = MAX_VALUE,
 ) -> Experiment:
-    """Set some tags and remove others. Raises Invalid for what can't be stored."""
+    """Set some tags and remove others; most: characters of a value. Raises Invalid for what can't
+    be stored."""
     require_edit(by, experiment)
-    new = clean_labels(put or {}, what="tag", nullable=True)
+    new = clean_labels(put or {}, what="tag", nullable=True, most=most)
     gone = {clean_key(key, what="tag") for key in remove} - set(new)
     with transaction.atomic():
         current = Experiment.objects.select_for_update().get(pk=experiment.pk)

@@ -14,12 +14,12 @@ from studio.accounts.permissions import Actor, NotAllowed, Permission, require
 from studio.runs import searchtext
 from studio.runs.families import IDS_PER_QUERY, families_of, locked
 from studio.runs.history import Outcome, record_events
+from studio.runs.labels import OF_TAG, tag_row
 from studio.runs.limits import (
-    MAX_KEY_AND_VALUE_BYTES,
     MAX_LABELS,
-    bytes_of,
     clean_key,
     clean_labels,
+    whole_value,
 )
 from studio.runs.models import Experiment, Run, Star, Tag
 
@@ -27,7 +27,6 @@ Tags = dict[str, str | None]
 
 UNCHANGED = "It has these tags already"
 TOO_MANY = f"It would have more than {MAX_LABELS:,} tags"
-TOO_LONG = "The key and its value would be too long together"
 IS_THERE = "It is in this experiment already"
 IS_CHILD = "A child run stays with its parent run"
 
@@ -60,21 +59,14 @@ def rewrite_tags_of(
     """Give each run the tags that `rewrite` makes of those it has (about 8 queries for each 500).
 
     The keys and the values that come out must be clean. Refused is a run whose tags stay as they
-    are, or would not fit.
+    are.
     """
     require(by, Permission.EDIT_RUN, workspace)
     with transaction.atomic():
         found = locked(runs)
         before = tags_of(found)
         after = {pk: rewrite(tags) for pk, tags in before.items()}
-        fitting = [run for run in found if _fit(after[run.pk])]
-        outcome = _write_tags(fitting, before, after, by=by)
-    outcome.refused += [(run, TOO_LONG) for run in found if not _fit(after[run.pk])]
-    return outcome
-
-
-def _fit(tags: Tags) -> bool:
-    return all(bytes_of(*tag) <= MAX_KEY_AND_VALUE_BYTES for tag in tags.items())
+        return _write_tags(found, before, after, by=by)
 
 
 def put_tags_back(
@@ -115,8 +107,8 @@ def tags_of(runs: Sequence[Run]) -> dict[int, Tags]:
     ids = list(found)
     for at in range(0, len(ids), IDS_PER_QUERY):
         rows = Tag.objects.filter(run__in=ids[at : at + IDS_PER_QUERY])
-        for pk, key, value in rows.values_list("run_id", "key", "value"):
-            found[pk][key] = value
+        for pk, key, value, rest in rows.values_list("run_id", "key", "value", "rest"):
+            found[pk][key] = whole_value(value, rest)
     return found
 
 
@@ -140,14 +132,14 @@ def _write_tags(
     _remove_tags({run.pk: set(before[run.pk]) - set(after[run.pk]) for run in outcome.done})
     Tag.objects.bulk_create(
         [
-            Tag(run=run, workspace_id=run.workspace_id, key=key, value=value)
+            tag_row(run, key, value)
             for run in outcome.done
             for key, value in after[run.pk].items()
             if _of(before[run.pk], key) != (True, value)
         ],
         update_conflicts=True,
         unique_fields=["run", "key"],
-        update_fields=["value"],
+        update_fields=OF_TAG,
     )
     searchtext.refresh_many(outcome.done, after)
     record_events(outcome.done, "tags", by=by, before=before, after=after)

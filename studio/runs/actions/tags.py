@@ -9,8 +9,9 @@ from django.db import transaction
 from studio.accounts.permissions import Actor, Permission
 from studio.runs import searchtext
 from studio.runs.actions.rights import require_on
+from studio.runs.labels import OF_TAG, by_key, tag_row
 from studio.runs.lifecycle import record_event
-from studio.runs.limits import MAX_LABELS, Invalid, clean_key, clean_labels
+from studio.runs.limits import MAX_LABELS, MAX_VALUE, Invalid, clean_key, clean_labels
 from studio.runs.models import Run, RunEvent, Tag
 
 Tags = dict[str, str | None]
@@ -63,19 +64,21 @@ def change_tags(
     put: Mapping[str, Any] | None = None,
     remove: Iterable[str] = (),
     seen: Mapping[str, Seen] | None = None,
+    most: int = MAX_VALUE,
 ) -> Tags:
     """Set some tags and remove others; returns all tags of the run by key.
 
-    seen: what the writer saw of keys it changes. Raises TagConflict when one of them is neither
-    that any more nor what is asked for, Invalid for what can't be stored; nothing is stored then.
+    seen: what the writer saw of keys it changes; most: characters of a value. Raises TagConflict
+    when one of them is neither that any more nor what is asked for, Invalid for what can't be
+    stored; nothing is stored then.
     """
     require_on(by, Permission.EDIT_RUN, run)
-    new = clean_labels(put or {}, what="tag", nullable=True)
+    new = clean_labels(put or {}, what="tag", nullable=True, most=most)
     gone = {clean_key(key, what="tag") for key in remove} - set(new)
     then = {clean_key(key, what="tag"): one for key, one in (seen or {}).items()}
     with transaction.atomic():
         Run.objects.select_for_update().only("pk").get(pk=run.pk)
-        before = dict(run.tags.values_list("key", "value"))
+        before = by_key(run.tags.all())
         after = {key: value for key, value in (before | new).items() if key not in gone}
         if clashes := _clashes(run, before, after, then, set(new) | gone):
             raise TagConflict(clashes)
@@ -84,10 +87,10 @@ def change_tags(
         if after != before:
             run.tags.filter(key__in=gone).delete()
             Tag.objects.bulk_create(
-                [Tag(run=run, workspace_id=run.workspace_id, key=k, value=new[k]) for k in new],
+                [tag_row(run, key, new[key]) for key in new],
                 update_conflicts=True,
                 unique_fields=["run", "key"],
-                update_fields=["value"],
+                update_fields=OF_TAG,
             )
             searchtext.refresh(run)
             record_event(run, "tags", by=by, before=before, after=after)
