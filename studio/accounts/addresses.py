@@ -36,7 +36,7 @@ def change_email(user: User, address: str, *, password: str, by: Actor) -> bool:
     if wanted == known.email:
         return False
     User.objects.filter(pk=known.pk).update(email=wanted)
-    logger.info("account user=%s changed its e-mail address", known.username)
+    logger.info("account user_id=%d changed its e-mail address", known.pk)
     user.email = wanted
     return True
 

@@ -3,9 +3,10 @@
 import hashlib
 import secrets
 from datetime import datetime, timedelta
-from typing import Self
+from typing import ClassVar, Self
 
 from django.contrib.auth.models import AbstractUser
+from django.contrib.sessions.base_session import AbstractBaseSession, BaseSessionManager
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
@@ -112,9 +113,92 @@ class MemberEvent(models.Model):
         return f"{self.kind}: {self.subject} by {self.actor}"
 
 
+class BrowserSessionQuerySet(models.QuerySet["BrowserSession"]):
+    def of(self, user: User) -> Self:
+        """Those of a person that have not run out, last seen first."""
+        live = self.filter(user=user, expire_date__gt=timezone.now())
+        return live.order_by("-seen_at", "-began_at")
+
+
+class BrowserSession(AbstractBaseSession):
+    """One browser that is signed in, or on its way. `session_key` is the secret in its cookie."""
+
+    user = models.ForeignKey(User, null=True, on_delete=models.CASCADE, related_name="+")
+    agent = models.CharField(max_length=300, blank=True, default="")
+    address = models.CharField(max_length=45, blank=True, default="")
+    began_at = models.DateTimeField(default=timezone.now)
+    seen_at = models.DateTimeField(default=timezone.now)
+
+    objects: ClassVar = BaseSessionManager.from_queryset(BrowserSessionQuerySet)()
+
+    @property
+    def handle(self) -> str:
+        """What a form calls it by: the key itself would open it."""
+        return hashlib.sha256(self.session_key.encode()).hexdigest()[:32]
+
+    @classmethod
+    def get_session_store_class(cls) -> type:
+        from studio.accounts.session_store import SessionStore
+
+        return SessionStore
+
+
+class OidcIdentity(models.Model):
+    """Who somebody is at the provider of single sign-on: the account they come in to."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="identities")
+    issuer = models.CharField(max_length=500)
+    subject = models.CharField(max_length=255)
+    since = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["issuer", "subject"], name="identity_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} at {self.issuer}"
+
+
+class SignInEventQuerySet(models.QuerySet["SignInEvent"]):
+    def about(self, user: User) -> Self:
+        return self.filter(user=user)
+
+    def before(self, key: int | None) -> Self:
+        """Newest first, from behind the event with this key on."""
+        older = self if key is None else self.filter(pk__lt=key)
+        return older.order_by("-pk")
+
+
+class SignInEvent(models.Model):
+    """One sign-in that was tried, or one change of what opens an account. Never edited. `name`: as
+    it was typed, or of the account; `how`: a key of `sign_ins.HOW`."""
+
+    at = models.DateTimeField(default=timezone.now, db_index=True)
+    user = models.ForeignKey(
+        User, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
+    name = models.CharField(max_length=150)
+    actor = models.CharField(max_length=150, blank=True, default="")
+    how = models.CharField(max_length=20)
+    succeeded = models.BooleanField()
+    detail = models.CharField(max_length=200, blank=True, default="")
+    address = models.CharField(max_length=45, blank=True, default="")
+    agent = models.CharField(max_length=300, blank=True, default="")
+
+    objects = SignInEventQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["user", "-id"], name="sign_in_of_user")]
+
+    def __str__(self) -> str:
+        return f"{self.how} of {self.name}: {'yes' if self.succeeded else 'no'}"
+
+
 class Scope(models.TextChoices):
     READ = "read", "Read"
     WRITE = "write", "Read and write"
+    ADMIN = "admin", "Read, write and manage"
 
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
@@ -126,6 +210,10 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         of submitted runs come and go with them."""
         own = self.not_revoked().filter(user=user, run_uid="")
         return own.select_related("workspace").order_by("-pk")
+
+    def end_all(self, user: User) -> int:
+        """Revoke every token of an account; how many (1 query)."""
+        return self.not_revoked().filter(user=user).update(revoked_at=timezone.now())
 
 
 class ApiToken(models.Model):

@@ -1,6 +1,6 @@
 """The one role table, and the one question every action asks: may this actor do this here?"""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum, auto
 
 from studio.accounts.models import ApiToken, Membership, Role, Scope, User, Workspace
@@ -50,6 +50,15 @@ ROLES: dict[str, frozenset[Permission]] = {
 }
 # What concerns every workspace: for admins of the studio alone, with no token of one workspace.
 ADMIN = frozenset({Permission.EDIT_SHARED_TARGETS})
+# What a token needs the scope “admin” for: it changes who or what is there, or can't be undone.
+MANAGING = frozenset(
+    {
+        Permission.EDIT_MEMBERS,
+        Permission.EDIT_TARGETS,
+        Permission.EDIT_SHARED_TARGETS,
+        Permission.PURGE,
+    }
+)
 # What the token of one submitted run may do, and only to that run and its descendants.
 RUN_TOKEN = frozenset(
     {
@@ -77,7 +86,7 @@ class Actor:
 
     name: str
     user: User | None = None
-    scope: str = Scope.WRITE
+    scope: str = Scope.ADMIN
     workspace_id: int | None = None
     run_uid: str = ""
     seen_role: tuple[int, str] | None = None
@@ -135,6 +144,8 @@ def permissions_of(actor: Actor, workspace: Workspace) -> frozenset[Permission]:
         granted |= ADMIN
     if actor.scope == Scope.READ:
         granted &= {Permission.SEE}
+    elif actor.scope != Scope.ADMIN:
+        granted -= MANAGING
     return granted & RUN_TOKEN if actor.run_uid else granted
 
 
@@ -159,6 +170,8 @@ def require(actor: Actor, permission: Permission, workspace: Workspace) -> None:
         return
     if actor.scope == Scope.READ:
         raise NotAllowed("This token may only read. Use a token with the scope “write”.")
+    if actor.scope != Scope.ADMIN and can(replace(actor, scope=Scope.ADMIN), permission, workspace):
+        raise NotAllowed("This token may not manage. Use a token with the scope “admin”.")
     raise NotAllowed(
         SENTENCES.get(
             permission,

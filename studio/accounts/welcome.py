@@ -12,6 +12,9 @@ from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 from studio.accounts.members import WrongMember, find_member, lock_for, record
 from studio.accounts.models import MemberEvent, Membership, User, Workspace
 from studio.accounts.permissions import Actor, NotAllowed
+from studio.accounts.sessions import end_sessions
+from studio.accounts.sign_ins import record_sign_in
+from studio.accounts.sources import Source
 
 ADMIN_ONLY = (
     "Only an admin of the studio can make a password link for {name}: the account has a password,"
@@ -50,14 +53,21 @@ def user_of_link(uidb64: str, token: str, *, now: datetime | None = None) -> Use
     return user if user is not None and Tokens(now).check_token(user, token) else None
 
 
-def use_link(uidb64: str, token: str, password: str) -> User | None:
+def use_link(
+    uidb64: str, token: str, password: str, *, source: Source | None = None
+) -> User | None:
     """Set the password by a link that is still good, else None; the caller has checked what a
-    password must be. Of two who use a link at once, one sets it (2 queries)."""
+    password must be. Sessions end. Of two who use a link at once, one sets it (4 queries)."""
     user = user_of_link(uidb64, token)
     if user is None:
         return None
     as_signed = User.objects.filter(pk=user.pk, password=user.password)
-    return user if as_signed.update(password=make_password(password)) else None
+    with transaction.atomic():
+        if not as_signed.update(password=make_password(password)):
+            return None
+        end_sessions(user)
+        record_sign_in("password-set", user=user, source=source)
+    return user
 
 
 def new_link(workspace: Workspace, name: str, *, by: Actor) -> User:

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from studio.accounts.actions import WrongToken, make_token
 from studio.accounts.models import Scope, User, Workspace
 from studio.accounts.permissions import NotAllowed
+from studio.accounts.sign_ins import record_sign_in
 
 
 class Command(BaseCommand):
@@ -29,9 +30,10 @@ class Command(BaseCommand):
             if workspace is None:
                 raise CommandError(f"There is no workspace “{options['workspace']}”.")
         try:
-            _, secret = make_token(
+            token, secret = make_token(
                 user, name=options["name"], scope=Scope(options["scope"]), workspace=workspace
             )
         except (NotAllowed, WrongToken) as refused:
             raise CommandError(str(refused)) from refused
+        record_sign_in("token-made", user=user, actor="command line", detail=token.name)
         return secret
