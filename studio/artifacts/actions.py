@@ -14,6 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from studio.accounts.permissions import Actor, Permission
+from studio.artifacts.holding import are_held
 from studio.artifacts.line_index import index_key
 from studio.artifacts.log_times import times_key
 from studio.artifacts.models import Artifact, hash_of_path
@@ -35,11 +36,14 @@ _TYPES = mimetypes.MimeTypes(filenames=())
 class TooLarge(Exception):
     """More bytes than the studio takes for one file; nothing was stored."""
 
+    most = "one file may have"
+    advice = "Split it, or ask the studio's admin to raise STUDIO_MAX_ARTIFACT_BYTES."
+
     def __init__(self, path: str, *, limit_bytes: int) -> None:
         self.limit_bytes = limit_bytes
         super().__init__(
-            f"“{path[:200]}” is larger than {limit_bytes:,} bytes, the most one file may have. "
-            "Split it, or ask the studio's admin to raise STUDIO_MAX_ARTIFACT_BYTES."
+            f"“{path[:200]}” is larger than {limit_bytes:,} bytes, the most {self.most}. "
+            f"{self.advice}"
         )
 
 
@@ -73,8 +77,25 @@ def put_artifact(
     return artifact
 
 
+def import_artifact(run: Run, path: str, stream: BinaryIO, *, by: Actor) -> Artifact:
+    """As `put_artifact`, for a file that belongs to an imported run: with no line of history of its
+    own, as the import has one."""
+    require_on(by, Permission.LOG_TO_RUN, run)
+    label = clean_path(path)
+    blob = _received(run, label, stream)
+    try:
+        with transaction.atomic():
+            return _write_row(run, label, blob, kind=None)[0]
+    except BaseException:
+        store().delete(blob.key)
+        raise
+
+
 def delete_bytes(key: str) -> None:
-    """Delete what is stored under `key`, and what was noted beside it."""
+    """Delete what is stored under `key`, and what was noted beside it. While bytes are held they
+    stay, for the sweep."""
+    if are_held():
+        return
     for each in (key, index_key(key), times_key(key)):
         store().delete(each)
 

@@ -4,6 +4,7 @@ them. See docs/adr/0025."""
 import contextlib
 import re
 import secrets
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from io import BytesIO
 from typing import BinaryIO
@@ -12,7 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from studio.accounts.models import Workspace
-from studio.accounts.permissions import Actor, Permission
+from studio.accounts.permissions import Actor, Permission, require
 from studio.artifacts.actions import TooLarge
 from studio.artifacts.models import Removal
 from studio.artifacts.preview_images import MAX_PIXELS, size_of_image
@@ -40,12 +41,12 @@ _UNSAFE_IN_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\[\]\\`<>*_|]+")
 class ImageTooLarge(TooLarge):
     """More bytes than an image of a description may have; nothing was stored."""
 
-    def __init__(self, name: str) -> None:
-        self.limit_bytes = MAX_IMAGE_BYTES
+    def __init__(self, name: str, *, limit_bytes: int | None = None) -> None:
+        self.limit_bytes = MAX_IMAGE_BYTES if limit_bytes is None else limit_bytes
         Exception.__init__(
             self,
-            f"“{name[:200]}” is larger than {MAX_IMAGE_BYTES / 1e6:.0f} MB, the most an image of a "
-            "description may have. Make it smaller, or log it as a file of the run.",
+            f"“{name[:200]}” is larger than {self.limit_bytes / 1e6:.0f} MB, the most an image "
+            "of a description may have. Make it smaller, or log it as a file of the run.",
         )
 
 
@@ -58,6 +59,23 @@ def attach_image(
     anything but PNG, JPEG, GIF and WebP, ImageTooLarge, and blobs.StorageFull.
     """
     _require(by, described)
+    label, data, kind = _image(name, stream)
+
+    def record(image: Attachment) -> None:
+        _record(described, image, by=by)
+
+    return _stored(described.workspace_id, (label, data, kind), by=by, record=record)
+
+
+def import_image(workspace: Workspace, name: str, stream: BinaryIO, *, by: Actor) -> Attachment:
+    """As `attach_image`, for the descriptions of runs that are about to be imported: in the history
+    of none of them."""
+    require(by, Permission.SUBMIT_RUN, workspace)
+    return _stored(workspace.pk, _image(name, stream), by=by, record=lambda image: None)
+
+
+def _image(name: str, stream: BinaryIO) -> tuple[str, bytes, str]:
+    """(label, bytes, media type). Raises Invalid and ImageTooLarge."""
     label = name_of(name)
     data = _read(stream, label)
     kind = type_of_image(data[:16])
@@ -71,7 +89,7 @@ def attach_image(
         raise Invalid(
             "image", f"“{label[:200]}” has more than {limit} million pixels: make it smaller."
         )
-    return _stored(described, label, data, kind=kind, by=by)
+    return label, data, kind
 
 
 def _read(stream: BinaryIO, label: str) -> bytes:
@@ -104,26 +122,31 @@ def markdown_of(attachment: Attachment) -> str:
 
 
 def _stored(
-    described: Run | Experiment, name: str, data: bytes, *, kind: str, by: Actor
+    workspace_id: int,
+    image: tuple[str, bytes, str],
+    *,
+    by: Actor,
+    record: Callable[[Attachment], None],
 ) -> Attachment:
+    name, data, kind = image
     # A key of its own, not one made of the digest: whoever frees an image never takes the bytes of
     # the same one that is uploaded at that moment.
     own = secrets.token_hex(20)
-    key = f"{FOLDER}{described.workspace_id}/{own[:2]}/{own}"
+    key = f"{FOLDER}{workspace_id}/{own[:2]}/{own}"
     blob = store().put(key, BytesIO(data))
     facts = {"name": name, "uploaded_at": timezone.now()}
     new = {"blob_key": key, "content_type": kind, "n_bytes": blob.n_bytes, "uploaded_by": by.name}
     try:
         with transaction.atomic():
             found, is_new = Attachment.objects.select_for_update().get_or_create(
-                workspace_id=described.workspace_id,
+                workspace_id=workspace_id,
                 digest=blob.sha256[:DIGITS],
                 defaults={**facts, **new},
             )
             if not is_new:
                 Attachment.objects.filter(pk=found.pk).update(**facts)
                 found.name = name
-            _record(described, found, by=by)
+            record(found)
     except BaseException:
         store().delete(key)
         raise

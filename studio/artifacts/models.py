@@ -103,6 +103,21 @@ class Removal(models.Model):
         return self.prefix
 
 
+class Upload(models.Model):
+    """A file that somebody sent to be imported; kept until that is done."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    uid = models.CharField(max_length=32, unique=True)
+    blob_key = models.CharField(max_length=200)
+    # What its sender calls it: a label, never a path.
+    name = models.CharField(max_length=255)
+    n_bytes = models.BigIntegerField(default=0)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class LogSearch(models.Model):
     """A text that was looked for in the logs of many runs, kept so that a list can filter by it."""
 

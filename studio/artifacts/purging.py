@@ -16,9 +16,11 @@ from studio.accounts.actions import revoke_run_tokens
 from studio.accounts.models import Workspace
 from studio.accounts.permissions import Actor, Permission, require
 from studio.artifacts.attachments import forget_unused, sweep_attachments
+from studio.artifacts.holding import are_held
 from studio.artifacts.line_index import owner_key
 from studio.artifacts.models import Artifact, Removal
 from studio.artifacts.store import folder_of, store
+from studio.artifacts.uploads import sweep_uploads
 from studio.blobs import BlobNotFound
 from studio.compute.models import Job
 from studio.runs.families import IDS_PER_QUERY, families_of, locked
@@ -89,7 +91,10 @@ def _remove_rows(runs: Sequence[Run]) -> int:
 
 def finish_removals(workspace: Workspace | None = None) -> int:
     """Delete the bytes that purged rows left named, with what was noted beside them and those of
-    images that no description names any more; how many files. Two at once are harmless."""
+    images that no description names any more; how many files. Two at once are harmless. While
+    bytes are held, none."""
+    if are_held():
+        return 0
     forget_unused(workspace)
     waiting = Removal.objects.order_by("pk")
     if workspace is not None:
@@ -106,8 +111,10 @@ def sweep_orphans(*, older_than_s: float = UPLOAD_TAKES_S) -> int:
     """Delete bytes of runs and images that no row names: left by writers of purged runs and by
     uploads that were killed before their row. Returns the number of bytes freed.
     """
+    if are_held():
+        return 0
     finish_removals()
-    n_bytes = sweep_attachments(older_than_s=older_than_s)
+    n_bytes = sweep_attachments(older_than_s=older_than_s) + sweep_uploads()
     keys: list[str] = []
     for key in store().list("runs/"):
         keys.append(key)

@@ -39,7 +39,7 @@ class MissingBlobs(SnapshotError):
 
     def __init__(self, missing: list[str]) -> None:
         self.missing = missing
-        super().__init__(f"{len(missing)} files were not uploaded yet. PUT them to /blobs first.")
+        super().__init__(f"{len(missing)} files were not uploaded yet. Send them to /blobs first.")
 
 
 class SourceFile(Protocol):
@@ -73,6 +73,15 @@ def _sizes(workspace: Workspace, digests: list[str]) -> dict[str, int]:
     return found
 
 
+class SourceTooLarge(TooLarge):
+    """More bytes than all files of a snapshot may have together; nothing was stored."""
+
+    most = "a snapshot may have"
+    advice = (
+        "Leave it out of the source, or ask the studio's admin to raise STUDIO_SNAPSHOT_MAX_BYTES."
+    )
+
+
 def store_blob(workspace: Workspace, digest: str, stream: BinaryIO, *, by: Actor) -> SourceBlob:
     """Store one source file whose SHA-256 is `digest`; the same one again is fine.
 
@@ -87,7 +96,7 @@ def store_blob(workspace: Workspace, digest: str, stream: BinaryIO, *, by: Actor
             digest, stream, under=source_folder(workspace.pk), limit_bytes=limit_bytes
         )
     except BlobTooLarge as error:
-        raise TooLarge(digest, limit_bytes=limit_bytes) from error
+        raise SourceTooLarge(digest, limit_bytes=limit_bytes) from error
     row, _ = SourceBlob.objects.get_or_create(
         workspace=workspace, digest=digest, defaults={"n_bytes": blob.n_bytes}
     )

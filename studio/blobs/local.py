@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import io
 import os
+import stat
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -281,7 +282,8 @@ def _make_folder(folder: Path) -> None:
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=FOLDER_MODE)
         _flush_folder(folder.parent)
-    if folder.exists() and not folder.is_dir():
+    # One look, not two: between them another's delete could sweep the folder away.
+    if not stat.S_ISDIR(folder.stat().st_mode):
         raise NotADirectoryError(errno.ENOTDIR, "not a folder", str(folder))
 
 

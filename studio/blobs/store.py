@@ -50,6 +50,11 @@ class StorageFull(BlobError):
         self.key, self.size_bytes = key, size_bytes
 
 
+class StoreAway(BlobError):
+    """The service that keeps the bytes does not answer, or refuses us; nothing was changed, or
+    nobody knows: the call may be repeated."""
+
+
 class BlobTooLarge(BlobError):
     """The stream is longer than the caller allows; nothing was stored."""
 

@@ -39,7 +39,7 @@ def zip_stream(members: Iterable[ZipMember]) -> Iterator[bytes]:
     error while opening or reading one ends the stream with that error, so that a client sees a
     broken download and not a ZIP that silently lacks a file.
     """
-    sink, names = _Sink(), _Names()
+    sink, names = _Sink(), Names()
     with zipfile.ZipFile(cast(BinaryIO, sink), "w", allowZip64=True) as archive:
         for member in members:
             info = _info(names.unique(safe_label(member.label)), member)
@@ -74,7 +74,7 @@ def _safe_segment(segment: str) -> str:
     return text.encode()[:SEGMENT_LIMIT_BYTES].decode(errors="ignore")
 
 
-class _Names:
+class Names:
     """Gives every label of one archive a name of its own, also where case does not count."""
 
     def __init__(self) -> None:

@@ -136,7 +136,7 @@ def test_too_many_or_too_large_files_are_refused(
     settings.SNAPSHOT_MAX_BYTES = 1
     with pytest.raises(Invalid):
         snapshots.make_snapshot(workspace, [entry("a", b"x"), entry("b", b"x")], by=bob)
-    with pytest.raises(TooLarge):
+    with pytest.raises(TooLarge, match="STUDIO_SNAPSHOT_MAX_BYTES"):
         snapshots.store_blob(workspace, sha(b"xy"), io.BytesIO(b"xy"), by=bob)
 
 

@@ -15,10 +15,8 @@ import pytest
 from studio.blobs import (
     BlobNotFound,
     BlobTooLarge,
-    DigestMismatch,
     InvalidKey,
     LocalStore,
-    LogGap,
     StorageFull,
     digest_key,
     open_store,
@@ -37,86 +35,6 @@ def bytes_of(store: LocalStore, key: str, start: int = 0, end: int | None = None
 
 def files_of(store: LocalStore) -> list[Path]:
     return [path for path in store.root.rglob("*") if path.is_file()]
-
-
-def test_what_is_put_comes_back_with_its_digest_and_size(store: LocalStore) -> None:
-    data = os.urandom(3_000_000)
-    blob = store.put("runs/1/model.bin", io.BytesIO(data))
-    assert (blob.sha256, blob.n_bytes) == (hashlib.sha256(data).hexdigest(), len(data))
-    assert bytes_of(store, "runs/1/model.bin") == data
-    assert store.size("runs/1/model.bin") == len(data)
-
-
-@pytest.mark.parametrize(
-    ("start", "end", "expected"),
-    [(0, None, b"0123456789"), (3, 6, b"345"), (9, 99, b"9"), (10, None, b""), (50, 60, b"")],
-)
-def test_a_range_is_cut_at_the_end(
-    store: LocalStore, start: int, end: int | None, expected: bytes
-) -> None:
-    store.put("a", io.BytesIO(b"0123456789"))
-    assert bytes_of(store, "a", start, end) == expected
-
-
-def test_a_range_can_be_sought_within(store: LocalStore) -> None:
-    store.put("a", io.BytesIO(b"0123456789"))
-    with store.open("a", 2, 8) as stream:
-        assert stream.seek(-2, os.SEEK_END) == 4
-        assert stream.read() == b"67"
-        stream.seek(1)
-        assert stream.read(2) == b"34"
-
-
-def test_a_range_opened_before_an_append_keeps_its_end(store: LocalStore) -> None:
-    store.append("log", 0, b"old")
-    with store.open("log") as stream:
-        store.append("log", 3, b"new")
-        assert stream.read() == b"old"
-
-
-@pytest.mark.parametrize(
-    "key",
-    [
-        "",
-        ".",
-        "..",
-        "a/../b",
-        "../a",
-        "/a",
-        "a/",
-        "a//b",
-        "A",
-        "a b",
-        "a\0b",
-        "a\n",
-        "é",
-        ".tmp/x",
-        "a/.hidden",
-        "a\\b",
-        "c:/x",
-        "%2e%2e/a",
-        "a" * 201,
-        "/".join(["a"] * 600),
-    ],
-)
-def test_a_key_of_another_shape_is_refused_by_every_method(store: LocalStore, key: str) -> None:
-    for call in (store.size, store.exists, store.open, store.delete):
-        with pytest.raises(InvalidKey):
-            call(key)
-    with pytest.raises(InvalidKey):
-        store.put(key, io.BytesIO(b"x"))
-    with pytest.raises(InvalidKey):
-        store.append(key, 0, b"x")
-    assert files_of(store) == []
-
-
-def test_a_missing_key_is_named(store: LocalStore) -> None:
-    assert not store.exists("a/b")
-    assert store.delete("a/b") is False
-    with pytest.raises(BlobNotFound, match="a/b"):
-        store.open("a/b")
-    with pytest.raises(BlobNotFound):
-        store.size("a/b")
 
 
 def test_a_key_is_never_another_keys_folder(store: LocalStore) -> None:
@@ -170,51 +88,6 @@ def test_equal_content_is_stored_once_under_its_digest(store: LocalStore) -> Non
     assert (store.root / first.key).stat().st_ino == written_at
 
 
-@pytest.mark.parametrize("known", [False, True])
-def test_content_that_lies_about_its_digest_is_refused(store: LocalStore, known: bool) -> None:
-    digest = hashlib.sha256(b"x").hexdigest()
-    if known:
-        store.put_if_absent(digest, io.BytesIO(b"x"), under="files")
-    with pytest.raises(DigestMismatch):
-        store.put_if_absent(digest, io.BytesIO(b"y"), under="files")
-    assert len(files_of(store)) == known
-
-
-def test_appends_continue_repeat_and_overlap_without_doubling(store: LocalStore) -> None:
-    assert store.append("log", 0, b"") == 0
-    assert store.append("log", 0, b"hello ") == 6
-    assert store.append("log", 6, b"world") == 11
-    assert store.append("log", 6, b"world") == 11
-    assert store.append("log", 8, b"rld, again") == 18
-    assert bytes_of(store, "log") == b"hello world, again"
-
-
-@pytest.mark.parametrize("n_before", [0, 3])
-def test_a_gap_is_refused_and_tells_where_to_go_on(store: LocalStore, n_before: int) -> None:
-    if n_before:
-        store.append("log", 0, b"x" * n_before)
-    with pytest.raises(LogGap) as caught:
-        store.append("log", 5, b"y")
-    assert caught.value.size_bytes == n_before
-    assert store.exists("log") == bool(n_before)
-
-
-def test_appenders_racing_with_the_same_bytes_leave_one_copy(store: LocalStore) -> None:
-    data = os.urandom(40_000)
-
-    def ship() -> None:
-        size = 0
-        while size < len(data):
-            size = store.append("log", size, data[size : size + 701])
-
-    threads = [threading.Thread(target=ship) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert bytes_of(store, "log") == data
-
-
 def test_appenders_in_other_processes_wait_for_each_other(store: LocalStore) -> None:
     code = (
         "import sys; from pathlib import Path; from studio.blobs import LocalStore\n"
@@ -248,17 +121,6 @@ def test_puts_and_deletes_racing_in_one_folder_never_fail(store: LocalStore) -> 
     assert [path.name for path in store.root.iterdir()] == [".tmp"]
 
 
-def test_a_list_finds_keys_by_any_prefix(store: LocalStore) -> None:
-    for key in ("a/b", "a/bc/d", "ab", "b"):
-        store.put(key, io.BytesIO(b""))
-    assert set(store.list()) == {"a/b", "a/bc/d", "ab", "b"}
-    assert set(store.list("a/b")) == {"a/b", "a/bc/d"}
-    assert set(store.list("a")) == {"a/b", "a/bc/d", "ab"}
-    assert list(store.list("nothing/")) == []
-    with pytest.raises(InvalidKey):
-        list(store.list("../"))
-
-
 def test_uploads_that_a_dead_process_left_are_swept(store: LocalStore) -> None:
     (store.root / ".tmp" / "left").write_bytes(b"half")
     assert store.sweep() == 0
@@ -272,12 +134,12 @@ def test_a_store_is_opened_by_url(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "/tmp/x", "s3://user:secret@host/x", "file://host/x", "file:///x?y", "file:x"]
+    "url", ["", "/tmp/x", "s3://user:pa55word@host/x", "file://host/x", "file:///x?y", "file:x"]
 )
 def test_another_url_is_refused_without_repeating_its_secrets(url: str) -> None:
     with pytest.raises(ValueError) as caught:
         open_store(url)
-    assert "secret" not in str(caught.value)
+    assert "pa55word" not in str(caught.value)
 
 
 @pytest.fixture
