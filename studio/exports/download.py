@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 
 from studio.artifacts.serving import disposition, inert
+from studio.exports.archive import Archive
 from studio.exports.formats import Format
 from studio.exports.table import Table
 
@@ -22,6 +23,14 @@ def download(request: HttpRequest, table: Table, kind: Format, *, name: str) -> 
     answer = StreamingHttpResponse(() if request.method == "HEAD" else pieces)
     answer["Content-Disposition"] = disposition(f"{name}-{timezone.now():%Y-%m-%d}.{kind.name}")
     return inert(answer, kind=kind.content_type)
+
+
+def download_archive(request: HttpRequest, archive: Archive, *, name: str) -> HttpResponseBase:
+    """The archive as a file called like `runs-lab-2026-11-21.zip`, made while it is sent."""
+    pieces = _told(archive.stream(), f"{name} zip", len(archive.ids))
+    answer = StreamingHttpResponse(() if request.method == "HEAD" else pieces)
+    answer["Content-Disposition"] = disposition(f"{name}-{timezone.now():%Y-%m-%d}.zip")
+    return inert(answer, kind="application/zip")
 
 
 def _told(pieces: Iterator[bytes], what: str, n_rows: int) -> Iterator[bytes]:

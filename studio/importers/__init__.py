@@ -1,0 +1,1 @@
+"""Histories of other trackers, brought in as ordinary runs: read, planned, stored, reported."""
