@@ -72,8 +72,8 @@ class Log:
 class StatusFile:
     """Replaces status.json as a whole.
 
-    The next version's space is taken in advance: on a full disk the end of a run, the most
-    important line, still gets written.
+    The next version's space is taken in advance and never given back: on a full disk, which the
+    run's output goes on filling, the end of the run, the most important line, still gets written.
     """
 
     def __init__(self, path: str) -> None:
@@ -81,6 +81,18 @@ class StatusFile:
         self.spare = path + ".next"
         self.is_saved = True
         self._reserve()
+
+    def _swap(self) -> None:
+        """What was written takes the place of the version before, whose space is the next one's."""
+        kept = self.path + ".kept"
+        try:
+            os.link(self.path, kept)
+        except OSError:  # the first version, or a file system without links
+            os.replace(self.spare, self.path)
+            self._reserve()
+            return
+        os.replace(self.spare, self.path)
+        os.replace(kept, self.spare)
 
     def _reserve(self) -> None:
         with contextlib.suppress(OSError), open(self.spare, "wb", buffering=0) as file:
@@ -94,7 +106,6 @@ class StatusFile:
                 self.is_saved = file.write(data) == len(data)
                 file.truncate(len(data))
             if self.is_saved:
-                os.replace(self.spare, self.path)
-                self._reserve()
+                self._swap()
         except OSError:
             self.is_saved = False

@@ -27,6 +27,7 @@ from studio.execution.recovery import leftovers, recover_job, take_up
 from studio.execution.registering import register
 from studio.execution.supervisor import Supervisor
 from studio.execution.upkeep import refresh_statistics, tell_news
+from studio.logbook import about_run
 from studio.runs.lifecycle import beat
 from studio.runs.models import Run
 from studio.runs.status import Status
@@ -157,7 +158,8 @@ class Agent:
                     self._once(partial(self._recover_one, claim, how))
 
     def _recover_one(self, claim: Claim, how: Callable[[Claim], AdoptedGuard | None]) -> None:
-        guard = how(claim)
+        with about_run(claim.run.uid):
+            guard = how(claim)
         if guard is not None:
             logger.warning("taking up run=%s", claim.run.uid)
             # Now, not with the next beat: it was silent for as long as nobody held it.

@@ -116,7 +116,7 @@ class EnvironmentBuild:
     def follow(self) -> None:
         """Ship what it said, and say on the page what it is at. Trouble with the database waits."""
         try:
-            if self.shipper.waiting_bytes() and still_held(self.claim):
+            if self.shipper.is_due() and still_held(self.claim):
                 self.shipper.ship()
             self._explain()
         except (DatabaseError, InterfaceError) as error:

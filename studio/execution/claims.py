@@ -17,11 +17,13 @@ from studio.accounts.actions import revoke_run_tokens
 from studio.accounts.permissions import Actor
 from studio.compute.models import Job, Worker
 from studio.compute.targets import lock
-from studio.runs.lifecycle import InvalidTransition, transition
+from studio.runs.lifecycle import InvalidTransition, beat, transition
 from studio.runs.models import Dependency, Run
 from studio.runs.status import Status
 
 logger = logging.getLogger(__name__)
+
+NEVER_BEGAN = {Status.STARTING, Status.PREPARING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,13 @@ def _claim(worker: Worker, job_id: int) -> Claim | None:
     return claim
 
 
+def never_began(run: Run) -> bool:
+    """Whether its script was not started, as far as its status tells; also of one that fell silent
+    before."""
+    is_silent = run.status == Status.NOT_RESPONDING
+    return (run.status_before_silence if is_silent else run.status) in NEVER_BEGAN
+
+
 def give_back(claim: Claim, *, reason: str, is_planned: bool = False) -> bool:
     """Queue a job again whose script never began; False when it was tried too often already. A
     planned end of its worker is no attempt of the run."""
@@ -110,6 +119,8 @@ def give_back(claim: Claim, *, reason: str, is_planned: bool = False) -> bool:
     with transaction.atomic():
         attempt = f"Attempt {n_done + 1} of {most}"
         reason = f"{attempt}: {reason[:1].lower()}{reason[1:]}"
+        if never_began(claim.run):
+            beat(claim.run)  # one that was silent comes back first: only then may it be queued
         transition(claim.run, Status.QUEUED, by=claim.actor, lease=claim.lease, reason=reason)
         Job.objects.filter(pk=claim.job.pk, lease=claim.lease).update(
             lease="",

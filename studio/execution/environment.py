@@ -20,6 +20,8 @@ WITHHELD = re.compile(
 OF_INSTALLERS = re.compile(r"^(PIP|UV)_", re.IGNORECASE)
 # What an installer needs to be let in by a package index.
 OF_INDEXES = re.compile(r"^UV_INDEX_\w+_(USERNAME|PASSWORD)$")
+# Where a script was told to log with MLflow.
+MLFLOW_S_OWN = ("MLFLOW_TRACKING_", "MLFLOW_RUN_ID")
 # Those of the worker's own environment lead another Python astray.
 OF_PYTHON = ("VIRTUAL_ENV", "PYTHONHOME", "CONDA_PREFIX")
 
@@ -75,6 +77,7 @@ def variables(
     python_path = (asked.get("PYTHONPATH"), str(settings.BASE_DIR), python.modules)
     return {
         **_activated(python.prefix, asked),
+        **_for_mlflow(environment, asked, secret=secret),
         "PYTHONUNBUFFERED": "1",
         "PYTHONPATH": os.pathsep.join(part for part in python_path if part),
         "STUDIO_RUN_ID": str(environment["run_uid"]),
@@ -83,6 +86,20 @@ def variables(
         "STUDIO_TOKEN": secret,
         "STUDIO_TARGET": target,
         "STUDIO_SPOOL_DIR": spool,
+    }
+
+
+def _for_mlflow(
+    environment: Mapping[str, Any], asked: Mapping[str, str], *, secret: str
+) -> dict[str, str]:
+    """With these an unchanged script that logs with MLflow logs into its own run; nothing when it
+    was told where to log."""
+    if any(key.startswith(MLFLOW_S_OWN) for key in asked):
+        return {}
+    return {
+        "MLFLOW_TRACKING_URI": settings.STUDIO_BASE_URL,
+        "MLFLOW_TRACKING_TOKEN": secret,
+        "MLFLOW_RUN_ID": str(environment["run_uid"]),
     }
 
 

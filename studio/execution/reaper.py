@@ -15,7 +15,7 @@ from studio.artifacts import logs
 from studio.artifacts.actions import find_artifact
 from studio.artifacts.models import MAIN_LOG
 from studio.compute.models import Job, Target, Worker
-from studio.execution.claims import Claim, give_back
+from studio.execution.claims import Claim, give_back, never_began
 from studio.execution.closing import release
 from studio.execution.evidence import evidence_of
 from studio.execution.silence import (
@@ -23,7 +23,9 @@ from studio.execution.silence import (
     heard_at,
     is_over_time,
     lost_after_s,
+    lost_limit_s,
     patience_s,
+    silent_after_s,
     time_limit_words,
 )
 from studio.execution.steps import close_doomed
@@ -41,7 +43,6 @@ TIME_LIMIT = Actor.system("time limit")
 MAY_LIVE = "its process may still be running"
 ONE_SWEEP = 500
 EVIDENCE_BYTES = 2_000
-NEVER_BEGAN = {Status.STARTING, Status.PREPARING}
 
 
 def reap(now: datetime | None = None) -> int:
@@ -99,7 +100,7 @@ def _take_from_lost_worker(claim: Claim, now: datetime) -> bool:
         return _give_up_cancelled(claim, now)
     if run.cancel_requested_at is not None:
         return _end(run, Status.CANCELED, reason, lease=claim.lease)
-    if run.status not in NEVER_BEGAN:
+    if not never_began(run):
         return False
     if give_back(claim, reason=reason):
         return True
@@ -120,16 +121,18 @@ def _give_up_cancelled(claim: Claim, now: datetime) -> bool:
 
 
 def reap_silent(now: datetime) -> int:
-    """Silent for NOT_RESPONDING_AFTER_S -> NotResponding; past the limit of its target -> Failed,
-    with the evidence. A run that was asked to cancel ends as Canceled."""
-    quiet = now - timedelta(seconds=settings.NOT_RESPONDING_AFTER_S)
-    silent = Run.objects.beating().heard_before(quiet)
+    """Silent for `silent_after_s` -> NotResponding; past the limit of its target -> Failed, with
+    the evidence. A run that was asked to cancel ends as Canceled."""
     n_moved = 0
-    for run in silent.select_related("job")[:ONE_SWEEP]:
-        with transaction.atomic():
-            if _is_still_in(silent, run):
-                reason = f"Not heard from since {seen(heard_at(run))}"
-                n_moved += _try(run, Status.NOT_RESPONDING, reason, evidence=evidence_of(run))
+    for has_heartbeat in (True, False):
+        quiet = now - timedelta(seconds=silent_after_s(has_heartbeat=has_heartbeat))
+        alike = Run.objects.beating().filter(has_heartbeat=has_heartbeat)
+        silent = alike.heard_before(quiet)
+        for run in silent.select_related("job")[:ONE_SWEEP]:
+            with transaction.atomic():
+                if _is_still_in(silent, run):
+                    reason = f"Not heard from since {seen(heard_at(run))}"
+                    n_moved += _try(run, Status.NOT_RESPONDING, reason, evidence=evidence_of(run))
     for gone in _given_up(now):
         for run in gone.select_related("workspace", "job__target")[:ONE_SWEEP]:
             with transaction.atomic():
@@ -139,17 +142,18 @@ def reap_silent(now: datetime) -> int:
 
 
 def _given_up(now: datetime) -> list[RunQuerySet]:
-    """The runs whose silence is past the limit of their target, by target (2 queries and one for
-    each)."""
+    """The runs whose silence is past the limit of their target, by target and by whether they send
+    heartbeats (2 queries and one for each)."""
     waiting = Run.objects.filter(status=Status.NOT_RESPONDING)
-    ids = set(waiting.order_by().values_list("target", flat=True).distinct())
-    targets = Target.objects.in_bulk([one for one in ids if one is not None])
+    kinds = set(waiting.order_by().values_list("target", "has_heartbeat").distinct())
+    targets = Target.objects.in_bulk([one for one, _ in kinds if one is not None])
     found = []
-    for target_id in ids:
-        limit_s = lost_after_s(targets.get(target_id) if target_id else None)
-        waited = now - timedelta(seconds=patience_s(limit_s))
-        of_target = waiting.filter(target=target_id, status_at__lte=waited)
-        found.append(of_target.heard_before(now - timedelta(seconds=limit_s)))
+    for target_id, has_heartbeat in kinds:
+        target = targets.get(target_id) if target_id else None
+        waited = now - timedelta(seconds=patience_s(lost_after_s(target)))
+        limit_s = lost_limit_s(target, has_heartbeat=has_heartbeat)
+        alike = waiting.filter(target=target_id, has_heartbeat=has_heartbeat, status_at__lte=waited)
+        found.append(alike.heard_before(now - timedelta(seconds=limit_s)))
     return found
 
 

@@ -1,8 +1,10 @@
 """Copies what the guard writes into the run's log, byte for byte, and resumes where it stopped."""
 
 import logging
+import time
 from pathlib import Path
 
+from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 
 from studio.accounts.permissions import Actor
@@ -25,6 +27,7 @@ class LogShipper:
         self.run, self.source, self.by, self.path = run, source, by, path
         self.offset = 0
         self.trouble = ""
+        self._sent_at = 0.0
 
     def ship(self) -> int:
         """Send what is new; returns the number of bytes sent. Trouble is kept, not raised: the
@@ -51,6 +54,14 @@ class LogShipper:
             self.offset = end
         self.trouble = ""
         return sent
+
+    def is_due(self) -> bool:
+        """Whether something waits, and the last piece is long enough ago: the storage decides how
+        often is too often."""
+        if time.monotonic() - self._sent_at < settings.LOG_EVERY_S or not self.waiting_bytes():
+            return False
+        self._sent_at = time.monotonic()
+        return True
 
     def waiting_bytes(self) -> int:
         return max(0, self._size() - self.offset)

@@ -31,6 +31,7 @@ from studio.execution.monitoring import RunMonitor
 from studio.execution.shipping import LogShipper
 from studio.execution.silence import time_limit_words
 from studio.execution.verdict import Ending
+from studio.logbook import note_run
 from studio.runs.actions import cancel_run
 from studio.runs.lifecycle import InvalidTransition, LeaseLost
 from studio.runs.status import Status
@@ -131,6 +132,7 @@ class Supervisor(HeldRun, threading.Thread):
 
     # ------------------------------------------------------------ the thread
     def run(self) -> None:
+        note_run(self.claim.run.uid)
         try:
             ending = self._execute()
             if ending is not None:
@@ -334,7 +336,7 @@ class Supervisor(HeldRun, threading.Thread):
 
     def _ship(self) -> None:
         """Send new output, unless another worker holds the run by now."""
-        if not self.shipper.waiting_bytes():
+        if not self.shipper.is_due():
             return
         try:
             if still_held(self.claim):

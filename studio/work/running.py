@@ -41,7 +41,7 @@ def run_work(work_id: int, *, slice_s: float = SLICE_S) -> None:
     if work is None:
         return
     try:
-        if _pieces(work, kind_of(work), until=time.monotonic() + slice_s):
+        if _pieces(work, kind_of(work), slice_s=slice_s):
             return
     except LeaseLost:
         logger.warning("work=%s was taken over by another worker", work.uid)
@@ -95,7 +95,7 @@ def ring_forgotten() -> int:
     return len(found)
 
 
-def _pieces(work: Work, kind: Kind, *, until: float) -> bool:
+def _pieces(work: Work, kind: Kind, *, slice_s: float) -> bool:
     """Whether the work is over; False when the time was."""
     if work.n_attempts > MAX_ATTEMPTS:
         _close(work, State.FAILED, error=f"Given up after {MAX_ATTEMPTS} tries; the log says why.")
@@ -103,7 +103,10 @@ def _pieces(work: Work, kind: Kind, *, until: float) -> bool:
     actor = _actor_of(work)
     # What a killed worker had committed but not settled.
     kind.settle(work)
-    while time.monotonic() < until:
+    # From here, and one piece at least: a source that takes longer than a slice to open would
+    # otherwise be opened for ever and never read.
+    until, goes_on = time.monotonic() + slice_s, slice_s > 0
+    while goes_on:
         if work.cancel_requested_at is not None:
             _close(work, State.CANCELED)
             return True
@@ -118,6 +121,7 @@ def _pieces(work: Work, kind: Kind, *, until: float) -> bool:
             return True
         work.refresh_from_db(fields=["cancel_requested_at"])
         time.sleep(BREATH_S)
+        goes_on = time.monotonic() < until
     return False
 
 

@@ -51,8 +51,8 @@ def test_one_is_told_when_a_run_ends(live_server: Any, token: str, run: Any, peo
         capture_output=True,
         text=True,
         timeout=120,
-        check=True,
     )
+    assert done.returncode == 0, done.stderr
     told = {"run_id": run.uid, "notify": True, "rule": AlertRule.objects.get().uid}
     assert json.loads(done.stdout) == told
     people.bob.email = ""

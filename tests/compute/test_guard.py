@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from studio.compute import launcher
+from studio.compute.guard_files import Log, StatusFile
 from studio.compute.launcher import GuardHandle, GuardStatus, LaunchSpec
 from tests.waiting import wait_until
 
@@ -342,6 +344,29 @@ def test_the_end_is_still_recorded_on_a_full_disk(run: Run, small_disk: Path) ->
     status = end_of(handle)
     assert (status.exit_code, status.log_error) == (5, "No space left on device")
     assert shutil.disk_usage(small_disk).free < 64 * 1024
+
+
+def test_the_status_keeps_its_space_on_a_disk_that_is_being_filled(small_disk: Path) -> None:
+    status = StatusFile(str(small_disk / "status.json"))
+    status.save({"n": 0})
+    output = Log(str(small_disk / "log.txt"))
+    is_over = threading.Event()
+
+    def fill() -> None:
+        while not is_over.is_set():
+            output.write(b"x" * (1 << 16))
+
+    filler = threading.Thread(target=fill)
+    filler.start()
+    try:
+        for n in range(1, 500):
+            status.save({"n": n})
+            assert status.is_saved, f"the {n}th change is lost"
+            assert json.loads((small_disk / "status.json").read_text()) == {"n": n}
+    finally:
+        is_over.set()
+        filler.join()
+    assert output.error == "No space left on device"
 
 
 def test_cancel_of_a_cooperative_script_is_quick(run: Run, tmp_path: Path) -> None:

@@ -60,6 +60,18 @@ def test_the_studios_own_variables_cannot_be_replaced(settings: Any) -> None:
     assert found["STUDIO_SPOOL_DIR"] == "/run/spool"
 
 
+def test_a_script_logs_with_mlflow_into_its_own_run_unless_it_is_told_where(settings: Any) -> None:
+    settings.STUDIO_BASE_URL = "http://studio.example"
+    found = variables(REQUEST, secret="s", target="local", spool="/run/spool")
+    assert found["MLFLOW_TRACKING_URI"] == "http://studio.example"
+    assert (found["MLFLOW_TRACKING_TOKEN"], found["MLFLOW_RUN_ID"]) == ("s", "abc")
+
+    own = {**REQUEST, "variables": {"MLFLOW_TRACKING_URI": "http://mine"}}
+    told = variables(own, secret="s", target="local", spool="/run/spool")
+    assert told["MLFLOW_TRACKING_URI"] == "http://mine"
+    assert not {"MLFLOW_TRACKING_TOKEN", "MLFLOW_RUN_ID"} & set(told)
+
+
 def test_a_built_environment_comes_before_the_workers_own(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("PATH", "/usr/bin"), ("VIRTUAL_ENV", "/own"), ("CONDA_PREFIX", "/conda")):
         monkeypatch.setenv(name, value)

@@ -117,6 +117,22 @@ def test_a_cancelled_run_whose_worker_is_gone_is_closed_after_its_grace_period(
         transition(queued, Status.COMPLETED, by=claim.actor)
 
 
+def test_a_cancelled_run_that_was_handed_over_is_left_to_the_next_worker(
+    worker: Worker, queued: Run, people: Any
+) -> None:
+    going(worker, queued)
+    actions.cancel_run(queued, by=make.actor(people.bob))
+    Run.objects.filter(pk=queued.pk).update(cancel_requested_at=ago(250))
+    # It signed off, as one does that hands its runs over, and its node has known others before.
+    Worker.objects.filter(pk=worker.pk).update(stopped_at=ago(290), last_seen_at=ago(290))
+    Job.objects.update(beat_at=ago(290))
+    assert reap() == 0
+    assert closed_unheard_at(fresh(queued)) > timezone.now()
+    Job.objects.update(beat_at=ago(311))  # nobody came: the guard has ended it by now
+    assert reap() == 1
+    assert fresh(queued).status == Status.CANCELED
+
+
 def test_a_run_without_a_worker_on_its_target_is_canceled_at_once(queued: Run, people: Any) -> None:
     assert not Worker.objects.live().exists()
     actions.cancel_run(queued, by=make.actor(people.bob))

@@ -5,10 +5,12 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from studio.accounts.permissions import Actor
 from studio.artifacts.actions import find_artifact
@@ -16,11 +18,12 @@ from studio.compute.launcher import GuardHandle, LaunchSpec, find_members, launc
 from studio.compute.models import Job, Worker
 from studio.execution.claims import Claim, claim_next
 from studio.execution.closing import finish
+from studio.execution.reaper import reap
 from studio.execution.recovery import leftovers, recover_job
 from studio.execution.shipping import LogShipper
 from studio.execution.verdict import Ending
 from studio.runs import actions
-from studio.runs.lifecycle import LeaseLost
+from studio.runs.lifecycle import LeaseLost, transition
 from studio.runs.models import Run
 from studio.runs.status import Status
 from tests import make
@@ -84,6 +87,19 @@ def test_a_job_without_a_folder_is_queued_again(claim: Claim, queued: Run) -> No
 def test_a_folder_without_a_report_is_queued_again(began: Began, queued: Run) -> None:
     recover_job(began.claim)
     assert fresh(queued).status == Status.QUEUED
+
+
+@pytest.mark.parametrize("by", ["its node", "the reaper"])
+def test_a_silent_run_that_never_began_is_queued_again(claim: Claim, queued: Run, by: str) -> None:
+    transition(fresh(queued), Status.NOT_RESPONDING, by=Actor.system("reaper"))
+    if by == "its node":
+        (left,) = leftovers("here")
+        recover_job(left)
+    else:
+        Job.objects.update(beat_at=timezone.now() - timedelta(seconds=61))
+        assert reap() == 1
+    assert fresh(queued).status == Status.QUEUED
+    assert not Job.objects.held().exists()
 
 
 def test_a_death_while_the_environment_was_built_is_one_before_it_began(

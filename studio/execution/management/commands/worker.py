@@ -26,7 +26,7 @@ AGAIN_AFTER_S = 2.0
 
 class Command(BaseCommand):
     help = "Serve a compute target: run what is submitted to it, and the studio's own tasks."
-    # They would load every page, of which a worker draws none.
+    # They would load every page, of which a worker draws none (see also `handle`).
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -55,6 +55,8 @@ class Command(BaseCommand):
         self.stdout.write(f"worker {agent.node} serves “{agent.target_name}”")
         # Celery's own shutdown waits for its (short) tasks; the runs must end at the same time.
         worker_shutting_down.connect(lambda **_: agent.begin_stop(), weak=False)
+        # Celery would check the settings after all, with every page; the web server does.
+        os.environ["CELERY_SKIP_CHECKS"] = "1"
         # Who runs the worker is the admin's choice; Celery's paragraph about it helps nobody.
         warnings.simplefilter("ignore", SecurityWarning)
         try:
