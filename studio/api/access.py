@@ -1,14 +1,15 @@
 """Who asks, and what they may look at. Outsiders and unknown names get the same 404."""
 
-from dataclasses import replace
-
 from django.db import connection
 from django.http import HttpRequest
 from ninja.security import HttpBearer
 
 from studio.accounts.actions import find_token
-from studio.accounts.models import Workspace
+from studio.accounts.limits import EXPORTS, SEARCHES, UPLOADS, WRITES, owe, spend
+from studio.accounts.models import ApiToken, Workspace
 from studio.accounts.permissions import Actor
+from studio.accounts.reading import read
+from studio.accounts.rooms import enter, let_in
 from studio.runs.models import Experiment, Run
 from studio.runs.querysets import RunQuerySet
 
@@ -22,7 +23,36 @@ class TokenAuth(HttpBearer):
 
     def authenticate(self, request: HttpRequest, token: str) -> Actor | None:
         found = find_token(token.strip())
-        return Actor.of_token(found) if found else None
+        if found is None:
+            return None
+        kind = kind_of(request)
+        if kind:
+            spend(kind, user_id=found.user_id, token_id=found.pk, run_uid=found.run_uid)
+        setattr(request, "token", found)  # noqa: B010
+        return Actor.of_token(found)
+
+
+# What the rest of an address behind the workspace begins or ends with.
+UPLOADED = ("/artifacts/", "/logs/", "/blobs/", "/attachments")
+EXPORTED = ("/runs-export", "/views.yaml", "/zip")
+SEARCHED = ("/runs", "/experiments", "/find", "/tags", "/values")
+
+
+def kind_of(request: HttpRequest) -> str:
+    """Which limit a request counts against; "" for reads that cost little."""
+    path = request.path
+    if request.method not in ("GET", "HEAD"):
+        is_upload = path.endswith("/blobs") or any(part in path for part in UPLOADED)
+        return UPLOADS if is_upload else WRITES
+    if path.endswith(EXPORTED):
+        return EXPORTS
+    return SEARCHES if path.endswith(SEARCHED) else ""
+
+
+def count_uploads(request: HttpRequest, n_more: int) -> None:
+    """Count files that came in a request beside its first as uploads of their own."""
+    token: ApiToken = request.token  # type: ignore[attr-defined]
+    owe(UPLOADS, n_more, user_id=token.user_id, token_id=token.pk, run_uid=token.run_uid)
 
 
 def actor_of(request: HttpRequest) -> Actor:
@@ -32,35 +62,15 @@ def actor_of(request: HttpRequest) -> Actor:
     return actor
 
 
-# This query and RUN_AND_ROLE are written out because most requests of programs pass here: built by
-# the ORM they take ten times longer (0.7 ms) than they run.
-WORKSPACE_AND_ROLE = """
-SELECT w.*, m.role AS role FROM accounts_workspace w
-LEFT JOIN accounts_membership m ON m.workspace_id = w.id AND m.user_id = %s
-WHERE w.name = %s
-"""
-
-
 def workspace_of(request: HttpRequest, name: str) -> Workspace:
     """The workspace called `name` if the token may see it; the request's actor then knows its role
     there (1 query for both)."""
-    user = actor_of(request).user
-    for found in Workspace.objects.raw(WORKSPACE_AND_ROLE, [user.pk if user else None, name]):
-        if _lets_in(request, found.pk, vars(found)["role"]):
-            return found
-    raise NotFound(f"There is no workspace “{name[:80]}” that you can see.")
-
-
-def _lets_in(request: HttpRequest, workspace_id: int, role: str | None) -> bool:
-    """Whether the token may see the workspace; notes the role for the rest of this request."""
-    actor = actor_of(request)
-    if actor.workspace_id not in (None, workspace_id):
-        return False
-    if role is None:
-        return actor.user is None or actor.user.is_superuser
-    if not (actor.user and actor.user.is_superuser):
-        setattr(request, "auth", replace(actor, seen_role=(workspace_id, role)))  # noqa: B010
-    return True
+    found = enter(actor_of(request), name)
+    if found is None:
+        raise NotFound(f"There is no workspace “{name[:80]}” that you can see.")
+    workspace, actor = found
+    setattr(request, "auth", actor)  # noqa: B010
+    return workspace
 
 
 def visible_runs(request: HttpRequest, workspace: str) -> RunQuerySet:
@@ -83,10 +93,11 @@ def run_of(request: HttpRequest, workspace: str, uid: str) -> Run:
     return run
 
 
-# Columns not named are loaded when somebody asks for them.
+# Written out because most requests of programs pass here: built by the ORM it takes ten times
+# longer than it runs. Columns not named are loaded when somebody asks for them.
+RUN = ("id", "workspace_id", "uid", "parent_id", "status", "last_beat_at")
 RUN_AND_ROLE = """
-SELECT r.id, r.uid, r.workspace_id, r.parent_id, r.status, r.last_beat_at,
-       w.name AS workspace_name, m.role AS role
+SELECT r.id, r.workspace_id, r.uid, r.parent_id, r.status, r.last_beat_at, w.name, m.role
 FROM runs_run r
 JOIN accounts_workspace w ON w.id = r.workspace_id
 LEFT JOIN accounts_membership m ON m.workspace_id = w.id AND m.user_id = %s
@@ -97,13 +108,15 @@ WHERE w.name = %s AND r.uid = %s AND r.deleted_at IS NULL
 def run_to_log_to(request: HttpRequest, workspace: str, uid: str) -> tuple[Run, Actor]:
     """As `run_of`, lean, with the actor who knows its role there (1 query for both)."""
     user = actor_of(request).user
-    for run in Run.objects.raw(RUN_AND_ROLE, [user.pk if user else None, workspace, uid]):
-        facts = vars(run)
+    asked = [user.pk if user else None, workspace, uid]
+    for run, (name, role) in read(Run, RUN, RUN_AND_ROLE, asked):
         run.workspace = Workspace.from_db(
-            connection.alias, ["id", "name"], [run.workspace_id, facts["workspace_name"]]
+            connection.alias, ["id", "name"], [run.workspace_id, name]
         )
-        if _lets_in(request, run.workspace_id, facts["role"]):
-            return run, actor_of(request)
+        known = let_in(actor_of(request), run.workspace_id, role)
+        if known is not None:
+            setattr(request, "auth", known)  # noqa: B010
+            return run, known
     raise no_such_run(workspace, uid)
 
 

@@ -1,9 +1,14 @@
 """The JSON API, version 1: every address, one error shape, one way to sign in."""
 
+from http import HTTPStatus
+from typing import Any
+
 from ninja import NinjaAPI
+from ninja.openapi.schema import OpenAPISchema
 
 from studio.api import (
     alert_rules,
+    archive,
     attachments,
     bulk,
     creating,
@@ -14,6 +19,7 @@ from studio.api import (
     files,
     keeping,
     labels,
+    lineage,
     log_lines,
     metric_values,
     metrics,
@@ -25,10 +31,31 @@ from studio.api import (
 )
 from studio.api.access import TokenAuth
 from studio.api.errors import add_handlers
+from studio.api.schemas import ErrorBody, Refusal
 
 IN_WORKSPACE = "/workspaces/{workspace}"
+REF = "#/components/schemas/{model}"
 
-api = NinjaAPI(
+
+class Api(NinjaAPI):
+    def get_openapi_schema(self, **asked: Any) -> OpenAPISchema:
+        """The document, with the one shape of every refusal."""
+        document = super().get_openapi_schema(**asked)
+        parts = document["components"]["schemas"]
+        for model in (Refusal, ErrorBody):
+            told = model.model_json_schema(ref_template=REF)
+            told.pop("$defs", None)
+            parts[model.__name__] = told
+        content = {"application/json": {"schema": {"$ref": REF.format(model=Refusal.__name__)}}}
+        for operations in document["paths"].values():
+            for operation in operations.values():
+                for code, answer in operation["responses"].items():
+                    if int(code) >= HTTPStatus.BAD_REQUEST:
+                        answer.setdefault("content", content)
+        return document
+
+
+api = Api(
     title="studio",
     version="1",
     description="Track machine-learning training runs. Send `Authorization: Bearer <token>`.",
@@ -45,10 +72,12 @@ for part in (
     metric_values,
     metrics,
     files,
+    lineage,
     log_lines,
     keeping,
     bulk,
     export,
+    archive,
     tags,
     targets,
     view_code,

@@ -6,9 +6,10 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse, StreamingHt
 from ninja import Path, Router
 
 from studio.api.access import NotFound, actor_of, experiment_of, run_of, workspace_of
+from studio.api.body import RAW_BODY
 from studio.api.schemas import Closed, answers
-from studio.api.uploads import RAW_BODY, Upload
 from studio.artifacts import attachments
+from studio.artifacts.bodies import Upload
 from studio.artifacts.serving import Pieces, disposition, inert
 from studio.blobs import BlobNotFound
 from studio.runs.models import Attachment, Experiment, Run
@@ -61,7 +62,12 @@ def add_image_to_experiment(
 
 
 def _added(request: HttpRequest, described: Run | Experiment, name: str) -> JsonResponse:
-    body = Upload(request, name=name, limit_bytes=attachments.MAX_IMAGE_BYTES)
+    body = Upload(
+        request,
+        name=name,
+        limit_bytes=attachments.MAX_IMAGE_BYTES,
+        refusal=attachments.ImageTooLarge,
+    )
     image = attachments.attach_image(described, name, cast(BinaryIO, body), by=actor_of(request))
     return JsonResponse(_item(image), status=201)
 

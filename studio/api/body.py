@@ -13,6 +13,12 @@ M = TypeVar("M", bound=Message)
 # Escapes that may hide a NUL or half of a surrogate pair; most bodies hold none.
 SUSPECT = re.compile(rb"\\u(0000|[dD][89a-fA-F])")
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+RAW_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
 
 
 class BadRequest(Exception):

@@ -5,18 +5,20 @@ from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
-from django.db import OperationalError
+from django.db import DataError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
+from studio.accounts.limits import LimitReached
 from studio.accounts.permissions import NotAllowed
 from studio.api.access import NotFound
 from studio.api.body import BadRequest, UnsupportedMediaType
 from studio.artifacts.actions import TooLarge
+from studio.artifacts.bodies import BadUpload
 from studio.artifacts.find_slots import TooManyFinds
 from studio.artifacts.snapshots import MissingBlobs
-from studio.blobs import DigestMismatch, LogGap, StorageFull
+from studio.blobs import DigestMismatch, LogGap, StorageFull, StoreAway
 from studio.bulk.undoing import CannotUndo
 from studio.compute.actions import UnknownTarget
 from studio.compute.targets import TargetInUse, TargetTaken, WrongTarget
@@ -28,6 +30,7 @@ from studio.runs.lifecycle import InvalidTransition, LeaseLost
 from studio.runs.limits import Invalid
 from studio.search.errors import SearchSyntaxError
 from studio.wire import WireError
+from studio.wire.bundles import BadBundle
 from studio.work.actions import AlreadyUnderWay
 
 logger = logging.getLogger(__name__)
@@ -101,7 +104,7 @@ def _unauthenticated(request: HttpRequest, problem: Any) -> HttpResponse:
     answer = error(
         401,
         "unauthenticated",
-        "Send a live token: Authorization: Bearer <token>. Make one on the page “Tokens”.",
+        "Send a live token: Authorization: Bearer <token>. Make one on the page “Your account”.",
     )
     answer["WWW-Authenticate"] = "Bearer"
     return answer
@@ -117,6 +120,26 @@ def _database_down(request: HttpRequest, problem: OperationalError) -> HttpRespo
     logger.warning("database unavailable path=%s error=%s", request.path, problem)
     answer = error(503, "unavailable", "The database is busy. Send the same request again.")
     answer["Retry-After"] = RETRY_AFTER_S
+    return answer
+
+
+def _unstorable(request: HttpRequest, problem: DataError) -> HttpResponse:
+    """PostgreSQL has no NUL in texts: what an address or query names with one is not there."""
+    if "NUL" not in str(problem):
+        return _crash(request, problem)
+    return error(400, "bad_request", "The address holds a NUL, which is in no name.")
+
+
+def _store_away(request: HttpRequest, problem: StoreAway) -> HttpResponse:
+    logger.warning("storage unavailable path=%s error=%s", request.path, problem)
+    answer = error(503, "unavailable", str(problem))
+    answer["Retry-After"] = RETRY_AFTER_S
+    return answer
+
+
+def _limit_reached(request: HttpRequest, problem: LimitReached) -> HttpResponse:
+    answer = error(429, "rate_limited", str(problem))
+    answer["Retry-After"] = str(problem.retry_after_s)
     return answer
 
 
@@ -145,6 +168,7 @@ def add_handlers(api: NinjaAPI) -> None:
 
     for kind, status, code in (
         (BadRequest, 400, "bad_request"),
+        (BadUpload, 400, "bad_request"),
         (SuspiciousOperation, 400, "bad_request"),
         (NotAllowed, 403, "forbidden"),
         (NotFound, 404, "not_found"),
@@ -171,14 +195,18 @@ def add_handlers(api: NinjaAPI) -> None:
     add(UnknownTarget, lambda request, problem: invalid("submit.target", str(problem)))
     add(SearchSyntaxError, _bad_search)
     add(DigestMismatch, lambda request, problem: invalid("digest", str(problem)))
+    add(BadBundle, lambda request, problem: invalid(problem.field, str(problem)))
     add(LogGap, _log_gap)
     add(MissingBlobs, _missing_blobs)
     add(StorageFull, _storage_full)
+    add(StoreAway, _store_away)
     add(PropertyConflict, _property_conflict)
     add(EditConflict, _edit_conflict)
     add(TagConflict, _tag_conflict)
+    add(LimitReached, _limit_reached)
     add(AuthenticationError, _unauthenticated)
     add(ValidationError, _bad_parameters)
     add(HttpError, _http_error)
     add(OperationalError, _database_down)
+    add(DataError, _unstorable)
     add(Exception, _crash)

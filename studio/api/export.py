@@ -7,14 +7,14 @@ from ninja import Path, Query, Router
 from pydantic import Field
 
 from studio.api.listing import RunChoice, chosen_runs
-from studio.api.schemas import Refusal
+from studio.api.schemas import refusals
 from studio.exports.download import download
 from studio.exports.formats import FORMATS
 from studio.exports.table import table_of
 from studio.search.columns import DEFAULT_COLUMNS
 
 router = Router(tags=["runs"])
-REFUSALS = dict.fromkeys((400, 401, 403, 404, 422, 503), Refusal)
+REFUSALS = refusals(400, 401, 403, 404, 422, 503)
 FILE = {
     "responses": {
         200: {

@@ -57,6 +57,10 @@ class BlobItem(Closed):
     size: int
 
 
+class BlobList(Closed):
+    blobs: list[BlobItem]
+
+
 class SnapshotItem(Closed):
     id: str
     n_files: int

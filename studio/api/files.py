@@ -7,12 +7,20 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from ninja import Path, Query, Router
 
 from studio import wire
-from studio.api.access import NotFound, actor_of, run_of, run_to_log_to, workspace_of
-from studio.api.body import documented, read_body
+from studio.api.access import (
+    NotFound,
+    actor_of,
+    count_uploads,
+    run_of,
+    run_to_log_to,
+    workspace_of,
+)
+from studio.api.body import RAW_BODY, documented, read_body
 from studio.api.file_schemas import (
     ArtifactItem,
     ArtifactPage,
     BlobItem,
+    BlobList,
     LogSize,
     MissingList,
     SnapshotFiles,
@@ -21,8 +29,8 @@ from studio.api.file_schemas import (
 from studio.api.paging import DEFAULT_LIMIT, MAX_LIMIT, page
 from studio.api.schemas import answers
 from studio.api.serialize import iso
-from studio.api.uploads import RAW_BODY, Upload, read_piece
-from studio.artifacts import actions, logs, snapshots
+from studio.artifacts import actions, bundles, logs, snapshots
+from studio.artifacts.bodies import Upload, read_piece
 from studio.artifacts.find_answers import find_answer
 from studio.artifacts.finding import HITS_SENT, Asked, read_cursor
 from studio.artifacts.hits import MAX_CONTEXT
@@ -30,6 +38,7 @@ from studio.artifacts.models import MAIN_LOG, Artifact, Snapshot
 from studio.artifacts.ripgrep import Pattern, checked
 from studio.artifacts.serving import attachment, disposition, inert, zip_answer
 from studio.runs.models import Run
+from studio.wire.bundles import MAX_BUNDLE_BYTES
 
 router = Router(tags=["files"])
 
@@ -201,9 +210,32 @@ def missing_blobs(request: HttpRequest, workspace: Path[str]) -> Any:
 def put_blob(request: HttpRequest, workspace: Path[str], digest: str) -> Any:
     """Upload one source file under its SHA-256."""
     found = workspace_of(request, workspace)
-    body = Upload(request, name=digest, limit_bytes=settings.SNAPSHOT_MAX_BYTES)
+    body = Upload(
+        request,
+        name=digest,
+        limit_bytes=settings.SNAPSHOT_MAX_BYTES,
+        refusal=snapshots.SourceTooLarge,
+    )
     blob = snapshots.store_blob(found, digest, cast(BinaryIO, body), by=actor_of(request))
     return JsonResponse({"digest": blob.digest, "size": blob.n_bytes}, status=201)
+
+
+@router.post("/blobs", response=answers(BlobList, made=BlobList), openapi_extra=RAW_BODY)
+def put_blobs(request: HttpRequest, workspace: Path[str]) -> Any:
+    """Upload many small source files at once: at most 200, in a body of at most 4 MB.
+
+    Of each, one after another with nothing between: its SHA-256 in 64 hexadecimal digits, a space,
+    its length in 7 decimal digits, a line feed, its bytes. A body with any fault is refused whole;
+    after a fault of the storage, what was stored is no longer missing. Counts as so many uploads.
+    """
+    found = workspace_of(request, workspace)
+    body = Upload(
+        request, name="blobs", limit_bytes=MAX_BUNDLE_BYTES, refusal=bundles.BundleTooLarge
+    )
+    stored = bundles.store_bundle(found, cast(BinaryIO, body), by=actor_of(request))
+    count_uploads(request, len(stored) - 1)
+    items = [{"digest": digest, "size": n_bytes} for digest, n_bytes in stored.items()]
+    return JsonResponse({"blobs": items}, status=201)
 
 
 @router.post(

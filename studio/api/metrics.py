@@ -6,7 +6,7 @@ from django.http import HttpRequest, JsonResponse
 from ninja import Path, Router
 from ninja.params.functions import Query
 
-from studio import wire
+from studio import counters, wire
 from studio.api.access import NotFound, run_of, run_to_log_to
 from studio.api.body import documented, read_body
 from studio.api.paging import Limit, page
@@ -30,6 +30,8 @@ def post_batch(request: HttpRequest, workspace: Path[str], uid: str) -> Any:
     # The hot path: plain dataclasses, no pydantic between the bytes and the chunk.
     batch = read_body(request, wire.Batch)
     accepted = record_batch(run, batch, by=actor)
+    if not accepted.duplicate:
+        counters.POINTS.inc(accepted.n_points)
     answer = {"accepted": accepted.n_points, "duplicate": accepted.duplicate}
     return JsonResponse(answer | beat_dict(run))
 

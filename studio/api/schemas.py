@@ -141,7 +141,11 @@ class RunPage(Closed):
 
 
 class ExperimentItem(Closed):
+    """`title` is what pages call it: the name that an MLflow client or another tracker gave, where
+    that can't stand in an address; else `name`."""
+
     name: str
+    title: str
     description: str
     description_version: int
     starred: bool
@@ -227,8 +231,15 @@ class WorkspaceItem(Closed):
 
 
 def answers(schema: type[Schema], *, made: type[Schema] | None = None) -> dict[Any, Any]:
-    """`response=` of an operation: what it gives, and the one shape of every refusal."""
+    """`response=` of an operation: what it gives, and how it may be refused."""
     found: dict[Any, Any] = {200: schema}
     if made is not None:
         found[201] = made
-    return found | dict.fromkeys((400, 401, 403, 404, 409, 413, 415, 422, 503), Refusal)
+    return found | refusals(400, 401, 403, 404, 409, 413, 415, 422, 503)
+
+
+def refusals(*codes: int) -> dict[Any, Any]:
+    """The part of `response=` that names refusals. All have the shape of a Refusal, which the
+    document says in one place: Ninja would make a class for each code of each operation, and that
+    would take two thirds of a second of every start."""
+    return dict.fromkeys(codes)

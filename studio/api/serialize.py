@@ -36,6 +36,7 @@ def beat_dict(run: Run) -> dict[str, Any]:
 def experiment_dict(experiment: Experiment) -> dict[str, Any]:
     return {
         "name": experiment.name,
+        "title": experiment.shown_name,
         "description": experiment.description,
         "description_version": experiment.description_version,
         "starred": bool(vars(experiment).get("is_starred", False)),

@@ -10,18 +10,19 @@ from ninja.params.functions import Query
 from studio.api.access import actor_of, workspace_of
 from studio.api.body import UnsupportedMediaType
 from studio.api.custom_views import Owner
-from studio.api.schemas import Closed, Refusal, answers
+from studio.api.schemas import Closed, answers, refusals
 from studio.api.view_items import UnknownName, no_such_view, require_writing, unknown_items
 from studio.custom_views.as_code import ViewReport, export_views, import_views
 from studio.custom_views.listing import listed_views
 from studio.custom_views.plain_yaml import MAX_BYTES
 
 router = Router(tags=["views"])
-REFUSALS = dict.fromkeys((400, 401, 403, 404, 422, 503), Refusal)
+REFUSALS = refusals(400, 401, 403, 404, 422, 503)
 YAML = "application/yaml"
 # What programs sent before the type was registered.
 YAML_TYPES = {YAML, "application/x-yaml", "text/yaml", "text/x-yaml"}
-SCHEMA = {YAML: {"schema": {"type": "string"}}}
+# Of what the text holds: a document is an object.
+SCHEMA = {YAML: {"schema": {"type": "object"}}}
 FILE = {"responses": {200: {"description": "The document", "content": SCHEMA}}}
 BODY = {"requestBody": {"required": True, "content": SCHEMA}}
 

@@ -68,8 +68,10 @@ def test_an_odd_window_is_no_crash(append: Any, read: Any) -> None:
         assert read(**query).status_code == 200
 
 
-def test_more_than_4_mb_at_once_is_413(append: Any, run: Any) -> None:
-    assert append(0, b"x" * (MAX_LOG_PIECE + 1)).status_code == 413
+def test_more_than_4_mb_at_once_is_413_and_to_be_sent_in_pieces(append: Any, run: Any) -> None:
+    refused = append(0, b"x" * (MAX_LOG_PIECE + 1))
+    assert refused.status_code == 413
+    assert "one request may append. Send it in several" in refused.json()["error"]["message"]
     assert append(0, b"x" * MAX_LOG_PIECE).json() == {"size": MAX_LOG_PIECE}
 
 

@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 
 from studio.compute.models import Target, Worker
+from studio.wire.bundles import entry
 from studio.work.models import Work
 from studio.work.running import run_work
 from tests import make
@@ -22,6 +23,7 @@ OPERATIONS = [name for name, _ in operations()]
 IN_WORKSPACE = [name for name in OPERATIONS if "{workspace}" in name]
 BYTES, PNG = b"some bytes", b"\x89PNG\r\n\x1a\n" + b"\0" * 60
 DIGEST, IMAGE = hashlib.sha256(BYTES).hexdigest(), hashlib.sha256(PNG).hexdigest()[:40]
+BUNDLE = entry(hashlib.sha256(b"another").hexdigest(), b"another")
 SOURCES = {"files": [{"path": "train.py", "digest": DIGEST, "size": len(BYTES)}]}
 # A body that would do something, by the end of the operation's path; the rest send {}.
 BODIES: dict[str, Any] = {
@@ -116,9 +118,11 @@ def send(name: str, values: dict[str, str], secret: str | None) -> Any:
         own = {"uid": values["submitted"]}
     address = path.format_map({**values, **own}) + of(QUERIES, name, "")
     if method == "GET":
-        return Client().get(address, headers=headers)
+        return make.read(Client().get(address, headers=headers))
     if "{path}" in path or "/blobs/" in path:
         body, kind = BYTES, "application/octet-stream"
+    elif path.endswith("/blobs"):
+        body, kind = BUNDLE, "application/octet-stream"
     elif path.endswith("/images"):
         body, kind = PNG, "application/octet-stream"
     elif path.endswith("/views/import"):

@@ -8,7 +8,7 @@ from tests import make
 def test_whoami_tells_person_workspace_and_rights(api, people, workspace):
     me = api.client.get("/api/v1/whoami", headers=api.headers).json()
     assert me["user"] == "bob"
-    assert (me["workspace"], me["scope"], me["role"]) == ("lab", "write", "contributor")
+    assert (me["workspace"], me["scope"], me["role"]) == ("lab", "admin", "contributor")
     assert me["run_uid"] is None
 
 
