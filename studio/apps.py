@@ -9,3 +9,6 @@ class StudioConfig(AppConfig):
 
     def ready(self) -> None:
         import studio.celery  # noqa: F401  (binds shared_task to our Celery app)
+        from studio import checks
+
+        checks.install()

@@ -41,6 +41,7 @@ MAX_RETURNS = 3  # a message that killed so many consumers is dropped
 STALE_CHECK_S = 5.0
 ABANDONED_AFTER_S = 600.0  # a control queue nobody read for so long has no reader
 MAX_NAME = 180
+LONGEST_WAIT_S = 0.3
 
 Binding = filesystem.exchange_queue_t
 
@@ -327,6 +328,12 @@ class Transport(filesystem.Transport):
     Channel = Channel
     driver_type = "filesystem"
     driver_name = "safefs"
+
+    def drain_events(self, connection: Any, timeout: float | None = None, **kwargs: Any) -> None:
+        # Celery asks whether it shall stop between two waits, and then waits once more: two
+        # seconds each would hold up whoever stops or replaces a worker.
+        short = None if timeout is None else min(timeout, LONGEST_WAIT_S)
+        super().drain_events(connection, short, **kwargs)
 
 
 def _private(path: str, flags: int) -> int:

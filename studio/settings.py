@@ -71,6 +71,8 @@ CSRF_TRUSTED_ORIGINS = [STUDIO_BASE_URL]
 
 INSTALLED_APPS = [
     "studio.apps.StudioConfig",
+    # Before Django's accounts, one command of which it replaces.
+    "studio.accounts",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -78,7 +80,6 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django_htmx",
     "ninja",
-    "studio.accounts",
     "studio.compute",
     "studio.work",
     "studio.runs",
@@ -86,14 +87,19 @@ INSTALLED_APPS = [
     "studio.artifacts",
     "studio.search",
     "studio.execution",
+    "studio.lineage",
     "studio.bulk",
     "studio.custom_views",
     "studio.alerts",
     "studio.web",
     "studio.api",
+    "studio.mlflow_api",
+    "studio.importers",
+    "studio.operations",
 ]
 
 MIDDLEWARE = [
+    "studio.operations.requests.RequestMiddleware",
     "studio.web.middleware.SecurityHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -102,7 +108,9 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "studio.web.middleware.SeenSessionMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]
 
@@ -138,9 +146,8 @@ SQLITE_PRAGMAS = (
 )
 
 
-def database() -> dict[str, Any]:
-    """DATABASE_URL, else SQLite in STUDIO_HOME, tuned so that writers queue instead of failing."""
-    url = env("DATABASE_URL")
+def database(url: str) -> dict[str, Any]:
+    """What `url` names, else SQLite in STUDIO_HOME, where writers queue instead of failing."""
     if url and not url.startswith("sqlite"):
         config: dict[str, Any] = dict(dj_database_url.parse(url))
         # Pages ask many short questions: compiling one takes longer than answering it, and the
@@ -148,7 +155,9 @@ def database() -> dict[str, Any]:
         config["OPTIONS"] = {
             "options": "-c jit=off -c random_page_cost=1.1",
             **config.get("OPTIONS", {}),
-            "pool": {"min_size": 1, "max_size": 40},
+            # The pool waits twice as long after each failed try; a new series of tries begins when
+            # somebody asks, so that who was cut off is back within seconds of the network.
+            "pool": {"min_size": 1, "max_size": 40, "reconnect_timeout": 5.0},
         }
         return config
     path = url.removeprefix("sqlite:///") if url else str(STUDIO_HOME / "studio.sqlite3")
@@ -166,7 +175,9 @@ def database() -> dict[str, Any]:
     }
 
 
-DATABASES = {"default": database()}
+DATABASES = {"default": database(env("DATABASE_URL"))}
+# For a second database, which one command moves to.
+DATABASE_OF = database
 if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     INSTALLED_APPS.insert(1, "django.contrib.postgres")
 
@@ -179,8 +190,15 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
 # Files of forms are images and small texts: what does not fit in memory is not written to a disk
 # first to be refused there (programs send files as bodies, which are streamed).
 FILE_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
-FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
+FILE_UPLOAD_HANDLERS = [
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    # Histories to be imported may be large, and are the one exception.
+    "studio.web.uploading.ImportUploadHandler",
+]
+# An append is a file system call or a request that is paid for.
+LOG_EVERY_S = env_float("STUDIO_LOG_EVERY_S", 2.0 if STUDIO_STORAGE_URL.startswith("s3") else 0.2)
 MAX_ARTIFACT_BYTES = int(env_float("STUDIO_MAX_ARTIFACT_BYTES", 50 * 1024**3))
+MAX_IMPORT_BYTES = int(env_float("STUDIO_MAX_IMPORT_BYTES", 2 * 1024**3))
 SNAPSHOT_MAX_FILES = int(env_float("STUDIO_SNAPSHOT_MAX_FILES", 2_000))
 SNAPSHOT_MAX_BYTES = int(env_float("STUDIO_SNAPSHOT_MAX_BYTES", 300_000_000))
 
@@ -213,6 +231,7 @@ CELERY_TIMEZONE = "UTC"
 # ---------------------------------------------------------------- runs and workers
 NOT_RESPONDING_AFTER_S = env_float("STUDIO_NOT_RESPONDING_AFTER_S", 120)
 LOST_AFTER_S = env_float("STUDIO_LOST_AFTER_S", 600)
+CLIENT_SILENCE_H = env_float("STUDIO_CLIENT_SILENCE_H", 24)
 WORKER_BEAT_S = env_float("STUDIO_WORKER_BEAT_S", 5)
 WORKER_LOST_AFTER_S = env_float("STUDIO_WORKER_LOST_AFTER_S", 60)
 HANDOVER_S = env_float("STUDIO_HANDOVER_S", 300)
@@ -235,6 +254,13 @@ MAX_MAILS_PER_HOUR = int(env_float("STUDIO_MAX_MAILS_PER_HOUR", 20))
 WEBHOOK_NETWORKS = [part for part in env("STUDIO_WEBHOOK_NETWORKS").split(",") if part]
 
 # ---------------------------------------------------------------- people
+# Tries of passwords are counted here: whoever makes up names must not push the counters out.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
+}
 AUTH_PASSWORD_VALIDATORS = [
     {
         "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
@@ -245,19 +271,55 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 # For how long the link is good with which a new person sets a password.
 PASSWORD_RESET_TIMEOUT = 7 * 24 * 3600
+SESSION_ENGINE = "studio.accounts.session_store"
+# Idle for so long, or signed in for so long, ends a session.
 SESSION_COOKIE_AGE = 14 * 24 * 3600
+SESSION_MOST_AGE_S = 30 * 24 * 3600
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
 SESSION_COOKIE_NAME = "__Host-studio" if BEHIND_TLS else "studio_session"
 CSRF_COOKIE_HTTPONLY = True
-SECURE_SSL_REDIRECT = False
-SECURE_PROXY_SSL_HEADER = (
-    ("HTTP_X_FORWARDED_PROTO", "https") if env_bool("STUDIO_TRUST_PROXY") else None
-)
+CSRF_COOKIE_NAME = "__Host-csrf" if BEHIND_TLS else "csrftoken"
+TRUST_PROXY = env_bool("STUDIO_TRUST_PROXY")
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUST_PROXY else None
+# Without the proxy's word nobody here can tell TLS from none, and would redirect for ever.
+SECURE_SSL_REDIRECT = BEHIND_TLS and TRUST_PROXY
+# Who watches over the process asks it directly.
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if BEHIND_TLS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = BEHIND_TLS
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+# To be built into browsers is the decision of a domain's owner, for all that it holds.
+SILENCED_SYSTEM_CHECKS = ["security.W021"]
+
+# ---------------------------------------------------------------- single sign-on and limits
+OIDC_ISSUER = env("STUDIO_OIDC_ISSUER")
+OIDC_CLIENT_ID = env("STUDIO_OIDC_CLIENT_ID")
+OIDC_CLIENT_SECRET = env("STUDIO_OIDC_CLIENT_SECRET")
+OIDC_SCOPES = env("STUDIO_OIDC_SCOPES", "openid email profile")
+OIDC_NAME = env("STUDIO_OIDC_NAME", "single sign-on")
+OIDC_DOMAINS = [part.strip().lower() for part in env("STUDIO_OIDC_DOMAINS").split(",") if part]
+OIDC_CLAIM = env("STUDIO_OIDC_CLAIM")
+OIDC_WORKSPACE = env("STUDIO_OIDC_WORKSPACE")
+PASSWORD_SIGN_IN = env_bool("STUDIO_PASSWORD_SIGN_IN", True)
+if OIDC_ISSUER and not (OIDC_CLIENT_ID and OIDC_CLIENT_SECRET):
+    raise ImproperlyConfigured("STUDIO_OIDC_ISSUER needs STUDIO_OIDC_CLIENT_ID and _CLIENT_SECRET.")
+if OIDC_ISSUER and not re.match(r"https://|http://(127\.0\.0\.1|localhost)[:/]", OIDC_ISSUER):
+    raise ImproperlyConfigured("STUDIO_OIDC_ISSUER must begin with https://.")
+if OIDC_CLAIM and not re.fullmatch(r"[^=]+=.*[^\s,].*", OIDC_CLAIM):
+    raise ImproperlyConfigured("STUDIO_OIDC_CLAIM must look like groups=research,ops.")
+if not re.fullmatch(r"([a-z0-9-]+(:(reader|contributor|owner))?)?", OIDC_WORKSPACE):
+    raise ImproperlyConfigured("STUDIO_OIDC_WORKSPACE must look like default:reader.")
+if not (PASSWORD_SIGN_IN or OIDC_ISSUER):
+    raise ImproperlyConfigured("STUDIO_PASSWORD_SIGN_IN=0 needs STUDIO_OIDC_ISSUER.")
+# Requests a minute of one token; 0 for no limit.
+LIMITS = {
+    "writes": env_float("STUDIO_LIMIT_WRITES", 60_000),
+    "searches": env_float("STUDIO_LIMIT_SEARCHES", 6_000),
+    "exports": env_float("STUDIO_LIMIT_EXPORTS", 120),
+    "uploads": env_float("STUDIO_LIMIT_UPLOADS", 12_000),
+}
 
 # ---------------------------------------------------------------- static files
 STATIC_URL = "/static/"
@@ -281,13 +343,25 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
 
+# ---------------------------------------------------------------- what those see who run it
+# A token for monitoring, which belongs to nobody.
+METRICS_TOKEN = env("STUDIO_METRICS_TOKEN")
+LOG_FORMAT = env("STUDIO_LOG_FORMAT", "plain")
+if LOG_FORMAT not in ("plain", "json"):
+    raise ImproperlyConfigured(f"STUDIO_LOG_FORMAT is plain or json, not {LOG_FORMAT!r}.")
+
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+        "plain": {"()": "studio.logbook.PlainLines"},
+        "json": {"()": "studio.logbook.JsonLines"},
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "filters": {"expected": {"()": "studio.logbook.ExpectedRefusals"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["console"], "level": env("STUDIO_LOG_LEVEL", "WARNING")},
-    "loggers": {"studio": {"level": env("STUDIO_LOG_LEVEL", "INFO")}},
+    "loggers": {
+        "studio": {"level": env("STUDIO_LOG_LEVEL", "INFO")},
+        "django.request": {"filters": ["expected"], "level": env("STUDIO_LOG_LEVEL", "WARNING")},
+    },
 }

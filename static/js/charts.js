@@ -232,10 +232,12 @@
       const free = ["xaxis", "yaxis"].filter((name) => !plot._fullLayout[name].fixedrange);
       return Plotly.relayout(plot, Object.fromEntries(free.map((name) => [`${name}.autorange`, true])));
     }
-    const axis = plot._fullLayout.xaxis;
+    // Boxes have names along the x axis: their values are zoomed.
+    const name = plot._fullLayout.xaxis.fixedrange ? "yaxis" : "xaxis";
+    const axis = plot._fullLayout[name];
     const [low, high] = axis.range.map(axis.r2l);
     const step = ((high - low) / 4) * (way === "in" ? 1 : -2);
-    return Plotly.relayout(plot, { "xaxis.range": [axis.l2r(low + step), axis.l2r(high - step)] });
+    return Plotly.relayout(plot, { [`${name}.range`]: [axis.l2r(low + step), axis.l2r(high - step)] });
   }
 
   // An address in one form, however it was written.

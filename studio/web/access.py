@@ -14,10 +14,19 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, Subquery
 from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseNotAllowed
+from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
+from studio.accounts.limits import (
+    EXPORTS,
+    SEARCHES,
+    UPLOADS,
+    WRITES,
+    LimitReached,
+    spend,
+)
 from studio.accounts.models import Membership, Role, User, Workspace
 from studio.accounts.permissions import Actor, NotAllowed, Permission, permissions_of
 from studio.runs.models import Experiment, Run
@@ -59,7 +68,10 @@ def personal(*methods: str) -> Callable[[View], View]:
                 return HttpResponseNotAllowed(methods)
             request.actor = Actor.of_user(request.user)
             try:
+                count(request)
                 return function(request, *args, **kwargs)
+            except LimitReached as reached:
+                return too_many(request, reached)
             except NotAllowed as refused:
                 raise PermissionDenied(str(refused)) from refused
 
@@ -88,12 +100,44 @@ def _member_only(function: View, *, methods: tuple[str, ...]) -> View:
         if request.method not in methods:
             return HttpResponseNotAllowed(methods)
         try:
+            count(request)
             return function(request, *args, **kwargs)
+        except LimitReached as reached:
+            return too_many(request, reached)
         except NotAllowed as refused:
             raise PermissionDenied(str(refused)) from refused
 
     wrapper.studio_policy = "member"  # type: ignore[attr-defined]
     return wrapper
+
+
+# Pages that ask as much of the studio as a search, and whole lists as files, by name of address.
+SEARCHES_BY_NAME = frozenset(
+    {"run-list", "run-list-counts", "run-list-explain", "run-suggest", "run-find", "run-list-logs"}
+)
+EXPORTS_BY_NAME = frozenset(
+    {"run-list-export", "run-compare-file", "monitor-export", "view-export"}
+)
+UPLOADS_BY_NAME = frozenset({"run-description-images", "experiment-description-images"})
+
+
+def count(request: Request) -> None:
+    """Raise LimitReached for too much of what the request is (no query)."""
+    match = request.resolver_match
+    name = match.url_name if match else ""
+    if name in EXPORTS_BY_NAME:
+        spend(EXPORTS, user_id=request.user.pk)
+    elif request.method == "POST":
+        spend(UPLOADS if name in UPLOADS_BY_NAME else WRITES, user_id=request.user.pk)
+    elif name in SEARCHES_BY_NAME:
+        spend(SEARCHES, user_id=request.user.pk)
+
+
+def too_many(request: HttpRequest, reached: LimitReached) -> HttpResponseBase:
+    """429: a page that says when to try again."""
+    answer = render(request, "429.html", {"reason": str(reached)}, status=429)
+    answer["Retry-After"] = str(reached.retry_after_s)
+    return answer
 
 
 def to_sign_in(request: HttpRequest) -> HttpResponseBase:

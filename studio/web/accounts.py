@@ -1,22 +1,25 @@
 """Signing in and out, and the way to the last-used workspace."""
 
-import hashlib
 from typing import Any
 
 from django import forms
-from django.contrib.auth import login, logout
+from django.conf import settings
+from django.contrib.auth import logout
 from django.contrib.auth.forms import AuthenticationForm
-from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from studio.accounts.models import User, Workspace
+from studio.accounts.passwords import TOO_MANY, WRONG, refused
+from studio.accounts.sign_ins import record_sign_in
+from studio.accounts.sources import source_of
+from studio.accounts.tries import Tries
 from studio.web.access import Request, page, public, to_sign_in
+from studio.web.signing import begin
 
-TRIES = 10
-TRIES_WINDOW_S = 300
 LAST_WORKSPACE = "studio_workspace"
 
 
@@ -26,45 +29,61 @@ class SignInForm(AuthenticationForm):
     error_messages = {
         **AuthenticationForm.error_messages,
         "invalid_login": "This user name and password do not match. Both are case-sensitive.",
+        "no_passwords": "Nobody signs in by password here. Use single sign-on.",
         "too_many": "Too many tries. Wait five minutes, then try again.",
     }
 
     def clean(self) -> dict[str, Any]:
-        key = self._key()
-        if cache.get(key, 0) >= TRIES:
+        if self.request is None:
+            raise TypeError("signing in needs its request")
+        name, source = str(self.cleaned_data.get("username", "")), source_of(self.request)
+        if not settings.PASSWORD_SIGN_IN:
+            raise forms.ValidationError(self.error_messages["no_passwords"], code="no_passwords")
+        tries = Tries(name, source.address)
+        if tries.are_used_up:
+            if tries.is_first_refusal:
+                refused(name, user_called(name), "password", TOO_MANY, source)
             raise forms.ValidationError(self.error_messages["too_many"], code="too_many")
         try:
             cleaned = super().clean()
         except forms.ValidationError:
-            cache.add(key, 0, TRIES_WINDOW_S)
-            cache.incr(key)
+            tries.count()
+            refused(name, user_called(name), "password", WRONG, source)
             raise
-        cache.delete(key)
+        tries.forget()
         return cleaned
 
-    def _key(self) -> str:
-        """One counter per account and source. The address is the connection's own: a forwarded
-        one can be made up, and would reset the counter."""
-        address = self.request.META.get("REMOTE_ADDR", "") if self.request else ""
-        name = str(self.cleaned_data.get("username", "")).casefold()[:150]
-        return f"sign-in:{address}:{hashlib.sha256(name.encode()).hexdigest()}"
+
+def user_called(name: str) -> User | None:
+    return User.objects.filter(username=name[:150]).first() if "\0" not in name else None
 
 
 @public(reason="nobody is signed in yet")
+@sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_in(request: HttpRequest) -> HttpResponseBase:
     target = safe_target(request)
     if request.method != "POST":
         if request.user.is_authenticated:
             return redirect(target)
-        form = SignInForm(request)
-        return render(request, "accounts/sign_in.html", {"form": form, "next": target})
+        return render(request, "accounts/sign_in.html", sign_in_context(request))
     form = SignInForm(request, data=request.POST)
     if not form.is_valid():
-        context = {"form": form, "next": target}
+        context = {**sign_in_context(request), "form": form}
         return render(request, "accounts/sign_in.html", context, status=422)
-    login(request, form.get_user())
+    begin(request, form.get_user(), how="password")
     return redirect(target)
+
+
+def sign_in_context(request: HttpRequest, error: str = "") -> dict[str, Any]:
+    """What the page shows: `error`: why single sign-on let nobody in."""
+    return {
+        "form": SignInForm(request),
+        "next": safe_target(request),
+        "error": error,
+        "has_passwords": settings.PASSWORD_SIGN_IN,
+        "single_sign_on": settings.OIDC_NAME if settings.OIDC_ISSUER else "",
+    }
 
 
 def safe_target(request: HttpRequest) -> str:
@@ -73,12 +92,16 @@ def safe_target(request: HttpRequest) -> str:
     allowed = url_has_allowed_host_and_scheme(
         wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
-    return wanted if allowed else "/"
+    # A word alone would be taken for the name of a page (`redirect`).
+    return wanted if allowed and wanted.startswith("/") else "/"
 
 
 @public(reason="signing out twice is harmless")
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponseBase:
+    user = request.user
+    if isinstance(user, User):
+        record_sign_in("signed-out", user=user, source=source_of(request))
     logout(request)
     return redirect("sign-in")
 

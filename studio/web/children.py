@@ -33,6 +33,7 @@ class Child:
         self.started = 0.0
         self.pause_s = 0.2
         self.start_at = 0.0
+        self.n_ends = 0  # how often it ended by itself
 
     def start(self) -> None:
         self.started = time.monotonic()
@@ -54,6 +55,7 @@ class Child:
         code = self.process.poll()
         if code is None:
             return
+        self.n_ends += 1
         lived_s = time.monotonic() - self.started
         self.pause_s = 0.2 if lived_s > 30 else min(self.pause_s * 2, 15.0)
         logger.warning("%s ended (%s); starting it again in %.1f s", self.name, code, self.pause_s)

@@ -49,7 +49,7 @@ def ensure_config(admin: User, workspace: Workspace) -> Path:
     path = Path.cwd() / ".studio" / "config.json"
     if _still_works(path, workspace):
         return path
-    _, secret = make_token(admin, name="this machine", scope=Scope.WRITE, workspace=workspace)
+    _, secret = make_token(admin, name="this machine", scope=Scope.ADMIN, workspace=workspace)
     path.parent.mkdir(exist_ok=True, mode=0o700)
     text = json.dumps(
         {"url": settings.STUDIO_BASE_URL, "workspace": workspace.name, "token": secret}, indent=2

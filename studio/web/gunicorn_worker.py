@@ -5,15 +5,20 @@ for as long as they like. Whoever asks whether the server is alive does not queu
 a supervisor would kill a server that is only busy.
 """
 
+import io
 import logging
 import selectors
 import socket
 import struct
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
+from gunicorn.arbiter import Arbiter
 from gunicorn.workers.gthread import ThreadWorker
 
 logger = logging.getLogger(__name__)
@@ -23,17 +28,39 @@ HEAD_WITHIN_S = 10.0
 BODY_SILENT_S = 30
 LOOK_EVERY_S = 0.05
 MOST_HEAD_BYTES = 64 * 1024
-ASKS_HEALTH = b"GET /healthz "
+FIRST = 1  # how gunicorn numbers its processes
+# Who asks whether the server is alive waits for nobody, not even for who asks how its parts are:
+# that may take two seconds.
+SIDE_ENTRANCES = (b"GET /healthz ", b"GET /readyz ", b"GET /readyz?")
+ALIVE, READY = 0, 1
+LONGEST_ASK = max(map(len, SIDE_ENTRANCES))
+
+
+def check_settings() -> None:
+    """End this process, in a way that ends the server, when the settings can't be right; whoever
+    started it reads what is wrong with them, not where in the code that was found."""
+    try:
+        call_command("check", stdout=io.StringIO())  # of which nothing is worth a line
+    except SystemCheckError as problem:
+        sys.stderr.write(f"{problem}\n")
+        sys.exit(Arbiter.WORKER_BOOT_ERROR)
 
 
 class DoorWorker(ThreadWorker):  # type: ignore[misc]
     """Serves requests in threads; slow heads wait outside."""
 
     def init_process(self) -> None:
-        self.side_entrance = ThreadPoolExecutor(max_workers=1)
+        self.side_entrances = [ThreadPoolExecutor(max_workers=1) for _ in (ALIVE, READY)]
         self.door = Door(self)
         self.door.start()
         super().init_process()
+
+    def load_wsgi(self) -> None:
+        super().load_wsgi()
+        # An error ends the server. Those that come later, or for one that died, find the same;
+        # with the code loaded before the processes, so were the checks.
+        if self.age == FIRST and not self.cfg.preload_app:
+            check_settings()
 
     def enqueue_req(self, conn: Any) -> None:
         if self.cfg.is_ssl or has_read_ahead(conn) or head_is_there(conn.sock):
@@ -45,10 +72,11 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
         conn.data_ready = True
         silent = struct.pack("ll", BODY_SILENT_S, 0)
         conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, silent)
-        if not asks_health(conn.sock):
+        entrance = side_entrance_of(conn.sock)
+        if entrance is None:
             super().enqueue_req(conn)
             return
-        served = self.side_entrance.submit(self.handle, conn)
+        served = self.side_entrances[entrance].submit(self.handle, conn)
         served.add_done_callback(
             lambda done: self.method_queue.defer(self.finish_request, conn, done)
         )
@@ -111,11 +139,15 @@ def has_read_ahead(conn: Any) -> bool:
     return conn.parser is not None and bool(conn.parser.unreader.buf.getvalue())
 
 
-def asks_health(sock: socket.socket) -> bool:
+def side_entrance_of(sock: socket.socket) -> int | None:
+    """The entrance for who asks how the server is; None for every other request."""
     try:
-        return sock.recv(len(ASKS_HEALTH), socket.MSG_PEEK | socket.MSG_DONTWAIT) == ASKS_HEALTH
+        asked = sock.recv(LONGEST_ASK, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     except OSError:
-        return False
+        return None
+    if not asked.startswith(SIDE_ENTRANCES):
+        return None
+    return ALIVE if asked.startswith(SIDE_ENTRANCES[ALIVE]) else READY
 
 
 def head_is_there(sock: socket.socket) -> bool:

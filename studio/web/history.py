@@ -25,7 +25,14 @@ KINDS = {
     "properties": "Properties",
     "parameters": "Parameters",
     "artifact": "File",
+    "files_removed": "Files removed",
+    "datasets": "Data sets used",
+    "models_used": "Models used",
+    "models_made": "Models made",
+    "model": "Logged model",
+    "model_tags": "Tags of a model",
     "image": "Image for the description",
+    "imported": "Imported",
     "resubmitted": "Resubmitted as",
     "resubmitted_from": "Resubmitted from",
 }
@@ -101,7 +108,7 @@ def _words(values: dict[str, Any], key: str) -> str | None:
 def _text(value: Any, kind: str) -> str | None:
     if value is None or value == "":
         return None
-    if kind == "status" and value in Status.values:
+    if kind in ("status", "imported") and value in Status.values:
         return str(Status(value).label)
     if kind == EVENT:
         return PAST.get(str(value), str(value))

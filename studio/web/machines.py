@@ -16,6 +16,7 @@ from studio.wire.measures import Measure, Reading, read_name
 # Group -> title of its chart, in the order of the page.
 TITLES = {
     "cpu": "CPU",
+    "cpu_share": "CPU in use",
     "memory": "Memory",
     "memory_share": "Memory in use",
     "gpu": "GPU",
@@ -31,7 +32,7 @@ TITLES = {
     "network_total": "Network since the start",
     "processes": "Processes",
 }
-NOTES = {"cpu": "100 % is one core"}
+NOTES = {"cpu": "100 % is one core", "cpu_share": "100 % is all cores"}
 FACTS, OTHER = "facts", "other:"
 # A chart with more lines tells none of them apart.
 MAX_LINES = 16

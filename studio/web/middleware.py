@@ -2,9 +2,17 @@
 
 from collections.abc import Callable
 
+from django.contrib.auth import SESSION_KEY
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
+from django.utils import timezone
+
+from studio.accounts.session_store import SEEN
+from studio.web.signing import note_source
+
+# How exactly “last seen” of a session is kept.
+SEEN_EVERY_S = 300
 
 # A smaller answer fits in one or two packets anyway.
 MIN_COMPRESSED_BYTES = 2_000
@@ -39,6 +47,24 @@ class SecurityHeadersMiddleware:
         response.headers.setdefault(
             "Permissions-Policy", "camera=(), microphone=(), geolocation=()"
         )
+        return response
+
+
+class SeenSessionMiddleware:
+    """Notes in a session that was asked for when, from where and with what it was last used, to
+    SEEN_EVERY_S: so it costs no query on most requests, and an idle one runs out."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        session = request.session
+        if session.accessed and SESSION_KEY in session:
+            now = timezone.now().timestamp()
+            if now - session.get(SEEN, now) > SEEN_EVERY_S:
+                note_source(request)
+                session[SEEN] = now
         return response
 
 

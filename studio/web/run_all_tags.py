@@ -9,7 +9,9 @@ from django.http import HttpResponse
 from django.urls import reverse
 
 from studio.accounts.permissions import Permission
+from studio.runs.labels import by_key
 from studio.runs.limits import MAX_KEY
+from studio.runs.machine_tags import OF_MACHINES
 from studio.runs.models import Run
 from studio.runs.searchtext import folded
 from studio.web.access import Request, find_run, page
@@ -37,7 +39,7 @@ def all_tags(request: Request, uid: str) -> HttpResponse:
         **frame(request, active="runs"),
         "run": run,
         "can_edit": Permission.EDIT_RUN in request.permissions,
-        "n_tags": run.tags.count(),
+        "n_tags": run.tags.exclude(OF_MACHINES).count(),
         "find": asked["q"],
         "base_url": base,
         "first_url": _url(base, q=asked["q"]) if asked["after"] else "",
@@ -52,13 +54,13 @@ def all_tags(request: Request, uid: str) -> HttpResponse:
 
 def _found(run: Run, *, q: str, after: str) -> Sequence[tuple[str, str | None]]:
     """(key, value) of one more than a page."""
-    rows = run.tags.order_by("key")
+    rows = run.tags.exclude(OF_MACHINES).order_by("key")
     if q:
         part = folded(q)
         rows = rows.filter(Q(key__folded__contains=part) | Q(value__folded__contains=part))
     if after:
         rows = rows.filter(key__gt=after)
-    return list(rows.values_list("key", "value")[: PAGE_SIZE + 1])
+    return list(by_key(rows[: PAGE_SIZE + 1]).items())
 
 
 def _url(base: str, **query: str) -> str:

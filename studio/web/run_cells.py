@@ -10,6 +10,7 @@ from typing import Any
 from django.urls import reverse
 
 from studio.accounts.models import User
+from studio.runs.machine_tags import is_machine_tag
 from studio.runs.models import Run, Tag
 from studio.runs.rollup import Rollup
 from studio.search.column_values import PLAIN, values_for
@@ -230,7 +231,7 @@ def _value(run: Run, column: Column, at_hand: AtHand) -> Value:
         case "submitter":
             return run.submitter.username if run.submitter else None
         case "tags":
-            return at_hand.tags
+            return {key: at_hand.tags[key] for key in at_hand.tags if not is_machine_tag(key)}
         case "tag":
             return (at_hand.tags[column.name] or "") if column.name in at_hand.tags else None
         case "star":

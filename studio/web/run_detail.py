@@ -11,6 +11,8 @@ from studio.execution.resubmitting import relatives_of
 from studio.metrics.models import Kind, Metric
 from studio.runs.dependencies import needed_by
 from studio.runs.descriptions import description_of_run
+from studio.runs.labels import by_key
+from studio.runs.machine_tags import OF_MACHINES
 from studio.runs.models import Run, RunEvent
 from studio.runs.status import TERMINAL
 from studio.web.access import Request, find_run, page
@@ -23,6 +25,7 @@ from studio.web.moments import moment_of
 from studio.web.render import render_page, render_parts, wants_part
 from studio.web.run_evidence import is_by_person, known_of
 from studio.web.run_header import header_context
+from studio.web.run_lineage import lineage_context
 from studio.web.run_signs import signed, version_of
 
 MAX_METRICS_SHOWN = 500
@@ -94,8 +97,8 @@ def _details(request: Request, run: Run) -> HttpResponse:
 
 
 def details_context(request: Request, run: Run) -> dict[str, Any]:
-    """What the tab Details shows besides the header (5 queries, 6 of a step, and those of
-    `linked`)."""
+    """What the tab Details shows besides the header (9 queries, 10 of a step, and those of
+    `linked` and `lineage_context`)."""
     source, copies = relatives_of(run)
     description = description_of_run(run)
     properties, facts = list(run.properties.order_by("key")), facts_of(run)
@@ -116,6 +119,8 @@ def details_context(request: Request, run: Run) -> dict[str, Any]:
         "error_lines": error_lines(run),
         "known": known_of(run),
         "is_known_folded": is_by_person(run),
+        "client_tags": by_key(run.tags.filter(OF_MACHINES).order_by("key")),
+        **lineage_context(request, run),
         **values_context(run),
     }
 

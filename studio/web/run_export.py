@@ -2,7 +2,8 @@
 
 from django.http import HttpResponse, HttpResponseBase
 
-from studio.exports.download import download
+from studio.exports.archive import archive_of
+from studio.exports.download import download, download_archive
 from studio.exports.formats import CSV, FORMATS
 from studio.exports.table import table_of
 from studio.search.errors import SearchSyntaxError
@@ -10,14 +11,18 @@ from studio.web.access import Request, page
 from studio.web.run_list_reading import listing_aside, matching, order_of, reading_of
 from studio.web.run_rows import Listing
 
+ZIP = "zip"
+
 
 @page
 def export(request: Request) -> HttpResponseBase:
     """The runs of the list as the parameter `format` says, in its order and with its columns; the
-    ticked ones with `only`. What can't be understood is 422, in words."""
-    kind = FORMATS.get(request.GET.get("format", CSV.name))
-    if kind is None:
-        return _refusal(f"There is no such format. There are: {', '.join(FORMATS)}.")
+    ticked ones with `only`. `zip`: with everything they have, and their child runs. What can't be
+    understood is 422, in words."""
+    wanted = request.GET.get("format", CSV.name)
+    kind = FORMATS.get(wanted)
+    if kind is None and wanted != ZIP:
+        return _refusal(f"There is no such format. There are: {', '.join((*FORMATS, ZIP))}.")
     listing = listing_aside(request)
     reading = reading_of(listing)
     if wrong := reading.wrong:
@@ -26,6 +31,9 @@ def export(request: Request) -> HttpResponseBase:
         runs = matching(request, listing, reading.node)
     except SearchSyntaxError as error:
         return _mistake(error.field, error.position, error.message, error.example)
+    if kind is None:
+        archive = archive_of(request.workspace, runs)
+        return download_archive(request, archive, name=_name(request, listing))
     columns = [shown.column for shown in reading.columns]
     table = table_of(runs, columns, order_of(request, reading))
     return download(request, table, kind, name=_name(request, listing))

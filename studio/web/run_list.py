@@ -257,5 +257,5 @@ def _name(listing: Listing) -> str:
     if listing.parent is not None:
         return "Child runs"
     if listing.experiment is not None:
-        return listing.experiment.name
+        return listing.experiment.shown_name
     return "Pipelines" if listing.type == "pipeline" else "All runs"

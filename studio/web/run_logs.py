@@ -18,6 +18,7 @@ from studio.web.render import render_page, render_parts, wants_part
 from studio.web.run_beside import beside_view
 from studio.web.run_detail import run_context
 from studio.web.run_files import Place, opened_view, tabs_of
+from studio.web.run_lineage import name_model_folders
 
 MAX_SEARCH = 200
 
@@ -75,6 +76,7 @@ def tree_context(
 ) -> dict[str, Any]:
     """For `_tree.html` and the search above it. files: of file_tree.FileTree; open_folders: paths;
     tree_url: asks for the tree; carried: what links to files keep of the address."""
+    name_model_folders(run, files.root)
     address = reverse("run-tree", args=[request.workspace.name, run.uid])
     query = urlencode({"path": path, "open": place.opened}, doseq=True)
     return {

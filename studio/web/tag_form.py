@@ -9,7 +9,9 @@ from django.http import QueryDict
 
 from studio.accounts.models import Workspace
 from studio.runs.actions import NO_TAG, Seen, TagClash, TagConflict
+from studio.runs.labels import by_key
 from studio.runs.limits import Invalid
+from studio.runs.machine_tags import OF_MACHINES
 from studio.runs.models import Run
 from studio.search.column_finder import find_columns
 from studio.search.facets import values_of
@@ -74,9 +76,10 @@ class TagForm:
 
 
 def tag_form(run: Run, *, add: str = "") -> TagForm:
-    """The first tags by key (1 query, 2 when there are more)."""
-    stored = list(run.tags.order_by("key").values_list("key", "value")[: MAX_ROWS + 1])
-    n_more = run.tags.count() - MAX_ROWS if len(stored) > MAX_ROWS else 0
+    """The first tags by key, but for those of machines (1 query, 2 when there are more)."""
+    tags = run.tags.exclude(OF_MACHINES)
+    stored = list(by_key(tags.order_by("key")[: MAX_ROWS + 1]).items())
+    n_more = tags.count() - MAX_ROWS if len(stored) > MAX_ROWS else 0
     return TagForm([field_of(key, value) for key, value in stored[:MAX_ROWS]], add, n_more)
 
 

@@ -7,6 +7,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from studio.accounts.sources import source_of
 from studio.accounts.welcome import use_link, user_of_link
 from studio.web.access import public
 
@@ -22,7 +23,8 @@ def first_password(request: HttpRequest, uidb64: str, token: str) -> HttpRespons
         return no_longer_good(request)
     form = SetPasswordForm(user, request.POST if request.method == "POST" else None)
     if form.is_valid():
-        if use_link(uidb64, token, form.cleaned_data["new_password1"]) is None:
+        password = form.cleaned_data["new_password1"]
+        if use_link(uidb64, token, password, source=source_of(request)) is None:
             return no_longer_good(request)
         messages.success(request, f"The password of {user.username} is set. Sign in with it.")
         answer = redirect("sign-in")

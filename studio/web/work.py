@@ -2,33 +2,27 @@
 
 from typing import Any
 
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django_htmx.http import reswap, retarget, trigger_client_event
 
 from studio.accounts.permissions import Permission
+from studio.artifacts.uploads import CHECK, IMPORT
 from studio.bulk.undoing import CannotUndo, can_undo, is_undone, start_undo
 from studio.runs.models import Run
 from studio.web.access import Request, action, page
 from studio.web.frame import frame
+from studio.web.importing import can_import
 from studio.web.render import done, render_page, render_parts
 from studio.web.tray import tray_of
+from studio.web.work_found import find_work
 from studio.web.work_words import outcome
 from studio.work.actions import AlreadyUnderWay, cancel_work
 from studio.work.models import Work
 
 PAGE_SIZE = 50
 CHANGED = "studio:runs-changed"
-
-
-def find_work(request: Request, uid: str) -> Work:
-    """The work of the request's workspace (1 query), else 404."""
-    found = Work.objects.of(request.workspace).filter(uid=uid).first()
-    if found is None:
-        raise Http404(f"There is no background work “{uid[:80]}” in “{request.workspace}”.")
-    found.workspace = request.workspace
-    return found
 
 
 @page
@@ -131,6 +125,8 @@ def work_context(request: Request, work: Work) -> dict[str, Any]:
         "names": dict(named.values_list("uid", "display_name")),
         "may_cancel": may_cancel and work.is_open and work.cancel_requested_at is None,
         "may_undo": may_undo and not is_undone(work),
+        "is_import": work.kind in (CHECK, IMPORT),
+        "may_import": can_import(request, work),
         "error": "",
     }
 

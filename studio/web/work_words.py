@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from studio.artifacts.uploads import CHECK, IMPORT
 from studio.bulk.expiry import EXPIRE
 from studio.bulk.log_searching import LOG_SEARCH
 from studio.bulk.undoing import UNDO
@@ -30,6 +31,8 @@ WORDS = {
     "tag-delete": ("Removing the tag “{tag}” from {n}", "“{tag}” removed from {n}"),
     UNDO: ("Putting back the tags of {n}", "Tags put back on {n}"),
     LOG_SEARCH: ("Searching the logs of {n}", "Logs of {n} searched"),
+    CHECK: ("Looking through {file}", "{file} looked through: {n} to import"),
+    IMPORT: ("Importing {file}", "{n} imported from {file}"),
     EXPIRE: ("Emptying the trash of {n}", "{n} purged from the trash, {bytes} freed"),
 }
 
@@ -69,6 +72,7 @@ def _facts(work: Work, n: int | None) -> dict[str, Any]:
         "to": _short(rewrite["to"] or "no value") if rewrite else arguments.get("experiment", ""),
         "tag": _short(rewrite.get("key", "")),
         "value": _short(rewrite.get("value") or "no value"),
+        "file": _short(str(work.arguments.get("file", ""))),
         "bytes": size(work.result.get("n_bytes", 0)),
     }
 

@@ -24,7 +24,7 @@ from studio.execution.upkeep import refresh_statistics
 from studio.web import first_start
 from studio.web.children import Child
 from studio.web.collecting import collect_static
-from studio.web.management.commands import seed_demo
+from studio.web.management.commands import seed_demo, web
 
 READY_WITHIN_S = 60.0
 STOP_WITHIN_S = 25.0
@@ -37,6 +37,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--concurrency", type=int, default=2, help="runs at a time")
+        parser.add_argument(
+            "--web-processes", type=int, default=web.usual_processes(), help="that serve pages"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         self._stop = self._again = False
@@ -48,7 +51,7 @@ class Command(BaseCommand):
         self._step("static files", collect_static)
         start = first_start.prepare()
         children = [
-            Child("web", ["web"]),
+            Child("web", web.arguments_of(options["web_processes"])),
             Child(
                 "worker",
                 ["worker", "--concurrency", str(options["concurrency"])],
@@ -131,6 +134,10 @@ def wait_until_ready(children: list[Child], stopped: Callable[[], bool]) -> None
     while time.monotonic() < deadline and not stopped():
         for child in children:
             child.keep_alive()
+            if child.n_ends > 1:
+                raise CommandError(
+                    f"The {child.name} ended while it started; the lines above say why."
+                )
         if answers(f"{settings.STUDIO_BASE_URL}/healthz") and has_worker(children):
             return
         time.sleep(0.1)
