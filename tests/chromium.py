@@ -22,11 +22,13 @@ QUIET = (
     "--disable-gpu",
     "--no-first-run",
 )
+# The shell is the same browser without windows, and a third faster.
+BINARIES = ("chromium-headless-shell", "chromium", "google-chrome")
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    path = shutil.which("chromium") or shutil.which("google-chrome")
+    path = next(filter(None, map(shutil.which, BINARIES)), None)
     assert path, "Browser tests need Chromium: apt-get install chromium"
     args = [*QUIET, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     with sync_playwright() as play:

@@ -3,6 +3,7 @@
 alice owns the workspace, bob contributes, carol reads, dave is outside.
 """
 
+import gc
 import os
 import resource
 import shutil
@@ -18,14 +19,57 @@ from typing import Any
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+import hypothesis
 import pytest
 from django.test import Client
 
 from tests import make
 from tests.chromium import browser
 from tests.live.shared import shared_studio
+from tests.postgres import with_tables
+from tests.prepared import copy_database, migrated
 
 __all__ = ["browser", "shared_studio"]
+
+
+# Nothing is measured here: a busy machine may take long over an example.
+hypothesis.settings.register_profile("studio", deadline=None)
+hypothesis.settings.load_profile("studio")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection() -> None:
+    # Ten thousand tests are collected to stay: looking for garbage in them is a fifth of that time.
+    gc.disable()
+
+
+# Begun last, one process would still be at them when the others have nothing left.
+LONGEST = (
+    "test_demo",
+    "test_two_hosts",
+    "test_p10_database_away",
+    "test_p25_migrations",
+    "test_away",
+    "test_libraries",
+    "test_p08_broker_loss",
+    "test_journey",
+    "test_every_page",
+    "test_list_charts",
+    "test_training_scripts",
+    "test_run_list_state",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    rank = {name: at for at, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 @dataclass(frozen=True)
@@ -34,6 +78,18 @@ class People:
     bob: Any
     carol: Any
     dave: Any
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb(django_db_modify_db_settings: None) -> bool:
+    """Begin with a copy of tables that are made once for all processes of a test run."""
+    from django.db import connection
+
+    if connection.vendor != "sqlite":
+        connection.settings_dict["TEST"]["TEMPLATE"] = with_tables()
+        return False
+    copy_database(migrated(), Path(connection.settings_dict["TEST"]["NAME"]))
+    return True
 
 
 @pytest.fixture(autouse=True)
@@ -115,6 +171,4 @@ def full_disk(tmp_path: Path, settings: Any) -> Iterator[Path]:
 @pytest.fixture(scope="session", autouse=True)
 def _remove_home() -> Iterator[None]:
     yield
-    # Workers of pytest-xdist share the folder of the process that started them.
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        shutil.rmtree(os.environ["STUDIO_TEST_HOME"], ignore_errors=True)
+    shutil.rmtree(os.environ["STUDIO_TEST_HOME"], ignore_errors=True)

@@ -69,7 +69,7 @@ def run(experiment: Any, *, by: Any = None, parent: Any = None, **facts: Any) ->
     return create_run(experiment, NewRun(**facts), by=who, parent=parent)
 
 
-def token(user: Any, *, workspace: Any = None, scope: str = "write") -> str:
+def token(user: Any, *, workspace: Any = None, scope: str = "admin") -> str:
     from studio.accounts.actions import make_token
     from studio.accounts.models import Scope
 
@@ -82,11 +82,19 @@ def client(user: Any) -> Client:
     return made
 
 
+def read(answer: Any) -> Any:
+    """`answer` itself, read to its end as a server would, which lets go of what it holds: the
+    client of the tests leaves what streams unread and open."""
+    if answer.streaming:
+        answer.streaming_content = list(answer.streaming_content)
+    return answer
+
+
 class Api:
     """The JSON API with one user's token; paths are relative to the workspace."""
 
     def __init__(
-        self, user: Any, workspace: Any, *, scope: str = "write", secret: str = ""
+        self, user: Any, workspace: Any, *, scope: str = "admin", secret: str = ""
     ) -> None:
         self.client = Client()
         self.base = f"/api/v1/workspaces/{workspace.name}"

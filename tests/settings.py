@@ -8,8 +8,10 @@ import os
 import tempfile
 from pathlib import Path
 
-# Processes that a test starts keep the folder which the test gave them.
-if "STUDIO_TEST_HOME" not in os.environ:
+# Processes that a test starts keep the folder which the test gave them. Each process that runs
+# tests has its own: what a studio allows but so often at once, tests in another must not use up.
+if os.environ.get("STUDIO_TEST_HOME_OF") != os.environ.get("PYTEST_XDIST_WORKER", "all"):
+    os.environ["STUDIO_TEST_HOME_OF"] = os.environ.get("PYTEST_XDIST_WORKER", "all")
     os.environ["STUDIO_TEST_HOME"] = os.environ["STUDIO_HOME"] = tempfile.mkdtemp(
         prefix="studio-test-"
     )

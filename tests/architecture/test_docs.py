@@ -3,11 +3,12 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.core.management import get_commands
+from django.core.management import get_commands, load_command_class
 
 from tests.architecture.sources import ROOT, listing, place, python_files, tree_of
 
@@ -16,6 +17,8 @@ PAGES += sorted((ROOT / "fixtures").rglob("README.md"))
 # Made when the tests run in a browser, or by a clone's first start.
 MADE_LATER = {"docs/images/all-runs.png"}
 COMMAND = re.compile(r"manage\.py ([a-z_]+)")
+# A command with what follows on its line, up to the end of the code that it stands in.
+CALL = re.compile(r"manage\.py ([a-z_]+)([^\n`|]*)")
 TARGET = re.compile(r"(?:`|^|\s)(?:[A-Z_]+=\S+ )*make ([a-z]+)(?=`|\s*$|\s+#)", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)\s#]+)(?:#[\w-]*)?\)")
 
@@ -37,6 +40,33 @@ def test_every_command_named_exists() -> None:
     ]
 
     assert not problems, listing(problems)
+
+
+def test_every_option_of_a_command_named_exists() -> None:
+    problems = []
+    for page in PAGES:
+        for match in CALL.finditer(page.read_text()):
+            known = options_of(match[1])
+            problems += [
+                f"{place(page, 1)} names {option} of manage.py {match[1]}, which there is not"
+                for option in re.findall(r"(?<= )--[a-z-]+", match[2])
+                if option not in known
+            ]
+
+    assert not problems, listing(problems)
+
+
+@cache
+def options_of(name: str) -> set[str]:
+    app = get_commands()[name]
+    command = load_command_class(app, name) if isinstance(app, str) else app
+    parser = command.create_parser("manage.py", name)
+    below = [one for action in parser._actions if isinstance(action.choices, dict)
+             for one in action.choices.values()]  # fmt: skip
+    parsers = [parser, *below]
+    return {
+        option for one in parsers for action in one._actions for option in action.option_strings
+    }
 
 
 def test_every_make_target_named_exists() -> None:
@@ -61,6 +91,13 @@ def test_every_link_leads_to_a_file() -> None:
     ]
 
     assert not problems, listing(problems)
+
+
+def test_the_first_page_of_the_docs_leads_to_each_of_them() -> None:
+    told = set(LINK.findall((ROOT / "docs" / "README.md").read_text()))
+    there = {page.name for page in (ROOT / "docs").glob("*.md")} - {"README.md"}
+
+    assert not there - told, listing(sorted(there - told))
 
 
 def test_the_readme_fits_on_two_screens_and_shows_the_list() -> None:

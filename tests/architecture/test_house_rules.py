@@ -56,7 +56,7 @@ def lines_of(path: Path) -> Iterator[tuple[int, str]]:
 
 def prints(tree: ast.AST) -> Iterator[ast.Call]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"print", "breakpoint"}:
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"print", "breakpoint"}:
             yield node
 
 
@@ -72,7 +72,7 @@ def swallows(tree: ast.AST) -> Iterator[ast.ExceptHandler]:
 def safe_marks(tree: ast.AST) -> Iterator[ast.AST]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
-            name = ast.unparse(node.func).rsplit(".", 1)[-1]
+            name = getattr(node.func, "attr", "") or getattr(node.func, "id", "")
             if name in {"mark_safe", "Markup", "SafeString"}:
                 yield node
 

@@ -22,6 +22,8 @@ RANKS = {
     "wire": 0,
     "blobs": 0,
     "broker": 0,
+    "logbook": 0,
+    "counters": 0,
     "accounts": 1,
     "compute": 2,
     "runs": 3,
@@ -30,6 +32,7 @@ RANKS = {
     "artifacts": 4,
     "search": 5,
     "execution": 5,
+    "lineage": 5,
     "custom_views": 6,
     "exports": 6,
     "bulk": 6,
@@ -38,14 +41,16 @@ RANKS = {
     "api": 8,
     "mlflow_api": 8,
     "importers": 8,
+    "operations": 8,
 }
 CLIENTS = {"sdk": {"wire"}, "cli": {"sdk"}}
 # Modules that put the packages together; nothing but another of them imports them.
 ROOT_MODULES = {
     "settings": set(),
-    "urls": {"web", "api", "mlflow_api"},
+    "urls": {"web", "api", "mlflow_api", "operations"},
     "celery": {"broker", "settings"},
-    "apps": {"celery"},
+    "apps": {"celery", "checks"},
+    "checks": {"celery"},
     "wsgi": {"settings"},
     "asgi": {"settings"},
 }
@@ -62,6 +67,8 @@ LEAN = {
     "studio.wire": set(),
     "studio.blobs": {"boto3", "botocore", "fsspec", "django"},
     "studio.broker": {"kombu"},
+    "studio.logbook": set(),
+    "studio.counters": {"prometheus_client"},
     "studio.compute.guard": set(),
     "studio.compute.guard_lifeline": set(),
     "studio.sdk": {

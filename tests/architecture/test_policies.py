@@ -30,7 +30,31 @@ def patterns(
 
 
 def web_patterns() -> list[tuple[str, URLPattern]]:
-    return [(route, found) for route, found in patterns() if not route.startswith("api/")]
+    return [
+        (route, found)
+        for route, found in patterns()
+        if not route.startswith("api/") and not mlflow_policy_of(found)
+    ]
+
+
+def mlflow_policy_of(pattern: URLPattern) -> str:
+    """Who may use an address of the MLflow protocol; "" for other addresses."""
+    return str(getattr(pattern.callback, "mlflow_policy", ""))
+
+
+def test_every_address_of_the_mlflow_protocol_asks_for_a_token_or_says_why_not() -> None:
+    of_protocol = {
+        f"{route} ({pattern.lookup_str})": mlflow_policy_of(pattern)
+        for route, pattern in patterns(get_resolver("studio.mlflow_api.urls"))
+    }
+    problems = [
+        f"/{name}: “{policy}” is no reason"
+        for name, policy in of_protocol.items()
+        if policy != "token" and len(policy.split()) < 4
+    ]
+
+    assert len(of_protocol) > 10
+    assert not problems, listing(problems)
 
 
 def policy_of(pattern: URLPattern) -> str:
@@ -99,6 +123,7 @@ def test_nothing_answers_under_the_api_that_its_document_does_not_name() -> None
         f"/{route} is not in the OpenAPI document"
         for route, pattern in patterns()
         if route.startswith("api/")
+        and not mlflow_policy_of(pattern)
         and pattern.name not in DESCRIPTION
         and pattern.callback.__name__ != "nothing_here"
         and re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", f"/{route}") not in documented

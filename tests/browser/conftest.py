@@ -3,11 +3,12 @@
 Each page collects what goes wrong in it: console errors, exceptions and refused content.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from django.conf import settings
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.chromium import PATIENCE_MS, is_trouble
@@ -29,17 +30,58 @@ class Tab:
         return self.page
 
 
+class FromMemory:
+    """Answers for static files from memory, to be kept by the browser, as in production: Django's
+    own handler looks for each of a page's forty files in every application's folder again."""
+
+    def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
+        self.app = app
+        self.answers: dict[str, tuple[str, list[tuple[str, str]], bytes]] = {}
+
+    def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        if not path.startswith(settings.STATIC_URL) or environ["REQUEST_METHOD"] != "GET":
+            return self.app(environ, start)
+        if path not in self.answers:
+            told: list[Any] = []
+            body = b"".join(self.app(environ, lambda *words: told.extend(words[:2])))
+            status, headers = told
+            if not status.startswith("200"):
+                start(status, headers)
+                return [body]
+            kept = [*headers, ("Cache-Control", "max-age=3600, immutable")]
+            self.answers[path] = status, kept, body
+        status, headers, body = self.answers[path]
+        start(status, headers)
+        return [body]
+
+
+@pytest.fixture(scope="session")
+def live_server(live_server: Any) -> Any:
+    server = live_server.thread.httpd
+    # Head and body of an answer leave in two pieces: the second must not wait for the browser's
+    # acknowledgement of the first, 40 ms each time.
+    server.RequestHandlerClass.disable_nagle_algorithm = True
+    server.set_app(FromMemory(server.get_app()))
+    return live_server
+
+
 @pytest.fixture
 def open_tab(
     browser: Browser, live_server: Any, transactional_db: None
 ) -> Iterator[Callable[..., Tab]]:
-    """`open_tab(user, width=1440, theme="light")`: a tab in which `user` is signed in."""
+    """`open_tab(user, width=1440, theme="light")`: a tab in which `user` is signed in.
+
+    calm: nothing moves."""
     contexts: list[BrowserContext] = []
 
-    def make_tab(user: Any, *, width: int = 1440, height: int = 900, theme: str = "light") -> Tab:
+    def make_tab(
+        user: Any, *, width: int = 1440, height: int = 900, theme: str = "light", calm: bool = False
+    ) -> Tab:
         context = browser.new_context(
             viewport={"width": width, "height": height},
             color_scheme="dark" if theme == "dark" else "light",
+            reduced_motion="reduce" if calm else None,
             timezone_id="UTC",
         )
         contexts.append(context)
@@ -58,7 +100,6 @@ def open_tab(
 
 def sign_in(context: BrowserContext, user: Any, site: str) -> None:
     """Give the browser a session of `user` without walking through the form."""
-    from django.conf import settings
     from django.test import Client
 
     client = Client()

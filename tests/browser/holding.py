@@ -29,3 +29,24 @@ class Held:
         address = self.route.request.url
         with self.page.expect_event("response", lambda got: got.url == address):
             self.route.continue_()
+
+
+class HeldAnswer(Held):
+    """The same for the answer: the server has given it, from what it knew then."""
+
+    def __init__(self, page: Page, end: str) -> None:
+        self.page = page
+        self.route = None
+        page.route(lambda address: address.endswith(end), self._meet)
+
+    def _meet(self, route: Route) -> None:
+        if self.route is None:
+            self.answer = route.fetch()
+            self.route = route
+        else:
+            route.continue_()
+
+    def let_go(self) -> None:
+        """Return when it has come, or was given up for a newer one."""
+        assert self.route is not None
+        self.route.fulfill(response=self.answer)

@@ -1,9 +1,12 @@
-"""Real pictures for tests: PNG files made of bytes, logged as a client logs them."""
+"""Real pictures for tests: PNG files made of bytes, logged as a client logs them; and those of the
+docs made small."""
 
 import io
 import struct
 import zlib
 from typing import Any
+
+from PIL import Image
 
 from studio.artifacts.actions import put_artifact
 from tests import make
@@ -21,6 +24,15 @@ def png(shade: int, *, side: int = 24) -> bytes:
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
         for kind, data in chunks
     )
+
+
+def small(data: bytes, *, colours: int = 128) -> bytes:
+    """A PNG of so few colours, which is as good for a page and a third of the size."""
+    image = Image.open(io.BytesIO(data)).convert("RGB")
+    out = io.BytesIO()
+    few = image.quantize(colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    few.save(out, "PNG", optimize=True)
+    return out.getvalue()
 
 
 def log_images(run: Any, name: str, steps: list[int], *, shades: int = 40) -> list[str]:

@@ -8,7 +8,8 @@ from playwright.sync_api import expect
 
 from studio.runs import actions
 from tests import make
-from tests.browser.holding import Held
+from tests.browser.holding import Held, HeldAnswer
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.browser
 LIST = "/w/lab/runs"
@@ -193,3 +194,22 @@ def test_what_has_just_come_can_be_clicked_at_once(
     expect(expander).to_have_attribute("aria-expanded", "false")
     # It is still the same page: the link was followed by HTMX.
     assert page.evaluate("window.isPressed")
+
+
+def test_the_details_of_a_run_show_its_end_though_older_ones_come_late(
+    open_tab: Open, people: Any, run: Any
+) -> None:
+    tab = open_tab(people.bob)
+    page = tab.open(f"{LIST}/{run.uid}")
+    held = HeldAnswer(page, run.uid)
+    actions.change_tags(run, by=make.actor(people.alice), put={"news": None})
+    expect(page.locator(".run-meta .chip")).to_contain_text("news")
+    wait_until(lambda: page.evaluate("1") and held.route)
+
+    page.locator("#run-fail-button").click()
+    page.locator("#fail-reason").fill("wrong labels")
+    page.locator("#fail-panel .primary").click()
+    expect(page.locator(".run-title .status")).to_have_text("Failed")
+    held.let_go()
+    expect(page.locator("#runs-details .error-tail")).to_contain_text("wrong labels")
+    assert tab.troubles == []

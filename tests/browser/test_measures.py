@@ -4,21 +4,14 @@ import io
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from studio.artifacts.actions import put_artifact
 from tests import make
 from tests.browser import charting, picturing
+from tests.browser.looking import broken_rules
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-
-def fits(page: Page) -> None:
-    """Nothing that axe finds, and nothing wider than the window."""
-    found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_news_keep_zoom_and_ticks_while_a_run_goes_on(run, people, open_tab) -> None:
@@ -64,7 +57,7 @@ def test_columns_lines_and_raw_documents_on_the_cards(run, people, open_tab) -> 
     lines.get_by_role("checkbox", name=re.compile("^birch")).uncheck()
     hidden = "() => document.querySelector('[data-figure-url*=roc]').data[1].visible"
     page.wait_for_function(f"{hidden} === 'legendonly'")
-    fits(page)
+    assert broken_rules(page) == []
     assert tab.troubles == []
 
 
@@ -90,6 +83,4 @@ def test_images_go_step_by_step_by_keyboard_and_live(run, people, open_tab) -> N
     expect(picture).to_have_accessible_name(re.compile("^samples, step 30,"))
     page.get_by_role("checkbox", name="broken").uncheck()
     expect(page).to_have_url(re.compile(r"\?m=samples&step=30$"))
-    tab.page.set_viewport_size({"width": 390, "height": 800})
-    fits(page)
     assert tab.troubles == []

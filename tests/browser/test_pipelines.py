@@ -5,23 +5,18 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from studio.runs import actions
 from studio.runs.models import Run
 from tests import make
+from tests.browser.looking import broken_rules
 from tests.web.test_run_steps import pipeline, steps
 from tests.web.test_run_toolbar import submitted
 
 __all__ = ["pipeline", "steps", "submitted"]
 pytestmark = pytest.mark.browser
 Open = Callable[..., Any]
-
-
-def faults(page: Page) -> list[str]:
-    found = Axe().run(page).response["violations"]
-    return [f"{one['id']}: {one['nodes'][0]['html'][:120]}" for one in found]
 
 
 def is_too_wide(page: Page) -> bool:
@@ -57,7 +52,6 @@ def test_a_click_on_a_step_shows_its_log_beside_the_live_graph(
 
     actions.complete_run(steps["prepare"], by=make.actor(people.bob))
     expect(page.locator(f"#step-box-{steps['prepare'].uid}")).to_contain_text("Completed")
-    assert faults(page) == []
 
     page.locator("#run-cancel-button").click()
     expect(page.locator("#cancel-panel")).to_contain_text("3 of 4 steps are unfinished")
@@ -81,7 +75,7 @@ def test_on_the_phone_the_steps_are_a_list_in_their_order(
     page.get_by_label("Find in this file").fill("accuracy")
     expect(page.locator("#artifacts-find-said")).to_have_text("1 of 1")
     assert not is_too_wide(page)
-    assert faults(page) == []
+    assert broken_rules(page) == []
 
     # What has no room in the bar stands in the menu, with its reason.
     page.locator("#run-more-button").click()
@@ -99,7 +93,7 @@ def test_a_run_is_resubmitted_from_its_toolbar(open_tab: Open, people: Any, subm
     box = page.get_by_label("Arguments")
     expect(box).to_be_focused()
     expect(box).to_have_value("--note 'two words'")
-    assert faults(page) == []
+    assert broken_rules(page) == []
     box.fill("--note 'open")
     send = page.get_by_role("dialog").get_by_role("button", name="Resubmit")
     send.click()

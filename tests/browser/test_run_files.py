@@ -6,16 +6,21 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from studio.artifacts.actions import put_artifact
 from studio.artifacts.logs import append_log
 from studio.artifacts.models import MAIN_LOG
 from tests import make
-from tests.browser.test_snapshot import fits
+from tests.browser.looking import broken_rules
 
 pytestmark = pytest.mark.browser
 Open = Callable[..., Any]
+
+
+def fits(page: Page) -> None:
+    assert broken_rules(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from studio.runs import actions
@@ -173,32 +172,3 @@ def test_the_preview_follows_the_typing_and_a_conflict_shows_both_texts(
     expect(page.locator("#description-text")).to_have_value("**mine**")
     page.get_by_role("button", name="Save mine").click()
     expect(page.locator(".prose strong")).to_have_text("mine")
-
-
-PAGES = ["", "/experiments", "/compute", "?q=status:", "?q=nowhere", "?q=tag.a:1+-status:failed"]
-TABS = ["", "/children", "/logs", "/history", "/description/edit"]
-
-
-@pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 390)])
-def test_no_page_breaks_a_rule_of_access(
-    open_tab: Open, people: Any, run: Any, experiment: Any, theme: str, width: int
-) -> None:
-    by = make.actor(people.bob)
-    actions.change_tags(run, by=by, put={"quality": "great", "a": "1"})
-    actions.describe_run(run, "# Title\n\n- [x] done\n\n`code`", by=by)
-    actions.fail_run(make.run(experiment, parent=run), by=by, reason="melted")
-    make.run(experiment, tags={"a": "1"})
-    tab = open_tab(people.bob, width=width, theme=theme)
-    places = [f"/w/lab/{'runs' if not p or p[0] == '?' else ''}{p.lstrip('/')}" for p in PAGES]
-    places += [f"{LIST}/{run.uid}{end}" for end in TABS]
-
-    problems = []
-    for place in places:
-        page = tab.open(place)
-        wide = page.evaluate("document.documentElement.scrollWidth")
-        if wide > width:
-            problems.append(f"{place} is {wide} px wide")
-        for found in Axe().run(page).response["violations"]:
-            nodes = [node["html"][:160] for node in found["nodes"][:3]]
-            problems.append(f"{place} {found['id']}: {nodes}")
-    assert problems == []

@@ -143,7 +143,7 @@ def test_the_lines_of_an_empty_workspace_fit_and_are_copied(
     tab = open_tab(people.bob, width=width)
     page = tab.open("/w/lab/runs")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page.get_by_role("button", name="Copy: the lines that log a run").click()
+    page.get_by_role("button", name="Copy: the lines that log a run", exact=True).click()
 
     expect(page.locator("#toasts")).to_contain_text("Copied")
     copied = page.evaluate("navigator.clipboard.readText()")

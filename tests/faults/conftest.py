@@ -3,14 +3,16 @@
 Their limits are short, so that what went silent is noticed within seconds.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.amount import IS_LONG
 from tests.faults.crew import Crew
-from tests.faults.form import IS_LONG
+from tests.faults.kept import promise_of
 from tests.faults.ledger import Ledger
 from tests.live.faults import Redis
 from tests.live.shared import show_log
@@ -109,8 +111,19 @@ def promise(record_property: Any) -> Promise:
     return tell
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """In the long form, tests of other folders that keep a promise count as faults."""
+    for item in items if IS_LONG else ():
+        file = item.path.relative_to(item.config.rootpath).as_posix()
+        kept = promise_of(file, item.name)
+        if kept is not None:
+            item.add_marker(pytest.mark.faults)
+            item.user_properties.append(("promise", kept))
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    table = []
+    table: list[tuple[str, ...]] = []
     for outcome, word in (("passed", "kept"), ("failed", "NOT KEPT"), ("error", "NOT KEPT")):
         for report in terminalreporter.stats.get(outcome, []):
             told = dict(getattr(report, "user_properties", []))
@@ -120,10 +133,13 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     if not table:
         return
     terminalreporter.section("promises")
-    for name, n, broker, word, figures in sorted(table, key=_in_order):
+    # Many tests without figures of their own may keep one promise: one line for all of them.
+    for row in sorted(set(table), key=_in_order):
+        name, n, broker, word, figures = row
+        n = n or str(table.count(row))
         terminalreporter.write_line(f"{name:<58} {n:>5}  {broker:<9} {word:<8}  {figures}")
 
 
 def _in_order(row: tuple[str, ...]) -> tuple[int, str, str]:
-    number = row[0].split()[0].removeprefix("P")
-    return (int(number) if number.isdigit() else 99, row[0], row[2])
+    number = re.match(r"P(\d+)", row[0])
+    return (int(number[1]) if number else 99, row[0], row[2])

@@ -3,6 +3,7 @@ test's PostgreSQL and Redis can be reached. Needs root, as CI is, and iproute2."
 
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -147,11 +148,11 @@ def studio_for_hosts(folder: Path, *, postgres: str, redis: str, address: str) -
         DATABASE_URL=postgres,
         CELERY_BROKER_URL=redis,
         STUDIO_STORAGE_URL=f"file://{folder / 'shared'}",
-        STUDIO_SECRET_KEY="k" * 60,
+        STUDIO_SECRET_KEY=secrets.token_urlsafe(48),
         STUDIO_BIND=address,
         STUDIO_ALLOWED_HOSTS=f"127.0.0.1,{address}",
         STUDIO_WORKER_BEAT_S="0.5",
-        STUDIO_WORKER_LOST_AFTER_S="3",
+        STUDIO_WORKER_LOST_AFTER_S="8",
         STUDIO_NOT_RESPONDING_AFTER_S="3",
         STUDIO_LOST_AFTER_S="5",
     )

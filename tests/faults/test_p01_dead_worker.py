@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.amount import dice, form, rounds
 from tests.faults.conftest import SLOW, Promise, brokers
 from tests.faults.crew import Crew, folder_of
-from tests.faults.form import dice, form, rounds
 from tests.faults.ledger import BOOK, Ledger, living
 from tests.live.faults import rows
 from tests.live.studio import Studio, write_script

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.amount import dice, form, rounds
 from tests.faults.conftest import Promise, brokers
 from tests.faults.doors import at_once, by_api
-from tests.faults.form import dice, form, rounds
 from tests.faults.ledger import Ledger, ends_in
 from tests.live.studio import ROOT, Studio
 

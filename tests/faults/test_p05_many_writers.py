@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.amount import form
 from tests.faults.conftest import Promise
-from tests.faults.form import form
 from tests.faults.programs import Program, balance
 from tests.live.conftest import show_log
 from tests.live.studio import Studio

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from studio.web.management.commands.up import answers
-from tests.faults.databases import address_of, database_of_its_own
 from tests.faults.trainings import LONG, Client
 from tests.live.conftest import show_log
 from tests.live.studio import Studio
+from tests.postgres import address_of, database_of_its_own
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.live, pytest.mark.faults]

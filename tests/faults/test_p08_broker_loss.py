@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests.amount import form
 from tests.faults.brokers import Broker, EmbeddedBroker, RabbitBroker, RedisBroker, rabbitmq
 from tests.faults.conftest import SLOW, Promise, studio_on
-from tests.faults.form import form
 from tests.faults.ledger import BOOK, Ledger
 from tests.live.faults import rows
 from tests.live.studio import Studio, status_of, write_script

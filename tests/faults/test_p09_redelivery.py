@@ -9,10 +9,10 @@ import pytest
 import redis as redis_library
 from kombu import Connection
 
+from tests.amount import form
 from tests.faults.brokers import QUEUE, EmbeddedBroker
 from tests.faults.conftest import SLOW, Promise
 from tests.faults.crew import Crew
-from tests.faults.form import form
 from tests.faults.ledger import BOOK, Ledger
 from tests.live.faults import Redis
 from tests.live.studio import Studio, write_script

@@ -14,8 +14,8 @@ import pytest
 
 from studio.sdk import Experiment
 from studio.wire import Batch, Series
+from tests.amount import dice, form
 from tests.faults.conftest import Promise
-from tests.faults.form import dice, form
 from tests.faults.programs import Program, balance
 from tests.live.conftest import show_log
 from tests.live.studio import Studio, status_of, write_script
@@ -76,6 +76,7 @@ def sent_often(studio: Studio, run: Any, batches: list[dict[str, Any]], name: st
         assert answer["accepted"] == 10
 
 
+@pytest.mark.long
 def test_an_outage_loses_and_doubles_nothing_of_the_living_the_ended_and_the_killed(
     studio: Studio, tmp_path: Path, promise: Promise
 ) -> None:

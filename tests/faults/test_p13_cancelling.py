@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.amount import dice, form
 from tests.faults.conftest import SLOW, Promise, brokers
 from tests.faults.doors import Person, at_once, by_api, by_sdk
-from tests.faults.form import dice, form
 from tests.faults.ledger import BOOK, Ledger
 from tests.live.faults import rows
 from tests.live.studio import Studio, write_script

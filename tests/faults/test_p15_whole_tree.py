@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.amount import dice, form, rounds
 from tests.faults.conftest import SLOW, Promise, brokers
-from tests.faults.form import dice, form, rounds
 from tests.faults.ledger import BOOK, Ledger, with_argument
 from tests.live.studio import Studio, write_script
 from tests.waiting import wait_until

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.databases import address_of, database_of_its_own
 from tests.faults.trainings import Training, moves
 from tests.live.conftest import show_log
 from tests.live.studio import ROOT, Studio, status_of
+from tests.postgres import address_of, database_of_its_own
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.live, pytest.mark.faults]

@@ -1,8 +1,12 @@
 """P24: ten times the normal load, slow clients and huge bodies are answered or refused politely;
 what was acknowledged is stored, the health page answers, and afterwards all is as before."""
 
+import contextlib
+import http.client
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 
 import pytest
@@ -38,6 +42,37 @@ def crowd_of(studio: Studio, times: int) -> Crowd:
     crowd.add(2 * times, crowd.list_runs)
     crowd.add(1, crowd.ask_health)
     return crowd
+
+
+N_RESTLESS = 48  # half as many again as the threads of two processes
+
+
+def test_connections_that_never_pause_keep_nobody_waiting(studio: Studio) -> None:
+    """Half as many again as there are threads: each has its turn, and so has a newcomer."""
+    from studio.sdk import Experiment
+
+    over = threading.Event()
+    n_answers = [0] * N_RESTLESS
+
+    def ask_on(i: int) -> None:
+        line = http.client.HTTPConnection("127.0.0.1", studio.port, timeout=30)
+        with contextlib.closing(line):
+            while not over.is_set():
+                line.request("GET", "/api/2.0/mlflow/nothing")
+                line.getresponse().read()
+                n_answers[i] += 1
+
+    with ThreadPoolExecutor(N_RESTLESS) as pool:
+        asking = [pool.submit(ask_on, i) for i in range(N_RESTLESS)]
+        try:
+            wait_until(lambda: min(n_answers) >= 3, 30, "each connection to be answered")
+            with Experiment(studio.workspace, "overload").start_logging(
+                snapshot_directory=None
+            ) as run:
+                assert run.get_status() == "Running"
+        finally:
+            over.set()
+    assert [done.exception() for done in asking] == [None] * N_RESTLESS
 
 
 def lasts(crowd: Crowd, seconds: float) -> None:

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from tests.alerts.mailbox import Mailbox, text_of
+from tests.amount import IS_LONG, form, rounds
 from tests.faults.conftest import EMBEDDED, IMPATIENT, Promise, brokers
 from tests.faults.doors import Person
-from tests.faults.form import IS_LONG, form, rounds
 from tests.faults.telling import (
     fail_many,
     fail_one,

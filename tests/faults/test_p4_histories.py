@@ -15,7 +15,7 @@ from tests.faults.status_world import World
 
 pytestmark = [pytest.mark.django_db, pytest.mark.data]
 
-N_RUNS = 10_000 if os.environ.get("STUDIO_FAULTS") == "long" else 100
+N_RUNS = 10_000 if os.environ.get("STUDIO_FAULTS") == "long" else 48
 RUNS_OF_A_WORLD = 6
 N_STEPS = 45
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.amount import IS_LONG
 from tests.faults.conftest import Promise
-from tests.faults.form import IS_LONG
 from tests.live.studio import ROOT, Studio, status_of, write_script
 
 pytestmark = [pytest.mark.live, pytest.mark.faults]

@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from tests.faults.databases import SERVER, address_of, database_of_its_own
 from tests.faults.hosts import Host, bridge, reachable, studio_for_hosts, two_hosts
 from tests.faults.trainings import moves
 from tests.live.conftest import show_log
 from tests.live.faults import Redis
 from tests.live.studio import Studio, status_of, write_script
 from tests.live.test_main_job import log_of, submit
+from tests.postgres import SERVER, address_of, database_of_its_own
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.live, pytest.mark.faults]
@@ -71,7 +71,7 @@ class Job:
 
     def host(self) -> str:
         """The name of the machine on which it runs, as the script sees it."""
-        wait_until(lambda: "tick" in log_of(self.run), 60, "the script to begin")
+        wait_until(lambda: "tick" in log_of(self.run), 120, "the script to begin")
         return log_of(self.run).split()[1]
 
     def pids(self, host: Host) -> list[int]:
@@ -117,7 +117,7 @@ def test_a_machine_without_network_loses_its_run_and_writes_nothing_when_it_is_b
     on_alpha, on_beta = one_on_each(studio, tmp_path, hosts)
     alpha.pull_cable()
     try:
-        assert status_of(on_alpha.run, "Failed", timeout_s=60) == "Failed"
+        assert status_of(on_alpha.run, "Failed", timeout_s=120) == "Failed"
         log = log_of(on_alpha.run)
         assert on_alpha.pids(alpha), "nobody could end it yet"
     finally:
@@ -140,7 +140,7 @@ def test_what_a_dead_machine_ran_is_told_and_what_waited_runs_on_the_other(
     assert waiting.run.get_status() == "Queued"
     hosts[0].die()
     began = time.monotonic()
-    assert status_of(on_alpha.run, "Failed", timeout_s=60) == "Failed"
+    assert status_of(on_alpha.run, "Failed", timeout_s=120) == "Failed"
     print(f"a dead machine's run closed after {time.monotonic() - began:.1f} s")
     error = str(on_alpha.run.get_details()["error"])
     assert "last heard from" in error

@@ -1,21 +1,17 @@
 """A real studio for tests: `manage.py up` in a folder of its own, on a port of its own."""
 
-import atexit
 import json
-import os
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from tests.prepared import clean_environment, copy_database, prepared
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,34 +23,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-# Makes a database and static files, as the first start in a new folder does.
-PREPARE = """
-import django; django.setup()
-from studio.web.management.commands.up import collect_static, prepare_database
-prepare_database(); collect_static()
-"""
-
-
-@cache
-def prepared() -> Path:
-    """A home with an empty database and static files, made once: what a studio copies that is not
-    started to see its first start."""
-    folder = Path(tempfile.mkdtemp(prefix="studio-prepared-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    env = {**clean_environment(), "STUDIO_HOME": str(folder)}
-    env["DJANGO_SETTINGS_MODULE"] = "studio.settings"
-    subprocess.run([sys.executable, "-c", PREPARE], cwd=ROOT, env=env, timeout=240, check=True)
-    return folder
-
-
-def clean_environment() -> dict[str, str]:
-    """The tests' own settings must not leak into a studio that stands for a user's machine."""
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("STUDIO_")}
-    for name in ("DATABASE_URL", "DJANGO_SETTINGS_MODULE"):
-        inherited.pop(name, None)
-    return inherited
 
 
 class Studio:
@@ -114,7 +82,7 @@ class Studio:
         home = self.folder / "home"
         if not home.exists():
             home.mkdir(mode=0o700)
-            shutil.copy(prepared() / "studio.sqlite3", home)
+            copy_database(prepared() / "studio.sqlite3", home / "studio.sqlite3")
         self.env["STUDIO_STATIC_ROOT"] = str(prepared() / "static")
 
     def is_greeting(self) -> bool:

@@ -76,6 +76,7 @@ def test_a_cancel_arrives_when_no_message_can_be_written(embedded: Studio, tmp_p
     assert took_s < 8
 
 
+@pytest.mark.long
 def test_the_end_of_a_run_is_written_after_a_long_lock_of_the_database(
     embedded: Studio, tmp_path: Path
 ) -> None:
@@ -98,6 +99,7 @@ def test_the_end_of_a_run_is_written_after_a_long_lock_of_the_database(
     assert cancel_takes_s(other) < 8
 
 
+@pytest.mark.long
 def test_ctrl_c_ends_everything_in_time_while_the_database_is_locked(tmp_path: Path) -> None:
     studio = Studio(tmp_path / "studio").start()
     run = going(studio, tmp_path / "src")

@@ -62,7 +62,7 @@ def test_login_keeps_a_token_that_only_its_person_reads(
         "user": "admin",
         "workspace_name": "default",
         "role": "owner",
-        "scope": "write",
+        "scope": "admin",
         "experiment_name": None,
         "version": "0.1.0",
     }

@@ -43,6 +43,7 @@ def history(run: Any) -> list[str]:
     return moves if moves[0] in {"Queued", "NotStarted"} else moves[::-1]
 
 
+@pytest.mark.long
 def test_a_stopped_worker_that_comes_back_kills_its_process_and_writes_nothing(
     impatient: Studio, tmp_path: Path
 ) -> None:
@@ -74,6 +75,7 @@ def guards_of(studio: Studio) -> list[psutil.Process]:
     return [p for p in studio.marked() if any("guard.py" in word for word in p.cmdline())]
 
 
+@pytest.mark.long
 def test_a_worker_stopped_before_the_start_never_starts_what_another_took_over(
     impatient: Studio, tmp_path: Path
 ) -> None:

@@ -63,9 +63,9 @@ def test_watch_tag_describe_and_cancel_a_run(page: Page, shared_studio: Studio) 
     page.get_by_role("link", name="Monitoring").click()
     # The script has two processes of its own below it.
     expect(page.get_by_role("img", name=re.compile("Chart of Processes.* [1-9]"))).to_be_visible(
-        timeout=20_000
+        timeout=60_000
     )
-    expect(page.locator(".js-plotly-plot .trace").first).to_be_attached(timeout=20_000)
+    expect(page.locator(".js-plotly-plot .trace").first).to_be_attached(timeout=60_000)
 
     page.get_by_role("button", name="Cancel", exact=True).click()
     page.get_by_label("Reason (optional)").fill("enough seen")

@@ -14,7 +14,8 @@ from tests.live.studio import ROOT, Studio, status_of, write_script
 from tests.live.test_main_job import log_of, submit
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.live, pytest.mark.faults, pytest.mark.tasks]
+# The short form has these faults in tests/faults: P1, P2, P5, P13.
+pytestmark = [pytest.mark.live, pytest.mark.faults, pytest.mark.tasks, pytest.mark.long]
 
 LONG = os.environ.get("STUDIO_FAULTS") == "long"
 

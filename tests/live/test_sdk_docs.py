@@ -11,9 +11,9 @@ pytestmark = pytest.mark.live
 
 
 def test_the_examples_of_the_guide_run_in_their_order(
-    shared_studio: Studio, monkeypatch: pytest.MonkeyPatch
+    shared_studio: Studio, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    folder = shared_studio.folder / "guide"
+    folder = shared_studio.folder / f"guide-{tmp_path.name}"
     folder.mkdir()
     monkeypatch.chdir(folder)
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "sdk.md").read_text(), re.S)

@@ -77,6 +77,7 @@ PAGES = {
     "target-worker": "/w/lab/compute/targets/local/worker",
     "trash": "/w/lab/trash",
     "work-list": "/w/lab/work",
+    "import": "/w/lab/import",
     "tag-list": "/w/lab/tags?sort=-runs",
     "tag-values": "/w/lab/tags/values?key=n",
     "tag-change": "/w/lab/tags/change?action=rename&key=quality&to=n",

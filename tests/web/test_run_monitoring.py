@@ -90,7 +90,7 @@ def test_what_mlflow_logs_is_shown_too_and_what_nobody_knows(run: Any, bob_clien
         samples("system/", [1.0]),
     )
     assert heads(get(bob_client, run)) == [
-        *("CPU of Machine without a name", "GPU memory of Machine without a name"),
+        *("CPU in use of Machine without a name", "GPU memory of Machine without a name"),
         "No name of Machine without a name",
         *("Network since the start of worker-a", "fan speed of worker-a"),
     ]

@@ -1,6 +1,7 @@
 """A workspace with something behind every address: what the test of the URL map asks for."""
 
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 from django.urls import get_resolver, reverse
@@ -12,6 +13,7 @@ from studio.alerts.actions import create_rule, try_rule
 from studio.alerts.drafts import Address, RuleDraft
 from studio.alerts.mail import unsubscribe_url
 from studio.alerts.models import AlertRule, Delivery
+from studio.artifacts.uploads import CHECK, take_upload
 from studio.bulk.acting import start_bulk
 from studio.bulk.selection import Selection
 from studio.custom_views.actions import Draft, create_view, delete_view, save_view
@@ -20,6 +22,7 @@ from studio.custom_views.sharing import pin_view, share_view
 from studio.runs import actions
 from studio.runs.actions.experiments import describe_experiment
 from studio.runs.models import Run
+from studio.work.actions import start_work
 from studio.work.running import run_work
 from tests import make
 from tests.architecture.test_policies import web_patterns
@@ -28,6 +31,7 @@ from tests.conftest import People
 
 PATTERNS = {str(found.name): found for _, found in web_patterns()}
 IMAGE, PNG = "outputs/plot.png", b"\x89PNG\r\n\x1a\n" + b"\0" * 60
+TABLE = b"run,param.lr\nfirst,0.1\n"
 RULE, RULE_DELIVERY = "rrrrrrrrrr", 4711
 BATCH = "11111111-ab55-4a33-9d2b-1c1f0a4a4c11"
 
@@ -49,9 +53,9 @@ class World:
         return reverse(name, kwargs={param: values[param] for param in known})
 
 
-def make_world(people: People) -> World:
+def make_world(people: People, name: str = "lab") -> World:
     workspace = make.workspace(
-        "lab", owner=people.alice, contributor=people.bob, reader=people.carol
+        name, owner=people.alice, contributor=people.bob, reader=people.carol
     )
     experiment = make.experiment(workspace, "vision")
     run = make.run(experiment)
@@ -78,6 +82,7 @@ def make_world(people: People) -> World:
         "workspace": run.workspace.name,
         "uid": run.uid,
         "name": experiment.name,
+        "number": str(experiment.pk),
         "path": IMAGE,
         "offer": "tags",
         "version": "1",
@@ -143,7 +148,17 @@ def own_values(experiment: Any, by: Any) -> dict[str, dict[str, str]]:
     actions.keeping.archive_run(archived, by=by)
     found |= {"run-delete": {"uid": over.uid}, "run-unarchive": {"uid": archived.uid}}
     found["target-delete"] = {"target": "spare"}
+    found["import-start"] = {"work": looked_through(experiment.workspace, by)}
     return found | {"work-cancel": waits, "trash-restore": {"uid": deleted.uid}}
+
+
+def looked_through(workspace: Any, by: Any) -> str:
+    """The uid of the work that has looked through a file of one run, which waits to be imported."""
+    upload = take_upload(workspace, "runs.csv", BytesIO(TABLE), by=by)
+    asked = {"kind": "csv", "upload": upload.uid, "file": upload.name}
+    work = start_work(workspace, CHECK, asked, by=by)
+    run_work(work.pk)
+    return work.uid
 
 
 def alert_values(workspace: Any, people: People) -> dict[str, dict[str, str]]:

@@ -1,4 +1,4 @@
-"""How much each fault test does: a little in `make test`, the counts of the promises in `make
+"""How much a test does over and over: a little in `make test`, the counts of the promises in `make
 faults`. What is random comes from one seed, which is printed beside a failed test."""
 
 import os
