@@ -13,6 +13,7 @@ class Options:
     n_points: int = 1_000_000
     n_calls: int = 60
     load_s: float = 6.0
+    crowd_s: float = 60.0
     n_cancels: int = 24
     n_storm_running: int = 50
     n_storm_queued: int = 950
@@ -27,6 +28,7 @@ class Options:
             list_sizes=(10_000,),
             n_calls=15,
             load_s=1.0,
+            crowd_s=8.0,
             n_cancels=3,
             n_storm_running=5,
             n_storm_queued=95,

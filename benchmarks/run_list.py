@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import psycopg
 
+from benchmarks import mlflow_search
 from benchmarks.measure import Sample, repeat
 from benchmarks.options import Options
 from benchmarks.report import Group, Row, Target
@@ -82,6 +83,13 @@ def cases(deep: str, deep_loss: str, *older: str) -> list[Case]:
     ]
 
 
+# Through the MLflow protocol: not pages, but asked of the same runs.
+SEARCHES = [
+    Case(mlflow_search.NAMES + name, mlflow_search.PLACE, mlflow_search.TARGET_MS)
+    for name in mlflow_search.bodies("")
+]
+
+
 # Prints the cursors: after nine tenths of the list, of the list sorted by loss, and of older pages.
 CURSORS = """
 from studio.accounts.models import Workspace
@@ -111,10 +119,11 @@ def measure(options: Options) -> Group:
                 notes.append("PostgreSQL: no server answers, not measured")
                 break
             with _loaded(options, database, n_runs, notes) as studio:
-                taken = _pages(studio, options)
+                taken = {**_pages(studio, options), **mlflow_search.samples(studio, options)}
             smallest = smallest or taken
             rows += [
-                _row(case, taken[case.name], smallest, database, n_runs) for case in cases("", "")
+                _row(case, taken[case.name], smallest, database, n_runs)
+                for case in (*cases("", ""), *SEARCHES)
             ]
     return Group(
         "Run list",

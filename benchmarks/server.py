@@ -7,13 +7,15 @@ import socket
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import psutil
 
 from benchmarks.client import Api, Browser, get
+from studio.web.management.commands.web import arguments_of, usual_processes
 
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "a password for measuring"
@@ -39,15 +41,71 @@ def wait_for_answer(port: int, path: str, *, every_s: float = 0.02) -> None:
     raise TimeoutError(f"port {port} did not answer within {READY_WITHIN_S:g} s")
 
 
-class Studio:
+class Server(ABC):
+    """Processes in a folder of their own, started inside `with`, stopped at its end."""
+
+    health: ClassVar[str]
+    look_every_s: ClassVar[float] = 0.02
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True)
+        self.port = free_port()
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start the processes; what answers at `health` is waited for."""
+
+    def run(self, name: str, command: list[str], env: dict[str, str]) -> psutil.Process:
+        """A process that goes on running, its output in `server.log`."""
+        with (self.folder / "server.log").open("ab") as log:
+            process = subprocess.Popen(command, cwd=self.folder, env=env, stdout=log, stderr=log)
+        self.processes[name] = process
+        return psutil.Process(process.pid)
+
+    def __enter__(self) -> Self:
+        self.start()
+        try:
+            wait_for_answer(self.port, self.health, every_s=self.look_every_s)
+        except TimeoutError:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            sys.stderr.write((self.folder / "server.log").read_text()[-3000:])
+        self.stop()
+
+    def stop(self) -> None:
+        """As Ctrl-C would; what does not end by itself is killed."""
+        for process in self.processes.values():
+            process.send_signal(signal.SIGTERM)
+        for process in self.processes.values():
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self.processes.clear()
+
+
+class Studio(Server):
     """Made by `prepare`, served inside `with`; processes are stopped at its end."""
+
+    health = "/healthz"
 
     def __init__(
         self, folder: Path, *, worker: bool = False, n_slots: int = 2, **settings: str
     ) -> None:
-        self.folder, self.has_worker, self.n_slots = folder, worker, n_slots
-        folder.mkdir(parents=True)
-        self.port = free_port()
+        super().__init__(folder)
+        self.has_worker, self.n_slots = worker, n_slots
         # Settings of whoever measures must not change what is measured.
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("STUDIO_")}
         for name in ("DATABASE_URL", "CELERY_BROKER_URL", "DJANGO_SETTINGS_MODULE"):
@@ -60,7 +118,6 @@ class Studio:
             "PORT": str(self.port),
             **settings,
         }
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     @property
     def database(self) -> Path:
@@ -89,46 +146,13 @@ class Studio:
         return [sys.executable, str(ROOT / "manage.py"), *arguments]
 
     def spawn(self, *arguments: str) -> psutil.Process:
-        """A management command that goes on running, its output in `server.log`."""
-        with (self.folder / "server.log").open("ab") as log:
-            process = subprocess.Popen(
-                self.command(*arguments), cwd=self.folder, env=self.env, stdout=log, stderr=log
-            )
-        self.processes[arguments[0]] = process
-        return psutil.Process(process.pid)
+        """A management command that goes on running."""
+        return self.run(arguments[0], self.command(*arguments), self.env)
 
-    def __enter__(self) -> Self:
-        self.spawn("web")
+    def start(self) -> None:
+        self.spawn(*arguments_of(usual_processes()))
         if self.has_worker:
             self.spawn("worker", "--concurrency", str(self.n_slots))
-        try:
-            wait_for_answer(self.port, "/healthz")
-        except TimeoutError:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if kind is not None:
-            sys.stderr.write((self.folder / "server.log").read_text()[-3000:])
-        self.stop()
-
-    def stop(self) -> None:
-        """As Ctrl-C would; what does not end by itself is killed."""
-        for process in self.processes.values():
-            process.send_signal(signal.SIGTERM)
-        for process in self.processes.values():
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        self.processes.clear()
 
     @property
     def web(self) -> psutil.Process:
