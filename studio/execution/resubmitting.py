@@ -9,7 +9,7 @@ from studio.accounts.permissions import Actor, Permission
 from studio.artifacts.models import Snapshot
 from studio.compute.models import Job
 from studio.runs.actions import NewRun, Submission, UidTaken, create_run, ensure_experiment
-from studio.runs.actions.create import OF_ENVIRONMENT, environment_facts
+from studio.runs.actions.definitions import OF_ENVIRONMENT, environment_facts
 from studio.runs.actions.rights import require_on
 from studio.runs.history import Refused
 from studio.runs.lifecycle import record_event

@@ -22,6 +22,7 @@ from django.db.models import (
 )
 
 AnyField: TypeAlias = "Field[Any, Any]"
+Row: TypeAlias = Sequence[str | int | float | None]
 
 
 def insert_rows(rows: Sequence[Model]) -> None:
@@ -30,6 +31,16 @@ def insert_rows(rows: Sequence[Model]) -> None:
     if rows:
         sql, columns = _insert(type(rows[0]))
         _execute(sql, [columns.values_of(row) for row in rows])
+
+
+def insert_values(model: type[Model], names: Sequence[str], rows: Sequence[Row]) -> None:
+    """INSERT values of the columns named, which the driver takes as they are (1 query).
+
+    For rows of which there are many and whose models would take longer than their writing does.
+    """
+    if rows:
+        sql, _ = _insert(model, tuple(names))
+        _execute(sql, rows)
 
 
 def insert_row(row: Model) -> None:
@@ -83,8 +94,12 @@ def _plain(field: AnyField) -> frozenset[type]:
 
 
 @lru_cache(maxsize=64)
-def _insert(model: type[Model]) -> tuple[str, _Columns]:
-    fields = [field for field in model._meta.concrete_fields if field is not model._meta.auto_field]
+def _insert(model: type[Model], only: tuple[str, ...] = ()) -> tuple[str, _Columns]:
+    """`only`: columns by the names of their attributes; without, all but an id that the database
+    makes."""
+    by_name = {field.attname: field for field in model._meta.concrete_fields}
+    without = [field for field in by_name.values() if field is not model._meta.auto_field]
+    fields = [by_name[name] for name in only] or without
     names = ", ".join(_quoted(field) for field in fields)
     marks = ", ".join(["%s"] * len(fields))
     sql = f"INSERT INTO {_table(model)} ({names}) VALUES ({marks})"  # noqa: S608  (names are the model's)
@@ -99,7 +114,7 @@ def _update(model: type[Model], names: tuple[str, ...]) -> tuple[str, _Columns]:
     return f"UPDATE {_table(model)} SET {sets} WHERE id = %s", _Columns(fields)  # noqa: S608
 
 
-def _execute(sql: str, values: list[list[Any]]) -> None:
+def _execute(sql: str, values: Sequence[Sequence[Any]]) -> None:
     with connection.cursor() as cursor:
         if len(values) == 1:
             cursor.execute(sql, values[0])

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from studio.runs.actions.create import BUILT, GIVEN
+from studio.runs.actions.definitions import BUILT, GIVEN
 from studio.runs.models import Property
 
 MAX_PACKAGES = 5

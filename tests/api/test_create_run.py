@@ -3,7 +3,7 @@
 import pytest
 
 from studio.compute.models import Job
-from studio.runs.actions.create import environment_facts
+from studio.runs.actions.definitions import environment_facts
 from studio.runs.models import Experiment, Run
 from tests import make
 from tests.api.calls import new_run

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.sdk import ConnectionFailedException, Experiment, Run, UserErrorException
+from studio.sdk import ConnectionFailedException, Experiment, Run, UserErrorException, Workspace
 from studio.sdk.outbox import OUTBOX
 from tests.sdk.fake_server import FakeStudio
 
@@ -165,3 +165,26 @@ def test_metrics_are_read_in_one_request(experiment: Experiment, studio: FakeStu
     assert len(studio.store.requests) == before + 2
     assert set(run.get_metrics(recursive=True, run_type="interactive")) == {run.id, child.id}
     assert run.get_metrics(recursive=True, run_type="step") == {}
+
+
+def test_a_studio_that_is_away_holds_up_no_run_of_another_studio(
+    experiment: Experiment, studio: FakeStudio
+) -> None:
+    with FakeStudio() as other:
+        workspace = Workspace("default", url=other.url, token="secret")
+        elsewhere = Experiment(workspace, "exp").start_logging(
+            snapshot_directory=None, outputs=False
+        )
+        other.stop()
+        elsewhere.log("x", 1.0)
+        assert not elsewhere.flush(0.2)
+        with experiment.start_logging(snapshot_directory=None, outputs=False) as run:
+            run.log("x", 2.0)
+            assert run.flush(20)
+        assert studio.store.runs[run.id]["status"] == "Completed"
+        assert studio.values(run.id, "x") == [2.0]
+        assert not elsewhere.flush(0.2), "the other studio was there, so the test shows nothing"
+        other.start()
+        assert elsewhere.flush(30)
+        assert other.values(elsewhere.id, "x") == [1.0]
+        elsewhere.complete()

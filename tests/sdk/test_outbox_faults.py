@@ -62,29 +62,6 @@ def test_a_slow_studio_does_not_slow_the_caller(experiment: Experiment, studio: 
     assert studio.values(run.id, "x") == list(range(1000))
 
 
-def test_a_studio_that_is_away_holds_up_no_run_of_another_studio(
-    experiment: Experiment, studio: FakeStudio
-) -> None:
-    with FakeStudio() as other:
-        workspace = Workspace("default", url=other.url, token="secret")
-        elsewhere = Experiment(workspace, "exp").start_logging(
-            snapshot_directory=None, outputs=False
-        )
-        other.stop()
-        elsewhere.log("x", 1.0)
-        assert not elsewhere.flush(0.2)
-        with experiment.start_logging(snapshot_directory=None, outputs=False) as run:
-            run.log("x", 2.0)
-            assert run.flush(20)
-        assert studio.store.runs[run.id]["status"] == "Completed"
-        assert studio.values(run.id, "x") == [2.0]
-        assert not elsewhere.flush(0.2), "the other studio was there, so the test shows nothing"
-        other.start()
-        assert elsewhere.flush(30)
-        assert other.values(elsewhere.id, "x") == [1.0]
-        elsewhere.complete()
-
-
 def test_a_studio_that_is_away_loses_nothing(studio: FakeStudio, training: Training) -> None:
     process = training.start(
         """

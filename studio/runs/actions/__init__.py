@@ -19,9 +19,9 @@ from studio.runs.actions.create import (
     UidTaken,
     create_children,
     create_run,
-    definition_of,
     ensure_experiment,
 )
+from studio.runs.actions.definitions import definition_of
 from studio.runs.actions.status import (
     complete_run,
     confirm_canceled,

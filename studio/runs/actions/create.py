@@ -7,21 +7,26 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Model
 from django.utils import timezone
 
 from studio.accounts.models import Workspace
 from studio.accounts.permissions import Actor, Permission, require
 from studio.compute.actions import find_target, queue_job
-from studio.compute.addresses import without_logins
 from studio.compute.models import Job, Target
 from studio.compute.requirements import RequirementsError, check_package
+from studio.runs.actions.definitions import definition_of
 from studio.runs.actions.rights import require_on
 from studio.runs.attachments import note_uses
 from studio.runs.dependencies import check_dependencies, dependencies_of
 from studio.runs.families import add_children
 from studio.runs.history import reactivate
-from studio.runs.labels import parameter_row, tag_row
+from studio.runs.labels import (
+    COLUMNS_OF_PARAMETER,
+    COLUMNS_OF_PROPERTY,
+    COLUMNS_OF_TAG,
+    parameter_values,
+    tag_values,
+)
 from studio.runs.limits import (
     MAX_CHILDREN_PER_CALL,
     MAX_VALUE,
@@ -43,7 +48,7 @@ from studio.runs.models import (
     Tag,
     new_uid,
 )
-from studio.runs.rows import insert_row, insert_rows
+from studio.runs.rows import insert_row, insert_rows, insert_values
 from studio.runs.searchtext import body_of, first_tag_of
 from studio.runs.status import Status
 from studio.runs.turn import in_turn
@@ -95,9 +100,6 @@ class NewRun:
 
 # A submitted run that says what it is; others are scripts.
 SUBMITTED_TYPES = {"pipeline", "step"}
-# What of a submitted environment is told of the run, and the kinds there are.
-OF_ENVIRONMENT = ("name", "python", "requirements", "packages")
-WORKERS_OWN, GIVEN, BUILT = "worker", "interpreter", "built"
 # Written out because each new run passes here: built by the ORM they take ten times longer than
 # they run.
 EXPERIMENT_OF_NAME = "SELECT * FROM runs_experiment WHERE workspace_id = %s AND name = %s"
@@ -180,8 +182,11 @@ def create_runs(
             _build(experiment, new, number=first_number + i, parent=parent, by=by, targets=targets)
             for i, new in enumerate(news)
         ]
+        tags = [_tags_of(new) for new in news]
+        for run, own in zip(runs, tags, strict=True):
+            run.first_tag = first_tag_of(own)
         _insert(runs, named=any(new.uid for new in news))
-        _attach(runs, news, by=by)
+        _attach(runs, news, tags, by=by)
     return runs
 
 
@@ -222,30 +227,6 @@ def _check(new: NewRun) -> None:
         raise Invalid("max_run_duration_s", "The longest run time must be above 0 seconds.")
 
 
-def definition_of(new: NewRun) -> dict[str, Any]:
-    """What a run is said to be at its birth: what its client tells, and the environment that a
-    worker makes for it."""
-    if new.submit is None:
-        return dict(new.definition)
-    return {**new.definition, "environment": environment_facts(new.submit.environment)}
-
-
-def environment_facts(environment: Mapping[str, Any]) -> dict[str, Any]:
-    """What readers are told of the environment of a job: its kind and what makes it, nothing of its
-    variables, which may hold secrets, and no login that an address holds."""
-    given = {key: environment.get(key) for key in OF_ENVIRONMENT}
-    facts = {key: _masked(value) for key, value in given.items() if value}
-    is_built = "requirements" in facts or "packages" in facts
-    kind = BUILT if is_built else GIVEN if "python" in facts else WORKERS_OWN
-    return {"kind": kind, **facts}
-
-
-def _masked(value: Any) -> Any:
-    if isinstance(value, list | tuple):
-        return [_masked(one) for one in value]
-    return without_logins(value) if isinstance(value, str) else value
-
-
 def _take_numbers(experiment: Experiment, n: int) -> int:
     """Reserve `n` run numbers; returns the first (1 query; it holds the row until the commit)."""
     now = timezone.now()
@@ -283,7 +264,6 @@ def _build(
         has_heartbeat=new.has_heartbeat,
     )
     run.display_name = clean_name(new.display_name or f"{experiment.name}-{number}")
-    run.first_tag = first_tag_of(_tags_of(new))
     birth_status(run, new)
     if new.submit:
         run.target = targets[new.submit.target]
@@ -328,23 +308,51 @@ def _job(run: Run, submit: Submission, *, target: Target) -> Job:
     )
 
 
-def _attach(runs: Sequence[Run], news: Sequence[NewRun], *, by: Actor) -> None:
-    """Everything that hangs on the new runs (1 query for each table that gets rows)."""
-    tags: list[Tag] = []
-    properties: list[Property] = []
-    parameters: list[Parameter] = []
-    texts: list[RunText] = []
-    for run, new in zip(runs, news, strict=True):
-        own = _tags_of(new)
-        owned = {"run": run, "workspace": run.workspace}
-        tags += [tag_row(run, key, value) for key, value in own.items()]
-        properties += [
-            Property(**owned, key=k, value=v or "")
-            for k, v in clean_labels(new.properties, what="property").items()
-        ]
-        given = clean_labels(new.parameters, what="parameter", most=new.longest_value)
-        parameters += [parameter_row(run, key, value or "") for key, value in given.items()]
-        texts.append(RunText(run=run, body=body_of(run.display_name, "", own.items())))
+def _attach(
+    runs: Sequence[Run],
+    news: Sequence[NewRun],
+    tags: Sequence[Mapping[str, str | None]],
+    *,
+    by: Actor,
+) -> None:
+    """Everything that hangs on the new runs (1 query for each table that gets rows). tags: of each
+    run, cleaned."""
+    of_runs = list(zip(runs, news, tags, strict=True))
+    insert_values(
+        Tag,
+        COLUMNS_OF_TAG,
+        [tag_values(run, key, value) for run, _, own in of_runs for key, value in own.items()],
+    )
+    insert_values(
+        Property,
+        COLUMNS_OF_PROPERTY,
+        [
+            (run.pk, run.workspace_id, key, value or "")
+            for run, new, _ in of_runs
+            for key, value in clean_labels(new.properties, what="property").items()
+        ],
+    )
+    insert_values(
+        Parameter,
+        COLUMNS_OF_PARAMETER,
+        [
+            parameter_values(run, key, value or "")
+            for run, new, _ in of_runs
+            for key, value in clean_labels(
+                new.parameters, what="parameter", most=new.longest_value
+            ).items()
+        ],
+    )
+    insert_values(
+        RunText,
+        ("run_id", "body"),
+        [(run.pk, body_of(run.display_name, "", own.items())) for run, _, own in of_runs],
+    )
+    _tell(runs, news, by=by)
+
+
+def _tell(runs: Sequence[Run], news: Sequence[NewRun], *, by: Actor) -> None:
+    """What the runs are said to be, their first events, and what they wait for."""
     definitions = [
         RunDefinition(run=run, facts=facts)
         for run, new in zip(runs, news, strict=True)
@@ -364,6 +372,5 @@ def _attach(runs: Sequence[Run], news: Sequence[NewRun], *, by: Actor) -> None:
         for run in runs
     ]
     needed = dependencies_of(runs, [new.depends_on for new in news])
-    rows: tuple[Sequence[Model], ...] = (tags, properties, parameters, texts, definitions, events)
-    for table in (*rows, needed):
+    for table in (definitions, events, needed):
         insert_rows(table)
