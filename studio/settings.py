@@ -140,8 +140,8 @@ TEMPLATES = [
 ]
 
 # ---------------------------------------------------------------- database
-# A log of 6,000 pages (25 MB) before its pages go to the database, SQLite's own habit being 1,000: a
-# new run changes some 57 pages, most of them those that the run before changed.
+# 6,000 pages (25 MB) of log before they go to the database; SQLite by itself takes 1,000. A new run
+# changes some 57 pages, most of them those that the run before changed.
 SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA mmap_size=134217728;"
     "PRAGMA journal_size_limit=27103364;PRAGMA cache_size=-20000;PRAGMA wal_autocheckpoint=6000;"
