@@ -24,7 +24,7 @@ $(VENV)/.demo: requirements-demo.txt $(VENV)/.server
 	@touch $@
 
 # Clients as users have them: each in an environment of its own, beside the studio's.
-.venv-mlflow/.done .venv-mlflow2/.done: .venv-%/.done: requirements-%.txt $(VENV)/.server
+.venv-mlflow/.done .venv-mlflow2/.done .venv-trackio/.done: .venv-%/.done: requirements-%.txt $(VENV)/.server
 	@test -x .venv-$*/bin/python || $(BIN)/uv venv -q --python $(BIN)/python .venv-$*
 	$(BIN)/uv pip install -q --python .venv-$*/bin/python --require-hashes -r $<
 	@touch $@
@@ -44,7 +44,7 @@ format: $(VENV)/.dev  ## rewrite to the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.dev  ## measure against the limits; writes benchmarks/RESULTS.md
+bench: $(VENV)/.dev .venv-mlflow/.done .venv-trackio/.done  ## measure against the limits; writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
 
 faults: $(VENV)/.dev  ## the fault tests in their long form, with a table of the promises at the end
@@ -67,3 +67,4 @@ lock: $(VENV)/.server  ## resolve requirements*.in again
 	$(BIN)/uv pip compile -q --generate-hashes --no-header --no-emit-index-url requirements-dev.in -c requirements.txt -o requirements-dev.txt
 	$(BIN)/uv pip compile -q --generate-hashes --no-header --no-emit-index-url requirements-mlflow.in -o requirements-mlflow.txt
 	$(BIN)/uv pip compile -q --generate-hashes --no-header --no-emit-index-url requirements-mlflow2.in -o requirements-mlflow2.txt
+	$(BIN)/uv pip compile -q --generate-hashes --no-header --no-emit-index-url requirements-trackio.in -o requirements-trackio.txt

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks import trackio_peer
 from benchmarks.client import Api, Line
 from benchmarks.measure import CpuClock, Sample, repeat
 from benchmarks.options import Options
@@ -40,12 +41,16 @@ def measure(options: Options) -> Group:
         rows = [row for n_points in (BATCH, 1, 0) for row in rates(studio, n_points, options)]
         rows.append(children(studio, options))
     rows.append(hello(options))
+    notes: list[str] = []
+    rows += trackio_peer.rows(options, (BATCH, 1), notes)
     return Group(
         "Ingest",
         "Every answered call is committed. Batches of 1,000 points, calls with one point, new runs "
         "with four tags; each client is a process with one kept-alive connection. Limit: the same "
-        "rows written by bare SQLite in one process, one transaction a call.",
+        "rows written by bare SQLite in one process, one transaction a call. Trackio takes "
+        "the same points in the same run.",
         rows,
+        notes,
     )
 
 

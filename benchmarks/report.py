@@ -161,6 +161,7 @@ def document(groups: Sequence[Group], machine: Mapping[str, str]) -> str:
         "database server shares the work, the median alone counts. The limit is "
         "the same job at its barest on this machine; the ratio is the median over it. “Others” is "
         "the share of the machine that other processes used meanwhile.\n\n"
-        "Of other trackers `mlflow server` is measured, beside the door of its clients."
+        "Of other trackers two are measured in the same run: `mlflow server`, beside the door of "
+        "its clients, and Trackio, beside Ingest."
     )
     return "\n\n".join([head, *(section(group).rstrip() for group in groups)]) + "\n"
