@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from multiprocessing import get_context
 from types import FrameType
 from typing import Any
 
@@ -47,8 +48,8 @@ class Command(BaseCommand):
         signal.signal(signal.SIGTERM, self._ask_stop)
         signal.signal(signal.SIGINT, self._ask_stop)
         check_port_is_free()
-        self._step("database", prepare_database)
-        self._step("static files", collect_static)
+        self._step("database", lambda: aside(prepare_database))
+        self._step("static files", lambda: aside(collect_static))
         start = first_start.prepare()
         children = [
             Child("web", web.arguments_of(options["web_processes"])),
@@ -108,6 +109,15 @@ class Command(BaseCommand):
             for child in children:
                 child.keep_alive()
             time.sleep(0.2)
+
+
+def aside(work: Callable[[], object]) -> None:
+    """Do it in a forked process: what it loads would stay in memory as long as the studio runs."""
+    process = get_context("fork").Process(target=work)
+    process.start()
+    process.join()
+    if process.exitcode:
+        raise CommandError("The studio could not be prepared; the lines above say why.")
 
 
 def check_port_is_free() -> None:
