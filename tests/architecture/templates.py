@@ -82,7 +82,12 @@ class Element:
     tag: str
     attributes: dict[str, str]
     line: int
+    inside: "Element | None" = None
     text: str = ""
+
+    def is_told(self, name: str) -> bool:
+        """Whether it, or an element of the same template around it, has the attribute."""
+        return name in self.attributes or (self.inside is not None and self.inside.is_told(name))
 
 
 @dataclass
@@ -98,7 +103,8 @@ class Page(HTMLParser):
         super().__init__(convert_charrefs=True)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        element = Element(tag, {key: value or "" for key, value in attrs}, self.getpos()[0])
+        around = self.open[-1] if self.open else None
+        element = Element(tag, {key: value or "" for key, value in attrs}, self.getpos()[0], around)
         self.elements.append(element)
         if not self.open:
             self.roots.append(element)

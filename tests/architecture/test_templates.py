@@ -18,6 +18,7 @@ PARTS = [name for name in t.templates() if t.is_part(name)]
 FRAME = "base.html"
 # Attributes that carry code or the address of code.
 CODE = re.compile(r"\s*(javascript|vbscript|data:text/html)", re.IGNORECASE)
+METHODS = ("get", "post", "put", "patch", "delete")
 UNSAFE_SOURCE = re.compile(r"\|\s*safe\b|\bMarkup\s*\(|autoescape\s+false|hx-vals=['\"]js:", re.I)
 
 
@@ -98,6 +99,40 @@ def test_it_holds_no_code_no_style_and_escapes_everything(name: str) -> None:
     problems = problems_of_content(t.source(name))
 
     assert not problems, listing([f"templates/{name}: {problem}" for problem in problems])
+
+
+def problems_of_asking(text: str) -> list[str]:
+    """What asks for a part and leaves it to whatever is around it where the answer goes."""
+    return [
+        f"<{element.tag} id={element.attributes.get('id', '')}> asks without hx-target"
+        for element in t.read(t.html_of(t.parse(text))).elements
+        if any(f"hx-{method}" in element.attributes for method in METHODS)
+        and not element.is_told("hx-target")
+        and element.attributes.get("hx-swap") != "none"
+    ]
+
+
+@pytest.mark.parametrize("name", t.templates())
+def test_what_asks_says_where_the_answer_goes(name: str) -> None:
+    """Targets are inherited: a part that stands in another one would replace that one."""
+    problems = problems_of_asking(t.source(name))
+
+    assert not problems, listing([f"templates/{name}: {problem}" for problem in problems])
+
+
+@pytest.mark.parametrize(
+    ("text", "is_wrong"),
+    [
+        ('<p hx-get="/x" hx-swap="outerHTML"></p>', True),
+        ('<p{% if a %} hx-get="/x" hx-trigger="every 2s"{% endif %}></p>', True),
+        ('<p hx-get="/x" hx-target="this"></p>', False),
+        ('<p hx-post="/x" hx-swap="none"></p>', False),
+        ('<div hx-target="#a"><b><input hx-get="/x"></b></div>', False),
+        ('<div hx-target="#a"></div><b hx-get="/x"></b>', True),
+    ],
+)
+def test_asking_without_a_target_is_seen(text: str, is_wrong: bool) -> None:
+    assert bool(problems_of_asking(text)) == is_wrong
 
 
 def calls(name: str, function: str) -> list[tuple[int, str]]:

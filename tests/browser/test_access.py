@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FileChooser, Page, expect
 
 from studio.runs import actions
 from studio.runs.models import Run
 from tests import make
 from tests.browser import charting
 from tests.browser.looking import wide_parts
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.browser
 LIST = "/w/lab/runs"
@@ -111,14 +112,17 @@ def test_a_cancel_is_confirmed_refused_and_left_by_keys(
 
 def test_a_history_is_uploaded_by_keys(open_tab: Open, people: Any, workspace: Any) -> None:
     tab = open_tab(people.bob)
+    opened: list[FileChooser] = []
+    # From the beginning: a browser that is told just before the key may be told too late.
+    tab.page.on("filechooser", lambda chooser: opened.append(chooser))
     page = tab.open("/w/lab/import")
     page.locator("#import-kind").focus()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Tab")
     expect(page.locator("#import-file")).to_be_focused()
-    with page.expect_file_chooser() as chooser:
-        page.keyboard.press("Enter")
-    chooser.value.set_files({"name": "nothing.txt", "mimeType": "text/plain", "buffer": b"no"})
+    page.keyboard.press("Enter")
+    wait_until(lambda: page.evaluate("1") and opened)
+    opened[0].set_files({"name": "nothing.txt", "mimeType": "text/plain", "buffer": b"no"})
     for _ in range(3):
         page.keyboard.press("Tab")
     expect(page.locator("#import-check")).to_be_focused()

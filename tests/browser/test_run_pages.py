@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 from studio.runs import actions
 from studio.runs.models import Run
 from tests import make
+from tests.browser import charting
 
 pytestmark = pytest.mark.browser
 LIST = "/w/lab/runs"
@@ -172,3 +173,20 @@ def test_the_preview_follows_the_typing_and_a_conflict_shows_both_texts(
     expect(page.locator("#description-text")).to_have_value("**mine**")
     page.get_by_role("button", name="Save mine").click()
     expect(page.locator(".prose strong")).to_have_text("mine")
+
+
+def test_new_values_leave_the_rest_of_the_details_where_it_is(
+    open_tab: Open, people: Any, run: Any
+) -> None:
+    by = make.actor(people.bob)
+    actions.describe_run(run, "What it is for", by=by)
+    tab = open_tab(people.bob)
+    page = tab.open(f"{LIST}/{run.uid}")
+    charting.log(run, charting.scalars("loss", [1.0, 0.5]))
+    expect(page.locator("#runs-values")).to_contain_text("0.5")
+    charting.log(run, charting.scalars("loss", [0.25], first=2))
+    expect(page.locator("#runs-values")).to_contain_text("0.25")
+    actions.complete_run(run, by=by)
+    expect(page.locator(".run-title .status")).to_have_text("Completed")
+    expect(page.locator("#runs-details")).to_contain_text("What it is for")
+    assert tab.troubles == []
