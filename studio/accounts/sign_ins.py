@@ -1,5 +1,5 @@
-"""The record of sign-ins, of changes to what opens an account, and of workspaces closed and deleted:
-rows, and lines of the log.
+"""The record of sign-ins, of changes to what opens an account, and of workspaces closed and
+deleted: rows, and lines of the log.
 
 Neither holds a secret; a name that can't be one is not kept, for it may be a password that was
 typed into the wrong field.

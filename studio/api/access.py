@@ -76,9 +76,7 @@ def workspace_of(request: HttpRequest, name: str) -> Workspace:
 def visible_runs(request: HttpRequest, workspace: str) -> RunQuerySet:
     """Every run of the workspace called so that the token may see; none for an outsider."""
     actor = actor_of(request)
-    runs = Run.objects.filter(
-        workspace__name=workspace, workspace__closed_at=None, deleted_at=None
-    )
+    runs = Run.objects.filter(workspace__name=workspace, workspace__closed_at=None, deleted_at=None)
     if actor.user is not None:
         runs = runs.visible_to(actor.user)
     if actor.workspace_id is not None:
