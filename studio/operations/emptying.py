@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
+from django.apps import apps
 from django.db import transaction
 from django.utils import timezone
 
@@ -155,11 +156,14 @@ def _in_pieces(rows: Any, done: Deleted) -> None:
 def _rows_of(workspace: Workspace, *, but: Collection[Any] = ()) -> list[Any]:
     """The rows of each table that has a column for the workspace, tables of people last: whatever
     tables there will be."""
-    relations = [one for one in Workspace._meta.related_objects if one.related_model not in but]
-    relations.sort(key=lambda one: one.related_model._meta.app_label == "accounts")
-    return [
-        one.related_model._base_manager.filter(**{one.field.name: workspace}) for one in relations
+    columns = [
+        (model, field.name)
+        for model in apps.get_models(include_auto_created=True)
+        for field in model._meta.concrete_fields
+        if field.related_model is Workspace and model not in but
     ]
+    columns.sort(key=lambda column: column[0]._meta.app_label == "accounts")
+    return [model._base_manager.filter(**{name: workspace}) for model, name in columns]
 
 
 def _remove_itself(workspace: Workspace, done: Deleted, *, by: Actor) -> bool:
