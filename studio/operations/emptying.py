@@ -4,13 +4,14 @@ Killed anywhere, the next call goes on: the row of the workspace goes last, and 
 there its bytes can be found by its id. See docs/adr/0055.
 """
 
+import logging
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
 from django.apps import apps
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from studio.accounts.models import Workspace
@@ -24,10 +25,14 @@ from studio.runs.models import Run
 from studio.runs.turn import in_turn
 from studio.work.models import Work
 
+logger = logging.getLogger(__name__)
+
 Tell = Callable[[str], None]
 RUNS_AT_ONCE = 20
 ROWS_AT_ONCE = 500
 TELL_EVERY_S = 2.0
+# Each ends what was written meanwhile, and takes the rights of who writes: two are enough.
+MOST_ROUNDS = 10
 # SQLite has one writer: others have their turn between two pieces.
 BREATH_S = 0.02
 
@@ -60,21 +65,21 @@ def delete_workspace(workspace: Workspace, tell: Tell, *, by: Actor) -> Deleted:
     _refuse_busy(workspace)
     _begin(workspace, by=by)
     done = Deleted()
-    while True:
-        _remove_runs(workspace, done, tell)
-        _remove_rows(workspace, done, tell)
+    for _ in range(MOST_ROUNDS):
         try:
-            done.n_files += remove_bytes_of(workspace)
-        except BytesHeld as held:
-            raise WrongWorkspace(
-                "The rows are deleted. The files wait: somebody copies them, as a backup does."
-                f" When it is over, go on with manage.py workspace delete {workspace.name}."
-            ) from held
-        if _remove_itself(workspace, done, by=by):
-            return done
+            _remove_runs(workspace, done, tell)
+            _remove_rows(workspace, done, tell)
+            _remove_bytes(workspace, done)
+            if _remove_itself(workspace, done, by=by):
+                return done
+        except IntegrityError as wrote:
+            logger.info("deleting workspace=%s goes round again because=%s", workspace.name, wrote)
         # A request that had begun before the workspace was closed wrote something.
         end_activity(workspace, by=by)
         _refuse_busy(workspace)
+    raise WrongWorkspace(
+        "Requests that began before it was closed still write. Start this again in a minute."
+    )
 
 
 def refuse_open(workspace: Workspace) -> None:
@@ -164,6 +169,16 @@ def _rows_of(workspace: Workspace, *, but: Collection[Any] = ()) -> list[Any]:
     ]
     columns.sort(key=lambda column: column[0]._meta.app_label == "accounts")
     return [model._base_manager.filter(**{name: workspace}) for model, name in columns]
+
+
+def _remove_bytes(workspace: Workspace, done: Deleted) -> None:
+    try:
+        done.n_files += remove_bytes_of(workspace)
+    except BytesHeld as held:
+        raise WrongWorkspace(
+            "The rows are deleted. The files wait: somebody copies them, as a backup does."
+            f" When it is over, go on with manage.py workspace delete {workspace.name}."
+        ) from held
 
 
 def _remove_itself(workspace: Workspace, done: Deleted, *, by: Actor) -> bool:
