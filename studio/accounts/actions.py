@@ -22,10 +22,20 @@ from studio.accounts.reading import columns, read
 MAX_TOKEN_NAME = 100
 
 
+class WorkspaceClosed(Exception):
+    """The name is that of a workspace that is closed; the text says what to do."""
+
+
 def add_workspace(name: str, *, owner: User) -> Workspace:
-    """Return the workspace of that name, made with `owner` as its owner if it was not there."""
+    """Return the workspace of that name, made with `owner` as its owner if it was not there.
+    Raises WorkspaceClosed."""
     with transaction.atomic():
         workspace, created = Workspace.objects.get_or_create(name=name)
+        if workspace.closed_at is not None:
+            raise WorkspaceClosed(
+                f"The name “{name}” is that of a closed workspace. Take another name, or reopen or"
+                " delete that one with manage.py workspace."
+            )
         if created:
             Membership.objects.create(user=owner, workspace=workspace, role=Role.OWNER)
             by, after = Actor.of_user(owner), Role.OWNER

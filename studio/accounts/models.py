@@ -20,19 +20,30 @@ class User(AbstractUser):
 
 
 class WorkspaceQuerySet(models.QuerySet["Workspace"]):
+    def open(self) -> Self:
+        """Those that are not closed: to everybody the others are not there."""
+        return self.filter(closed_at=None)
+
     def visible_to(self, user: User) -> Self:
-        """The workspaces `user` is a member of; the instance admin sees all."""
+        """The open workspaces `user` is a member of; the instance admin sees all open ones."""
         if user.is_superuser:
-            return self
-        return self.filter(memberships__user=user)
+            return self.open()
+        return self.open().filter(memberships__user=user)
 
 
 class Workspace(models.Model):
-    """A team's room: everything else lives in exactly one workspace."""
+    """A team's room: everything else lives in exactly one workspace.
+
+    `closed_at` set: to people and programs it is not there (docs/adr/0055). `deletion_began_at`
+    set: it can't be opened again.
+    """
 
     name = models.SlugField(max_length=63, unique=True)
     description = models.TextField(blank=True)
     created_at = models.DateTimeField(default=timezone.now)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    closed_by = models.CharField(max_length=200, null=True, blank=True)
+    deletion_began_at = models.DateTimeField(null=True, blank=True)
 
     objects = WorkspaceQuerySet.as_manager()
 
@@ -207,8 +218,9 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
 
     def made_by_hand(self, user: User) -> Self:
         """The tokens `user` made and did not revoke, newest first, each with its workspace; those
-        of submitted runs come and go with them."""
-        own = self.not_revoked().filter(user=user, run_uid="")
+        of submitted runs come and go with them, those of a closed workspace with it."""
+        of_closed = models.Q(workspace__closed_at__isnull=False)
+        own = self.not_revoked().exclude(of_closed).filter(user=user, run_uid="")
         return own.select_related("workspace").order_by("-pk")
 
     def end_all(self, user: User) -> int:

@@ -137,8 +137,8 @@ def _let_in(user: User) -> None:
     if not settings.OIDC_WORKSPACE:
         return
     name, _, role = settings.OIDC_WORKSPACE.partition(":")
-    room = Workspace.objects.filter(name=name).first()
+    room = Workspace.objects.open().filter(name=name).first()
     if room is None:
-        logger.error("STUDIO_OIDC_WORKSPACE names no workspace: %s", name)
+        logger.error("STUDIO_OIDC_WORKSPACE names no open workspace: %s", name)
         return
     set_member(room, user, Role(role or Role.READER), by=BY)

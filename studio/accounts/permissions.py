@@ -128,9 +128,12 @@ def role_in(user: User, workspace: Workspace) -> str | None:
 
 
 def permissions_of(actor: Actor, workspace: Workspace) -> frozenset[Permission]:
-    """Everything `actor` may do in `workspace`; empty for an outsider."""
+    """Everything `actor` may do in `workspace`; empty for an outsider and in a closed one, which
+    the studio itself alone goes on with."""
     if actor.user is None:
         return frozenset(Permission)
+    if workspace.closed_at is not None:
+        return frozenset()
     if actor.workspace_id not in (None, workspace.pk) or not actor.user.is_active:
         return frozenset()
     if actor.seen_role and actor.seen_role[0] == workspace.pk:

@@ -12,13 +12,13 @@ WORKSPACE, WORKSPACE_COLUMNS = columns(Workspace, table="w")
 WORKSPACE_AND_ROLE = f"""
 SELECT {WORKSPACE_COLUMNS}, m.role FROM accounts_workspace w
 LEFT JOIN accounts_membership m ON m.workspace_id = w.id AND m.user_id = %s
-WHERE
+WHERE w.closed_at IS NULL AND
 """  # noqa: S608
 
 
 def enter(actor: Actor, name: str) -> tuple[Workspace, Actor] | None:
-    """The workspace called `name`, and the actor who knows its role there; None for an outsider
-    and for a name that there is not (1 query for both)."""
+    """The workspace called `name`, and the actor who knows its role there; None for an outsider,
+    a closed one and a name that there is not (1 query for both)."""
     return _enter(actor, "w.name", name)
 
 

@@ -1,4 +1,5 @@
-"""The record of sign-ins and of changes to what opens an account: rows, and lines of the log.
+"""The record of sign-ins, of changes to what opens an account, and of workspaces closed and
+deleted: rows, and lines of the log.
 
 Neither holds a secret; a name that can't be one is not kept, for it may be a password that was
 typed into the wrong field.
@@ -30,6 +31,10 @@ HOW = {
     "token-revoked": "Token revoked",
     "switched-off": "Account switched off",
     "switched-on": "Account switched on",
+    "room-closed": "Workspace closed",
+    "room-reopened": "Workspace reopened",
+    "room-deleting": "Deletion of workspace began",
+    "room-deleted": "Workspace deleted",
 }
 USER_NAME = re.compile(r"[\w.@+-]{1,150}", re.ASCII)
 NOT_A_NAME = "(no user name)"

@@ -92,6 +92,7 @@ def destination_of(token: str) -> Destination | None:
     except signing.BadSignature:
         return None
     found = Destination.objects.select_related("rule__workspace", "rule__owner", "user")
+    found = found.filter(rule__workspace__closed_at=None)
     return found.filter(pk=held["destination"], channel=Channel.EMAIL, user__isnull=False).first()
 
 

@@ -69,7 +69,8 @@ class AlertRuleQuerySet(models.QuerySet["AlertRule"]):
         return self.filter(seen | models.Q(view=None) if sees_all else seen)
 
     def awake(self) -> Self:
-        return self.filter(is_enabled=True)
+        """Those that are on, in workspaces that are open."""
+        return self.filter(is_enabled=True, workspace__closed_at=None)
 
     def watching_status(self) -> Self:
         return self.awake().filter(kind=Kind.STATUS)

@@ -43,6 +43,7 @@ LEAST_TRIES = 12
 BETWEEN_DIGESTS = timedelta(minutes=5)
 MAX_POSTS_PER_HOUR = 120
 MARK_AGAIN_S = 1.0
+CLOSED = "The workspace is closed"
 NO_ACCESS = "{name} is no member of the workspace any more"
 NO_ADDRESS = "{name} has no e-mail address"
 NO_VIEW = "The view is gone, or not shared with {name} any more"
@@ -136,6 +137,8 @@ def why_not(delivery: Delivery) -> str:
     """Why the delivery must not leave (any more), "" when it may (at most 3 queries): whoever lost
     the workspace or the view hears nothing of it."""
     rule, user = delivery.firing.rule, delivery.destination.user
+    if rule.workspace.closed_at is not None:
+        return CLOSED
     reader = user or (None if rule.is_shared else rule.owner)
     if reader is not None:
         name = reader.get_username()

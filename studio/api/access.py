@@ -76,7 +76,7 @@ def workspace_of(request: HttpRequest, name: str) -> Workspace:
 def visible_runs(request: HttpRequest, workspace: str) -> RunQuerySet:
     """Every run of the workspace called so that the token may see; none for an outsider."""
     actor = actor_of(request)
-    runs = Run.objects.filter(workspace__name=workspace, deleted_at=None)
+    runs = Run.objects.filter(workspace__name=workspace, workspace__closed_at=None, deleted_at=None)
     if actor.user is not None:
         runs = runs.visible_to(actor.user)
     if actor.workspace_id is not None:
@@ -101,7 +101,7 @@ SELECT r.id, r.workspace_id, r.uid, r.parent_id, r.status, r.last_beat_at, w.nam
 FROM runs_run r
 JOIN accounts_workspace w ON w.id = r.workspace_id
 LEFT JOIN accounts_membership m ON m.workspace_id = w.id AND m.user_id = %s
-WHERE w.name = %s AND r.uid = %s AND r.deleted_at IS NULL
+WHERE w.name = %s AND r.uid = %s AND r.deleted_at IS NULL AND w.closed_at IS NULL
 """
 
 
@@ -111,7 +111,7 @@ def run_to_log_to(request: HttpRequest, workspace: str, uid: str) -> tuple[Run, 
     asked = [user.pk if user else None, workspace, uid]
     for run, (name, role) in read(Run, RUN, RUN_AND_ROLE, asked):
         run.workspace = Workspace.from_db(
-            connection.alias, ["id", "name"], [run.workspace_id, name]
+            connection.alias, ["id", "name", "closed_at"], [run.workspace_id, name, None]
         )
         known = let_in(actor_of(request), run.workspace_id, role)
         if known is not None:

@@ -8,7 +8,7 @@ from ninja import Router
 
 from studio.accounts.models import Workspace
 from studio.accounts.permissions import role_in
-from studio.api.access import actor_of, workspace_of
+from studio.api.access import NotFound, actor_of, workspace_of
 from studio.api.schemas import Whoami, WorkspaceItem, answers
 
 router = Router(tags=["workspace"])
@@ -18,7 +18,11 @@ router = Router(tags=["workspace"])
 def whoami(request: HttpRequest) -> Any:
     """The token's person, workspace and rights."""
     actor = actor_of(request)
-    room = Workspace.objects.filter(pk=actor.workspace_id).first() if actor.workspace_id else None
+    room = None
+    if actor.workspace_id is not None:
+        room = Workspace.objects.open().filter(pk=actor.workspace_id).first()
+        if room is None:
+            raise NotFound("There is no workspace that this token is for.")
     role = role_in(actor.user, room) if actor.user and room else None
     return JsonResponse(
         {

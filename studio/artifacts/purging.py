@@ -19,13 +19,14 @@ from studio.artifacts.attachments import forget_unused, sweep_attachments
 from studio.artifacts.holding import are_held
 from studio.artifacts.line_index import owner_key
 from studio.artifacts.models import Artifact, Removal
-from studio.artifacts.store import folder_of, store
+from studio.artifacts.store import folder_of, folders_of_workspace, store
 from studio.artifacts.uploads import sweep_uploads
 from studio.blobs import BlobNotFound
 from studio.compute.models import Job
 from studio.runs.families import IDS_PER_QUERY, families_of, locked
 from studio.runs.history import Outcome
 from studio.runs.models import Run
+from studio.runs.turn import in_turn
 
 logger = logging.getLogger(__name__)
 
@@ -89,6 +90,31 @@ def _remove_rows(runs: Sequence[Run]) -> int:
     return n_bytes
 
 
+class BytesHeld(Exception):
+    """Somebody copies the bytes, as a backup does: none may be deleted now."""
+
+
+def remove_newest_runs(workspace: Workspace, most: int) -> tuple[int, int]:
+    """(runs, bytes of their files) whose rows are gone: the newest `most` of a workspace that is
+    being deleted, in the trash or not. Child runs are younger than what they hang on, so every run
+    is named by a Removal. The caller has seen to it that none has a process."""
+    with in_turn():
+        runs = list(Run.objects.filter(workspace=workspace).order_by("-pk")[:most])
+        return len(runs), _remove_rows(runs)
+
+
+def remove_bytes_of(workspace: Workspace) -> int:
+    """Delete every byte of a workspace whose rows are gone, runs' and others; how many files.
+    Again does what is left. Raises BytesHeld, with nothing deleted."""
+    if are_held():
+        raise BytesHeld
+    n_files = finish_removals(workspace)
+    for folder in folders_of_workspace(workspace.pk):
+        for key in list(store().list(folder)):
+            n_files += store().delete(key) and key == owner_key(key)
+    return n_files
+
+
 def finish_removals(workspace: Workspace | None = None) -> int:
     """Delete the bytes that purged rows left named, with what was noted beside them and those of
     images that no description names any more; how many files. Two at once are harmless. While
@@ -109,12 +135,14 @@ def finish_removals(workspace: Workspace | None = None) -> int:
 
 def sweep_orphans(*, older_than_s: float = UPLOAD_TAKES_S) -> int:
     """Delete bytes of runs and images that no row names: left by writers of purged runs and by
-    uploads that were killed before their row. Returns the number of bytes freed.
+    uploads that were killed before their row; and all those of workspaces that are gone. Returns
+    the number of bytes freed.
     """
     if are_held():
         return 0
     finish_removals()
     n_bytes = sweep_attachments(older_than_s=older_than_s) + sweep_uploads()
+    n_bytes += sum(_sweep_left(kind) for kind in ("attachments/", "source/", "uploads/"))
     keys: list[str] = []
     for key in store().list("runs/"):
         keys.append(key)
@@ -122,6 +150,28 @@ def sweep_orphans(*, older_than_s: float = UPLOAD_TAKES_S) -> int:
             n_bytes += _sweep(keys, older_than_s)
             keys = []
     return n_bytes + _sweep(keys, older_than_s)
+
+
+def _sweep_left(kind: str) -> int:
+    """Delete bytes of one kind in workspaces that are gone; how many bytes (1 query)."""
+    by_room: dict[int, list[str]] = {}
+    for key in store().list(kind):
+        room = key.split("/")[1]
+        if room.isdecimal():
+            by_room.setdefault(int(room), []).append(key)
+    # Asked after they were listed: a workspace made meanwhile is not taken for a gone one.
+    there = set(Workspace.objects.values_list("pk", flat=True))
+    return sum(_swept(key) for room in by_room.keys() - there for key in by_room[room])
+
+
+def _swept(key: str) -> int:
+    """Delete one key; how many bytes it had."""
+    with contextlib.suppress(BlobNotFound):  # another sweep may be quicker
+        size = store().size(key)
+        if store().delete(key):
+            logger.info("swept orphan key=%s bytes=%d", key, size)
+            return size
+    return 0
 
 
 def _sweep(keys: Sequence[str], older_than_s: float) -> int:
@@ -141,10 +191,7 @@ def _sweep(keys: Sequence[str], older_than_s: float) -> int:
         with contextlib.suppress(BlobNotFound):
             if owner_key(key) in named or (run_id in living and store().age_s(key) < older_than_s):
                 continue
-            size = store().size(key)
-            if store().delete(key):
-                n_bytes += size
-                logger.info("swept orphan key=%s bytes=%d", key, size)
+            n_bytes += _swept(key)
     return n_bytes
 
 

@@ -32,6 +32,11 @@ def folder_of(workspace_id: int, run_id: int) -> str:
     return f"runs/{workspace_id}/{run_id}/"
 
 
+def folders_of_workspace(workspace_id: int) -> list[str]:
+    """What the keys of all bytes of a workspace begin with."""
+    return [f"{kind}/{workspace_id}/" for kind in ("runs", "attachments", "source", "uploads")]
+
+
 def source_folder(workspace_id: int) -> str:
     """The prefix of a workspace's source blobs."""
     return f"source/{workspace_id}"

@@ -20,11 +20,12 @@ RUNS_PER_PIECE = 20
 
 
 def start_expiry() -> list[Work]:
-    """One work for each workspace whose trash holds something old enough; none twice at a time."""
+    """One work for each open workspace whose trash holds something old enough; none twice at a
+    time."""
     limit = timezone.now() - timedelta(days=settings.TRASH_DAYS)
     due = Run.objects.in_trash().filter(deleted_at__lt=limit).order_by()
     started = []
-    for room in Workspace.objects.filter(pk__in=due.values("workspace")).order_by("pk"):
+    for room in Workspace.objects.open().filter(pk__in=due.values("workspace")).order_by("pk"):
         arguments = {"deleted_before": limit.isoformat()}
         by = Actor.system("trash")
         try:

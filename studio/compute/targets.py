@@ -183,6 +183,8 @@ def target_to_serve(address: str, *, by: Actor) -> Target:
     known = Target.objects.filter(name=name, workspace=owner).first()
     if known is not None:
         return known
+    if owner is not None and owner.closed_at is not None:
+        raise WrongTarget("target", f"There is no workspace “{room[:80]}”.")
     facts = {"description": "The studio's own worker"} if address == LOCAL_TARGET else {}
     try:
         return _made(owner, name, facts, by=by)

@@ -88,7 +88,7 @@ def room_of(request: HttpRequest, actor: Actor) -> tuple[Workspace, Actor]:
         entered = enter_own(actor)
     else:
         entered = enter(actor, named or USUAL)
-    if entered is None and not named and actor.user is not None:
+    if entered is None and not named and actor.user is not None and actor.workspace_id is None:
         names = list(Workspace.objects.visible_to(actor.user).values_list("name", flat=True)[:2])
         if len(names) > 1:
             raise wrong(f"Say which workspace you mean, with the header {HEADER}.")

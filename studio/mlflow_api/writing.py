@@ -25,7 +25,7 @@ FROM runs_run r
 JOIN runs_experiment e ON e.id = r.experiment_id
 JOIN accounts_workspace w ON w.id = r.workspace_id
 LEFT JOIN accounts_membership m ON m.workspace_id = w.id AND m.user_id = %s
-WHERE r.uid = %s AND
+WHERE w.closed_at IS NULL AND r.uid = %s AND
 """  # noqa: S608
 
 
@@ -63,7 +63,8 @@ def _run_in(where: tuple[str, Any], uid: str, actor: Actor) -> tuple[Run, Actor,
     for run, (name, role, archived_at) in read(Run, RUN, f"{RUN_AND_ROLE} {column} = %s", asked):
         known = let_in(actor, run.workspace_id, role)
         if known is not None:
-            room = Workspace.from_db(connection.alias, ["id", "name"], [run.workspace_id, name])
-            run.workspace = room
+            run.workspace = Workspace.from_db(
+                connection.alias, ["id", "name", "closed_at"], [run.workspace_id, name, None]
+            )
             return run, known, run.deleted_at is not None or archived_at is not None
     return None

@@ -48,7 +48,7 @@ class Scope:
         """Look in `workspace`, else in all that the user may see (1 query)."""
         if workspace is not None:
             return cls(user, now, (workspace.pk,))
-        rooms = Workspace.objects.visible_to(user) if user else Workspace.objects.all()
+        rooms = Workspace.objects.visible_to(user) if user else Workspace.objects.open()
         return cls(user, now, tuple(rooms.values_list("pk", flat=True)))
 
     @cached_property

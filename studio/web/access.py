@@ -163,8 +163,8 @@ def sent_from(request: HttpRequest) -> str:
 def enter(request: Request, name: str) -> None:
     """Set `workspace`, `actor`, `permissions`; 404 for outsiders as for no workspace (1 query)."""
     mine = Membership.objects.filter(user=request.user, workspace=OuterRef("pk"))
-    found = Workspace.objects.filter(name=name).annotate(my_role=Subquery(mine.values("role")[:1]))
-    workspace = found.first()
+    found = Workspace.objects.open().filter(name=name)
+    workspace = found.annotate(my_role=Subquery(mine.values("role")[:1])).first()
     if workspace is None:
         raise Http404("There is no such workspace, or you are not a member of it.")
     request.actor = Actor.of_user(request.user)

@@ -18,19 +18,30 @@ DEFAULT_WORKSPACE = "default"
 
 @dataclass(frozen=True, slots=True)
 class FirstStart:
-    """`password` is empty unless it was generated just now."""
+    """`password` is empty unless it was generated just now; `config_path` None without an open
+    workspace."""
 
     user: str
     password: str
-    config_path: Path
+    config_path: Path | None
 
 
 def prepare() -> FirstStart:
     """Make what is missing; a second start changes nothing."""
     admin, password = ensure_admin()
-    workspace = add_workspace(DEFAULT_WORKSPACE, owner=admin)
+    workspace = ensure_workspace(admin)
     ensure_local_target()
-    return FirstStart(ADMIN, password, ensure_config(admin, workspace))
+    config_path = ensure_config(admin, workspace) if workspace else None
+    return FirstStart(ADMIN, password, config_path)
+
+
+def ensure_workspace(admin: User) -> Workspace | None:
+    """`default`, made where there is no workspace at all; once somebody closed or deleted it, the
+    first of the open ones, or none (at most 3 queries besides making it)."""
+    if not Workspace.objects.exists():
+        return add_workspace(DEFAULT_WORKSPACE, owner=admin)
+    rooms = Workspace.objects.open()
+    return rooms.filter(name=DEFAULT_WORKSPACE).first() or rooms.first()
 
 
 def ensure_admin() -> tuple[User, str]:

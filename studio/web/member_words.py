@@ -19,6 +19,8 @@ SENTENCES = {
     "removed": "removed {subject} ({before})",
     "left": "left ({before})",
     "link": "made a password link for {subject}",
+    "closed": "closed the workspace",
+    "reopened": "reopened the workspace",
 }
 
 

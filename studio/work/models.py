@@ -65,6 +65,11 @@ class WorkQuerySet(models.QuerySet["Work"]):
         lost = timezone.now() - timedelta(seconds=LEASE_S)
         return self.open().filter(models.Q(lease="") | models.Q(beat_at__lt=lost))
 
+    def held(self) -> Self:
+        """Open, and in the hands of a worker that is alive."""
+        lost = timezone.now() - timedelta(seconds=LEASE_S)
+        return self.open().filter(lease__gt="", beat_at__gte=lost)
+
     def forgotten(self) -> Self:
         """Free for longer than a message takes."""
         long_ago = timezone.now() - timedelta(seconds=FORGOTTEN_AFTER_S)

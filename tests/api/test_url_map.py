@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from studio.accounts.models import Scope, new_token
+from studio.accounts.permissions import Actor
 from studio.compute.models import Target, Worker
+from studio.operations.closing import close_workspace
 from studio.wire.bundles import entry
 from studio.work.models import Work
 from studio.work.running import run_work
@@ -246,6 +249,26 @@ def test_a_token_of_another_workspace_gets_404(
     if "{uid}" in name or "{view}" in name:
         through = {**values, "workspace": "elsewhere"}
         assert send(name, through, secret).status_code == 404
+    assert not changed_tables(before)
+
+
+@pytest.mark.parametrize("name", IN_WORKSPACE)
+def test_in_a_closed_workspace_everybody_gets_404(
+    name: str, values: dict[str, str], people: Any, workspace: Any
+) -> None:
+    run = {"workspace": workspace, "run_uid": values["uid"], "scope": Scope.WRITE}
+    secrets = [
+        make.token(people.alice),
+        make.token(people.bob, workspace=workspace),
+        make.token(make.user("root", admin=True)),
+        new_token(people.bob, name="run", **run)[1],
+    ]
+    close_workspace(workspace, by=Actor(name="command line"))
+    before = all_rows()
+
+    for secret in secrets:
+        answer = send(name, values, secret)
+        assert answer.status_code == 404, answer.content
     assert not changed_tables(before)
 
 

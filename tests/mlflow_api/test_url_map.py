@@ -11,7 +11,9 @@ from django.db import transaction
 from django.test import Client
 from django.urls import get_resolver
 
+from studio.accounts.permissions import Actor
 from studio.mlflow_api.gate import TOKEN
+from studio.operations.closing import close_workspace
 from tests import make
 from tests.architecture.test_policies import mlflow_policy_of, patterns
 from tests.mlflow_api.door import Door
@@ -148,6 +150,21 @@ def test_nobody_without_a_good_token_and_no_outsider_gets_in(world: World, peopl
     for row in READS + WRITES + REFUSED:
         answer = world.ask(*row, dave)
         assert answer.status_code == 404, (row, answer.content)
+    assert set(changed_tables(before)) <= {"accounts.apitoken"}
+
+
+def test_in_a_closed_workspace_everybody_gets_404(world: World, people: Any) -> None:
+    secrets = [
+        make.token(people.alice),
+        make.token(people.bob, workspace=world.workspace),
+        make.token(make.user("root", admin=True)),
+    ]
+    close_workspace(world.workspace, by=Actor(name="command line"))
+    before = all_rows()
+    for secret in secrets:
+        for row in READS + WRITES + REFUSED:
+            answer = world.ask(*row, secret)
+            assert answer.status_code == 404, (row, answer.content)
     assert set(changed_tables(before)) <= {"accounts.apitoken"}
 
 

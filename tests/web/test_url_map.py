@@ -7,6 +7,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from studio.accounts.permissions import Actor
+from studio.operations.closing import close_workspace
 from studio.web.access import PERSONAL
 from tests import make
 from tests.architecture.test_policies import policy_of
@@ -251,6 +253,23 @@ def test_an_outsider_cannot_tell_a_workspace_from_none(
 
     assert there.status_code == nowhere.status_code
     assert plain(there, world) == plain(nowhere, world)
+
+
+@pytest.mark.parametrize("name", MEMBER_PAGES)
+def test_nobody_can_tell_a_closed_workspace_from_none(
+    name: str, world: World, people: Any, workspace: Any
+) -> None:
+    close_workspace(workspace, by=Actor(name="command line"))
+    before = all_rows()
+    address, form = world.address(name), FORMS.get(name, {})
+
+    for person in (people.alice, people.carol, make.user("root", admin=True)):
+        client = make.client(person)
+        there, nowhere = client.get(address), client.get(world.address(name, workspace="nowhere"))
+        assert there.status_code == nowhere.status_code == 404
+        assert plain(there, world) == plain(nowhere, world)
+        assert client.post(address, form).status_code == 404
+    assert set(changed_tables(before)) == {"accounts.user"}
 
 
 def plain(answer: Any, world: World) -> bytes:

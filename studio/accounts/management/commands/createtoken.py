@@ -26,7 +26,7 @@ class Command(BaseCommand):
             raise CommandError(f"There is no active user “{options['user']}”.")
         workspace = None
         if options["workspace"]:
-            workspace = Workspace.objects.filter(name=options["workspace"]).first()
+            workspace = Workspace.objects.open().filter(name=options["workspace"]).first()
             if workspace is None:
                 raise CommandError(f"There is no workspace “{options['workspace']}”.")
         try:

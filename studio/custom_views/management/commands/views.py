@@ -46,7 +46,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        workspace = Workspace.objects.filter(name=options["workspace"]).first()
+        workspace = Workspace.objects.open().filter(name=options["workspace"]).first()
         if workspace is None:
             raise CommandError(f"There is no workspace “{options['workspace']}”.")
         user = None

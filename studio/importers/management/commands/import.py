@@ -99,7 +99,7 @@ class Command(BaseCommand):
 
 
 def _wish_of(options: dict[str, Any]) -> Wish:
-    workspace = Workspace.objects.filter(name=options["workspace"]).first()
+    workspace = Workspace.objects.open().filter(name=options["workspace"]).first()
     if workspace is None:
         raise SourceError(f"There is no workspace “{options['workspace']}”.")
     by = Actor.system("command line")

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from studio.accounts.actions import add_workspace
+from studio.accounts.actions import WorkspaceClosed, add_workspace
 from studio.accounts.models import User
 from studio.metrics.loading import analyze
 from studio.metrics.made_up import ROUND
@@ -34,7 +34,10 @@ class Command(BaseCommand):
         user = User.objects.filter(username=options["user"]).first()
         if user is None:
             raise CommandError(f"There is no user “{options['user']}”.")
-        workspace = add_workspace(options["workspace"], owner=user)
+        try:
+            workspace = add_workspace(options["workspace"], owner=user)
+        except WorkspaceClosed as closed:
+            raise CommandError(str(closed)) from closed
         began = time.monotonic()
         Seeder(workspace, user, seed=options["seed"]).write(options["runs"], self._tell)
         if options["points"]:

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from studio.accounts.actions import add_workspace, make_token
+from studio.accounts.actions import WorkspaceClosed, add_workspace, make_token
 from studio.accounts.models import Scope
 from studio.web.first_start import ensure_admin
 
@@ -20,7 +20,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         admin, _ = ensure_admin()
-        workspace = add_workspace(DEMO_WORKSPACE, owner=admin)
+        try:
+            workspace = add_workspace(DEMO_WORKSPACE, owner=admin)
+        except WorkspaceClosed as closed:
+            raise CommandError(str(closed)) from closed
         _, secret = make_token(admin, name="demo", scope=Scope.WRITE, workspace=workspace)
         # A client like any other: it speaks to the running server over HTTP.
         script = settings.BASE_DIR / "fixtures" / "training" / "submit.py"

@@ -94,7 +94,9 @@ class Command(BaseCommand):
             self.stdout.write(f"Sign in as {start.user} with the password {start.password}")
             change = f"{sys.executable} manage.py changepassword {start.user}"
             self.stdout.write(f"(shown this once; change it with: {change})")
-        self.stdout.write(f"The SDK is set up by {start.config_path}. Ctrl-C stops it.\n")
+        if start.config_path is not None:
+            self.stdout.write(f"The SDK is set up by {start.config_path}.", ending=" ")
+        self.stdout.write("Ctrl-C stops it.\n")
         sys.stdout.flush()
 
     def _seed_demo(self) -> None:
