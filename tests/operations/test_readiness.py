@@ -48,6 +48,17 @@ def test_each_part_is_ok_or_a_sentence(ask: Any, client: Client) -> None:
     assert client.post("/readyz").status_code == 405
 
 
+def test_who_watches_may_ask_by_any_name_and_nobody_else_may(ask: Any, client: Client) -> None:
+    ask()
+    by_number = {"Host": "10.0.0.7:8000"}
+
+    assert client.get("/healthz", headers=by_number).status_code == 200
+    assert client.get("/readyz?only=database", headers=by_number).status_code == 200
+    assert client.get("/metrics", headers=by_number).status_code == 401
+    for address in ("/sign-in", "/api/v1/whoami", "/healthz/", "/nowhere"):
+        assert client.get(address, headers=by_number).status_code == 400, address
+
+
 def test_what_hangs_is_told_and_asked_once(
     ask: Any, client: Client, hanging: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
