@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponsePermanentRedirect
 from django.http.response import HttpResponseBase
 from django.middleware.common import CommonMiddleware
 
@@ -49,10 +49,10 @@ class RequestMiddleware:
 
 
 class HostMiddleware(CommonMiddleware):
-    """Refuses names of hosts that the settings do not list, except from who watches: a load balancer
-    asks each machine by its own name or number. Those answers hold no address."""
+    """Refuses names of hosts that the settings do not list, except from who watches: a load
+    balancer asks each machine by its own name or number. Those answers hold no address."""
 
-    def process_request(self, request: HttpRequest) -> HttpResponseBase | None:
+    def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
         return None if request.path_info in WATCHED else super().process_request(request)
 
 

@@ -1,4 +1,4 @@
-"""`manage.py createworkspace`: how a studio that `manage.py up` did not start gets its first one."""
+"""`manage.py createworkspace`: the first one of a studio that `manage.py up` did not start."""
 
 import pytest
 from django.core.management import CommandError, call_command
