@@ -1,5 +1,7 @@
 """`GET /readyz`: what answers and what does not, within two seconds whatever hangs."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +12,7 @@ from django.test import Client
 
 from studio.operations import readiness
 from studio.operations.bounded import Question
+from tests.prepared import ROOT, clean_environment
 
 OK = dict.fromkeys(readiness.ASKS, "ok")
 ABSENT_BUCKET = "s3://lab/x?endpoint=http://127.0.0.1:1&region=r"
@@ -104,6 +107,27 @@ def test_the_storage_that_is_away_or_full_is_said(
     assert readiness.storage() == "The storage of files is full."
     settings.STUDIO_STORAGE_URL = ABSENT_BUCKET
     assert readiness.storage() == "The storage of files does not answer."
+
+
+@pytest.mark.parametrize("kind", ["amqp", "redis"])
+def test_every_kind_of_broker_is_asked(kind: str, tmp_path: Path) -> None:
+    """The settings of each differ, and are read when a process starts."""
+    code = "import django; django.setup(); from studio.operations import readiness as r; "
+    done = subprocess.run(
+        [sys.executable, "-c", code + "print(r.broker())"],
+        env={
+            **clean_environment(),
+            "DJANGO_SETTINGS_MODULE": "studio.settings",
+            "STUDIO_HOME": str(tmp_path),
+            "CELERY_BROKER_URL": f"{kind}://127.0.0.1:1/0",
+        },
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert done.stdout == "The message broker does not answer.\n", done.stderr
 
 
 def test_the_broker_that_is_away_is_said(settings: Any, tmp_path: Path) -> None:
