@@ -62,9 +62,9 @@ demo: $(VENV)/.server $(VENV)/.demo  ## submit the demo's training runs to the r
 	$(BIN)/python manage.py seed_demo
 
 lock: $(VENV)/.server  ## resolve requirements*.in again
-	$(BIN)/uv pip compile -q --generate-hashes --no-header --no-emit-index-url requirements.in -o requirements.txt
-	$(BIN)/uv pip compile -q --generate-hashes --no-header --no-emit-index-url requirements-demo.in -c requirements.txt -o requirements-demo.txt
-	$(BIN)/uv pip compile -q --generate-hashes --no-header --no-emit-index-url requirements-dev.in -c requirements.txt -o requirements-dev.txt
+	$(BIN)/uv pip compile -q --python-version 3.11.0 --generate-hashes --no-header --no-emit-index-url requirements.in -o requirements.txt
+	$(BIN)/uv pip compile -q --python-version 3.11.0 --generate-hashes --no-header --no-emit-index-url requirements-demo.in -c requirements.txt -o requirements-demo.txt
+	$(BIN)/uv pip compile -q --python-version 3.11.0 --generate-hashes --no-header --no-emit-index-url requirements-dev.in -c requirements.txt -o requirements-dev.txt
 	$(BIN)/uv pip compile -q --generate-hashes --no-header --no-emit-index-url requirements-mlflow.in -o requirements-mlflow.txt
 	$(BIN)/uv pip compile -q --generate-hashes --no-header --no-emit-index-url requirements-mlflow2.in -o requirements-mlflow2.txt
 	$(BIN)/uv pip compile -q --generate-hashes --no-header --no-emit-index-url requirements-trackio.in -o requirements-trackio.txt

@@ -105,7 +105,8 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "studio.web.middleware.CompressPagesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    # Django's common one, and who may ask under any name.
+    "studio.operations.requests.HostMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "studio.web.middleware.SeenSessionMiddleware",
@@ -207,8 +208,9 @@ SNAPSHOT_MAX_BYTES = int(env_float("STUDIO_SNAPSHOT_MAX_BYTES", 300_000_000))
 # ---------------------------------------------------------------- Celery
 BROKER_DIR = STUDIO_HOME / "broker"
 CELERY_BROKER_URL = env("CELERY_BROKER_URL", "safefs://localhost/")
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {}
 if CELERY_BROKER_URL.startswith("safefs:"):
-    CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
         "data_folder_in": str(BROKER_DIR / "queues"),
         "data_folder_out": str(BROKER_DIR / "queues"),
         "control_folder": str(BROKER_DIR / "control"),

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -22,6 +23,10 @@ PG_NAMES = {
     **{"host": "PGHOST", "port": "PGPORT", "sslmode": "PGSSLMODE"},
     **{"sslcert": "PGSSLCERT", "sslkey": "PGSSLKEY", "sslrootcert": "PGSSLROOTCERT"},
 }
+
+
+# Lines of a dump's contents; to drop an extension, or to comment on it, takes its owner.
+OF_EXTENSIONS = re.compile(r"\d+; \d+ \d+ (EXTENSION|COMMENT) - ")
 
 
 class NoDump(Exception):
@@ -124,10 +129,31 @@ def put_back(file: Path, *, replaces: bool) -> None:
         ):
             source.backup(target)
         return
+    program, dbname = _program("pg_restore"), connection.get_connection_params()["dbname"]
+    contents = _run([program, "--list", str(file)])
+    _make_extensions(re.findall(r"^\d+; \d+ \d+ EXTENSION - (\S+)", contents, re.MULTILINE))
+    chosen = file.with_name(f"{file.name}.contents")
+    rest = [line for line in contents.splitlines() if not OF_EXTENSIONS.match(line)]
+    chosen.write_text("\n".join(rest))
     clean = ["--clean", "--if-exists"] if replaces else []
     words = ["--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error", *clean]
-    params = connection.get_connection_params()
-    _run([_program("pg_restore"), *words, f"--dbname={params['dbname']}", str(file)])
+    _run([program, *words, f"--use-list={chosen}", f"--dbname={dbname}", str(file)])
+
+
+def _make_extensions(names: list[str]) -> None:
+    """Raises NoDump. Those that are there stay as they are: another account may own them."""
+    import psycopg
+    from psycopg import sql
+
+    for name in names:
+        make = sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(name))
+        try:
+            with contextlib.closing(_own_connection()) as own:
+                own.autocommit = True
+                own.execute(make)
+        except psycopg.Error as no:
+            why = f"the extension {name} can't be made; have CREATE EXTENSION {name} done there"
+            raise NoDump(f"{why}: {no}") from no
 
 
 def _program(name: str) -> str:
@@ -137,10 +163,12 @@ def _program(name: str) -> str:
     return found
 
 
-def _run(words: list[str]) -> None:
+def _run(words: list[str]) -> str:
+    """What it says; raises NoDump."""
     done = subprocess.run(words, env=_environment(), capture_output=True, text=True)
     if done.returncode:
         raise NoDump(f"{Path(words[0]).name} failed: {done.stderr.strip()[-1000:]}")
+    return done.stdout
 
 
 def _environment() -> Mapping[str, str]:

@@ -6,12 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponsePermanentRedirect
 from django.http.response import HttpResponseBase
+from django.middleware.common import CommonMiddleware
 
 from studio import counters, logbook
 
 logger = logging.getLogger("studio.access")
+
+# What supervisors, load balancers and monitoring read.
+WATCHED = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
 class RequestMiddleware:
@@ -42,6 +46,14 @@ class RequestMiddleware:
         """The run that the address names, in pages and in the API."""
         if "/runs/" in request.path:
             logbook.note_run(str(kwargs.get("uid", "")))
+
+
+class HostMiddleware(CommonMiddleware):
+    """Refuses names of hosts that the settings do not list, except from who watches: a load
+    balancer asks each machine by its own name or number. Those answers hold no address."""
+
+    def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
+        return None if request.path_info in WATCHED else super().process_request(request)
 
 
 def write_line(request: HttpRequest, answer: HttpResponseBase, took_s: float) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from studio.web.management.commands.up import answers
 from tests.amount import form
 from tests.faults.brokers import Broker, EmbeddedBroker, RabbitBroker, RedisBroker, rabbitmq
 from tests.faults.conftest import SLOW, Promise, studio_on
@@ -119,5 +120,6 @@ def test_a_run_is_submitted_and_cancelled_over_rabbitmq(
     ledger = Ledger.of(calm_studio, tmp_path)
     cancel_s = submit_and_cancel(calm_studio, ledger, tmp_path / "src")
     wait_until(lambda: rabbit.waiting() == 0, 20, "the worker to take the messages")
+    wait_until(lambda: answers(f"{calm_studio.url}/readyz"), 10, "all parts to be ready")
     ledger.check()
     promise(cancel_s=cancel_s)

@@ -1,5 +1,7 @@
 """`GET /readyz`: what answers and what does not, within two seconds whatever hangs."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +12,7 @@ from django.test import Client
 
 from studio.operations import readiness
 from studio.operations.bounded import Question
+from tests.prepared import ROOT, clean_environment
 
 OK = dict.fromkeys(readiness.ASKS, "ok")
 ABSENT_BUCKET = "s3://lab/x?endpoint=http://127.0.0.1:1&region=r"
@@ -46,6 +49,17 @@ def test_each_part_is_ok_or_a_sentence(ask: Any, client: Client) -> None:
     assert client.get("/readyz?only=database,storage").status_code == 200
     assert client.get("/readyz?only=kitchen").status_code == 400
     assert client.post("/readyz").status_code == 405
+
+
+def test_who_watches_may_ask_by_any_name_and_nobody_else_may(ask: Any, client: Client) -> None:
+    ask()
+    by_number = {"Host": "10.0.0.7:8000"}
+
+    assert client.get("/healthz", headers=by_number).status_code == 200
+    assert client.get("/readyz?only=database", headers=by_number).status_code == 200
+    assert client.get("/metrics", headers=by_number).status_code == 401
+    for address in ("/sign-in", "/api/v1/whoami", "/healthz/", "/nowhere"):
+        assert client.get(address, headers=by_number).status_code == 400, address
 
 
 def test_what_hangs_is_told_and_asked_once(
@@ -93,6 +107,27 @@ def test_the_storage_that_is_away_or_full_is_said(
     assert readiness.storage() == "The storage of files is full."
     settings.STUDIO_STORAGE_URL = ABSENT_BUCKET
     assert readiness.storage() == "The storage of files does not answer."
+
+
+@pytest.mark.parametrize("kind", ["amqp", "redis"])
+def test_every_kind_of_broker_is_asked(kind: str, tmp_path: Path) -> None:
+    """The settings of each differ, and are read when a process starts."""
+    code = "import django; django.setup(); from studio.operations import readiness as r; "
+    done = subprocess.run(
+        [sys.executable, "-c", code + "print(r.broker())"],
+        env={
+            **clean_environment(),
+            "DJANGO_SETTINGS_MODULE": "studio.settings",
+            "STUDIO_HOME": str(tmp_path),
+            "CELERY_BROKER_URL": f"{kind}://127.0.0.1:1/0",
+        },
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert done.stdout == "The message broker does not answer.\n", done.stderr
 
 
 def test_the_broker_that_is_away_is_said(settings: Any, tmp_path: Path) -> None:

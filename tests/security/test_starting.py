@@ -134,6 +134,15 @@ def test_forwarded_headers_count_only_behind_a_proxy(alice_client) -> None:
     assert "evil" not in stranger["Location"]
 
 
+def test_the_proxy_of_the_guide_replaces_what_clients_make_up() -> None:
+    guide = (ROOT / "docs" / "deploy.md").read_text()
+
+    # What is believed: `settings.SECURE_PROXY_SSL_HEADER` and `sources.address_of`.
+    assert "proxy_set_header X-Forwarded-Proto $scheme;" in guide
+    assert "proxy_set_header X-Forwarded-For $remote_addr;" in guide
+    assert "proxy_set_header Host $host;" in guide
+
+
 def test_an_address_of_this_machine_alone_is_told_from_others() -> None:
     own = {"127.0.0.1", "127.9.9.9", "::1", "[::1]", "localhost"}
     others = {"0.0.0.0", "::", "[::]", "", "10.0.0.1", "studio.example.org"}

@@ -57,6 +57,10 @@ class Command(BaseCommand):
             "--limit-request-line=8190",
             "--log-level=warning",
             "--logger-class=studio.web.gunicorn_log.Log",
+            # What a proxy says counts by STUDIO_TRUST_PROXY alone: gunicorn would believe whoever
+            # connects from this machine, and a proxy there passes on what clients make up.
+            "--forwarded-allow-ips=",
+            "--forwarder-headers=",
             # gunicorn 27 would make a folder in the home directory for its control socket.
             "--no-control-socket",
         ]
