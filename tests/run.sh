@@ -98,7 +98,7 @@ step "style"
 # Threads, processes, browsers and servers wait for each other beside whatever else the machine does:
 # what fails gets one second try, and the last lines name what did. Look at those: each one so far
 # was a race, in the product or in its test.
-AGAIN="--reruns 1 -r fER"
+AGAIN="--reruns 1 --rerun-show-tracebacks -r fER"
 
 step "all tests, SQLite and the embedded broker"
 "$BIN/pytest" -n 3 --dist loadgroup -m "not live and not browser and not faults$without" $AGAIN

@@ -4,7 +4,7 @@ lost."""
 import re
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.live, pytest.mark.faults]
 
 N_RUNS = 20 if LONG else 3
 N_RESTARTS = 5 if LONG else 1
+Train = Callable[..., Training]
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +28,21 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     yield made
     made.stop()
     show_log(made)
+
+
+@pytest.fixture
+def train(studio: Studio, tmp_path: Path) -> Iterator[Train]:
+    """Makes a training by its name; those that a failed test leaves end, so that their slots are
+    free for its second try."""
+    made: list[Training] = []
+
+    def make(name: str, every_s: float = 0.02) -> Training:
+        made.append(Training(studio, tmp_path / name, every_s=every_s))
+        return made[-1]
+
+    yield make
+    for training in made:
+        training.end_file.touch()
 
 
 def replaced(studio: Studio, name: str, number: int) -> None:
@@ -52,10 +68,10 @@ def pid_of(training: Training) -> int:
     return int(found[1])
 
 
-def test_runs_outlive_every_process_of_the_studio(studio: Studio, tmp_path: Path) -> None:
+def test_runs_outlive_every_process_of_the_studio(studio: Studio, train: Train) -> None:
     every_s = 0.2 if LONG else 0.02
-    trainings = [Training(studio, tmp_path / str(i), every_s=every_s) for i in range(N_RUNS)]
-    cancelled = Training(studio, tmp_path / "cancelled")
+    trainings = [train(str(i), every_s) for i in range(N_RUNS)]
+    cancelled = train("cancelled")
     for training in (*trainings, cancelled):
         training.begun()
     pids = {training: pid_of(training) for training in trainings}
@@ -83,8 +99,8 @@ def test_runs_outlive_every_process_of_the_studio(studio: Studio, tmp_path: Path
 ORDER = ["Queued", "Starting", "Preparing", "Running", "Finalizing", "Completed"]
 
 
-def test_the_death_of_a_worker_that_took_runs_up_ends_them(studio: Studio, tmp_path: Path) -> None:
-    training = Training(studio, tmp_path / "a").begun()
+def test_the_death_of_a_worker_that_took_runs_up_ends_them(studio: Studio, train: Train) -> None:
+    training = train("a").begun()
     replaced(studio, "worker", signal.SIGHUP)
     assert training.advances()
     assert studio.processes_of(training.run.id)
