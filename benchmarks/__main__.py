@@ -66,6 +66,9 @@ def main() -> int:
                 continue
             found.append(group)
             print(f"{section(group)}\n({name}: {time.monotonic() - began:.0f} s)\n", flush=True)
+            if asked.output:
+                # Whoever interrupts it keeps what is measured.
+                asked.output.write_text(document(found, facts))
     # Only a full run replaces the committed figures.
     output = asked.output or (None if asked.quick or asked.only or failed else RESULTS)
     if output is not None:
