@@ -195,7 +195,7 @@ def test_the_image_of_another_workspace_is_not_kept_by_naming_it(run: Any, peopl
 
 def test_bytes_of_an_upload_that_was_killed_are_swept(run: Any, people: Any) -> None:
     image = attach(run, people.bob, png())
-    store().put("attachments/1/ab/abandoned", BytesIO(png()))
+    store().put(f"attachments/{run.workspace_id}/ab/abandoned", BytesIO(png()))
 
     sweep_orphans()
     assert len(keys()) == 2
