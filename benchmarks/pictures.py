@@ -82,7 +82,8 @@ def pictures() -> dict[str, str]:
                     of_pages = by_size(rows, database)
                     if of_pages:
                         found[f"run-list-{database.lower()}.svg"] = dots(of_pages, database)
-            elif bounded := [row for row in rows if row.bound is not None]:
+            # Nothing is a share of none: what must be 0 stands in the table alone.
+            elif bounded := [row for row in rows if row.bound]:
                 found[f"{re.sub('[^a-z]+', '-', group.lower()).strip('-')}.svg"] = bars(bounded)
     return found
 
