@@ -1,7 +1,6 @@
 """Points and runs over HTTP: batches, calls with one point, new runs; from 1 and 4 processes."""
 
 import json
-import multiprocessing
 import sqlite3
 import struct
 import time
@@ -12,9 +11,9 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import trackio_peer
+from benchmarks import at_once, trackio_peer
 from benchmarks.client import Api, Line
-from benchmarks.measure import CpuClock, Sample, repeat
+from benchmarks.measure import Sample, repeat
 from benchmarks.options import Options
 from benchmarks.report import Group, Row, Target
 from benchmarks.server import BareDjango, Studio
@@ -84,31 +83,18 @@ TARGETS = {
 def loaded(studio: Studio, n_points: int, n_clients: int, seconds: float) -> tuple[Sample, float]:
     """The calls of all clients together, and how many were answered a second."""
     config = studio.config
-    load = Load(studio.port, config["workspace"], config["token"], n_points, seconds)
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(n_clients) as pool:
-        pool.map(warm_up, [load] * n_clients, chunksize=1)
-        clock = CpuClock(studio.web)
-        parts = pool.map(client, [load] * n_clients, chunksize=1)
-        own_s, foreign = clock.own_s(), clock.foreign()
-    times = [one for part in parts for one in part]
-    return Sample(times, own_s / len(times) * 1e3, foreign), len(times) / seconds
-
-
-def warm_up(load: Load) -> None:
-    """Import everything and make the first calls."""
-    client(Load(load.port, load.workspace, load.token, load.n_points, 0.2))
+    load, warm_up = (
+        Load(studio.port, config["workspace"], config["token"], n_points, one)
+        for one in (seconds, 0.2)
+    )
+    return at_once.loaded(client, load, warm_up, n_clients, studio.web)
 
 
 def client(load: Load) -> list[float]:
     """Times in ms of the calls one client made, all points to one run of its own."""
     api = Api(load.port, load.workspace, load.token)
     call = maker(api) if load.n_points == 0 else sender(api, load.n_points)
-    found, end = [], time.perf_counter() + load.seconds
-    while (began := time.perf_counter()) < end:
-        call()
-        found.append((time.perf_counter() - began) * 1e3)
-    return found
+    return at_once.times_of(call, load.seconds)
 
 
 def new_run() -> dict[str, object]:

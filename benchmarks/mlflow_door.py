@@ -1,7 +1,6 @@
 """The door of MLflow clients: batches, single metrics, new runs; beside `mlflow server`."""
 
 import json
-import multiprocessing
 import os
 import shutil
 import subprocess
@@ -14,9 +13,10 @@ from typing import Any
 
 import psutil
 
+from benchmarks.at_once import loaded, times_of
 from benchmarks.client import Line
 from benchmarks.ingest import BATCH
-from benchmarks.measure import CpuClock, Sample
+from benchmarks.measure import Sample
 from benchmarks.options import Options
 from benchmarks.report import Group, Row, Target
 from benchmarks.server import ROOT, Server, Studio
@@ -107,16 +107,10 @@ def _loaded(
     door: Door, server: psutil.Process, work: str, n_clients: int, seconds: float
 ) -> tuple[Sample, float]:
     """The calls of all clients together, and points, calls or runs a second."""
-    load = Load(door, _experiment(door), work, seconds)
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(n_clients) as pool:
-        pool.map(_warm_up, [load] * n_clients, chunksize=1)
-        clock = CpuClock(server)
-        parts = pool.map(_client, [load] * n_clients, chunksize=1)
-        own_s, foreign = clock.own_s(), clock.foreign()
-    times = [one for part in parts for one in part]
-    scale = BATCH if work == METRICS else 1
-    return Sample(times, own_s / len(times) * 1e3, foreign), len(times) / seconds * scale
+    experiment = _experiment(door)
+    load, warm_up = (Load(door, experiment, work, one) for one in (seconds, 0.2))
+    taken, per_s = loaded(_client, load, warm_up, n_clients, server)
+    return taken, per_s * (BATCH if work == METRICS else 1)
 
 
 def _experiment(door: Door) -> str:
@@ -128,19 +122,10 @@ def _post(line: Line, path: str, body: dict[str, Any]) -> Any:
     return json.loads(line.send("POST", PATH + path, json.dumps(body).encode()))
 
 
-def _warm_up(load: Load) -> None:
-    _client(Load(load.door, load.experiment, load.work, 0.2))
-
-
 def _client(load: Load) -> list[float]:
     """Times in ms of the calls one client made, all points to one run of its own."""
     line = load.door.line()
-    call = _caller(line, load)
-    found, end = [], time.perf_counter() + load.seconds
-    while (began := time.perf_counter()) < end:
-        call()
-        found.append((time.perf_counter() - began) * 1e3)
-    return found
+    return times_of(_caller(line, load), load.seconds)
 
 
 def _caller(line: Line, load: Load) -> Callable[[], object]:

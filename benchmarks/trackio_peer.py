@@ -2,17 +2,16 @@
 other trackers at taking points in (one row of JSON a point in SQLite)."""
 
 import json
-import multiprocessing
 import os
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from benchmarks.at_once import loaded, times_of
 from benchmarks.client import Line
-from benchmarks.measure import CpuClock, Sample
+from benchmarks.measure import Sample
 from benchmarks.options import Options
 from benchmarks.report import Row
 from benchmarks.server import ROOT, Server
@@ -67,28 +66,13 @@ def _rates(peer: "Peer", n_points: int, n_clients: int, seconds: float) -> list[
 
 def _loaded(peer: "Peer", n_points: int, n_clients: int, seconds: float) -> tuple[Sample, float]:
     """The calls of all clients together, and how many were answered a second."""
-    loads = [Load(peer.port, n_points, seconds)] * n_clients
-    with multiprocessing.get_context("spawn").Pool(n_clients) as pool:
-        pool.map(_warm_up, loads, chunksize=1)
-        clock = CpuClock(peer.process)
-        parts = pool.map(_client, loads, chunksize=1)
-        own_s, foreign = clock.own_s(), clock.foreign()
-    times = [one for part in parts for one in part]
-    return Sample(times, own_s / len(times) * 1e3, foreign), len(times) / seconds
-
-
-def _warm_up(load: Load) -> None:
-    _client(Load(load.port, load.n_points, 0.2))
+    load, warm_up = (Load(peer.port, n_points, one) for one in (seconds, 0.2))
+    return loaded(_client, load, warm_up, n_clients, peer.process)
 
 
 def _client(load: Load) -> list[float]:
     """Times in ms of the calls one client made, all points to one run of its own."""
-    call = _caller(load)
-    found, end = [], time.perf_counter() + load.seconds
-    while (began := time.perf_counter()) < end:
-        call()
-        found.append((time.perf_counter() - began) * 1e3)
-    return found
+    return times_of(_caller(load), load.seconds)
 
 
 def _caller(load: Load) -> Callable[[], object]:
