@@ -53,7 +53,10 @@ def tag_q(condition: Condition, scope: Scope) -> Q:
 def _stored_q(model: Any, family: str, condition: Condition, scope: Scope) -> Q:
     named = Q(key=nfc(condition.key))
     if condition.comparator == "IS NULL":
-        return ~scope.runs_with(model, named)
+        found = ~scope.runs_with(model, named)
+        # The runs that have it are no list to begin at.
+        scope.lists.clear()
+        return found
     if condition.comparator == "IS NOT NULL":
         return scope.runs_with(model, named)
     if condition.comparator in LIKES:

@@ -118,7 +118,7 @@ def test_walks_and_sorts_give_the_same_pages(
     workspace: Any, people: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from studio.mlflow_api import run_pages
-    from studio.search import scope
+    from studio.search import apply, scope
 
     ids = build(workspace, people)
     door = Door(people.carol, workspace)
@@ -129,10 +129,16 @@ def test_walks_and_sorts_give_the_same_pages(
         max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
     )
     @given(
-        st.lists(clauses(), max_size=2), orders(), st.integers(1, 4), st.sampled_from([0, 10**9])
+        st.lists(clauses(), max_size=2),
+        orders(),
+        st.integers(1, 4),
+        st.sampled_from([0, 10**9]),
+        st.sampled_from([50, 10**9]),
     )
-    def try_one(asked: Any, order: Any, n: int, cost: int) -> None:
+    def try_one(asked: Any, order: Any, n: int, cost: int, a_page: int) -> None:
         monkeypatch.setattr(run_pages, "COST_OF_SORTING", cost)
+        # Of a page as long as that, reading begins at a list wherever there is one.
+        monkeypatch.setattr(apply, "A_PAGE", a_page)
         check(door, ids[:n], asked, order)
 
     try_one()
