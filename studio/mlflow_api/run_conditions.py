@@ -21,8 +21,8 @@ from studio.mlflow_api.moments import EPOCH, MOST_MS, ONE_MS
 from studio.mlflow_api.runs_json import STATUS
 from studio.mlflow_api.runs_read import USER_ID
 from studio.runs.models import Experiment, Property, Run, Tag
-from studio.runs.querysets import RunQuerySet, Shortlist
-from studio.search.apply import planned
+from studio.runs.querysets import RunQuerySet
+from studio.search.apply import all_of
 from studio.search.matching import nfc
 from studio.search.scope import NOTHING, Scope
 
@@ -34,19 +34,7 @@ STARTED = Coalesce("started_at", "created_at")
 def apply(runs: RunQuerySet, conditions: Iterable[Condition], scope: Scope) -> RunQuerySet:
     """The runs that meet all conditions. Queries: to find the better plan up to three for each
     condition, 24 in all, and one more."""
-    built: list[tuple[Condition, Q, list[Shortlist]]] = []
-    for condition in conditions:
-        scope.lists.clear()
-        built.append((condition, condition_q(condition, scope), list(scope.lists)))
-    lists = [one for _, _, some in built for one in some]
-    found = planned(runs, lists, n_others=len(built) - len(lists), scope=scope)
-    begun = found.shortlist.rows if found.shortlist and found.shortlist.is_begun else None
-    scope.n_probes_left = 0
-    for condition, tested, some in built:
-        is_other = begun is not None and bool(some) and begun not in [one.rows for one in some]
-        # Of so few runs each is asked; the test would read all that are listed.
-        found = found.filter(condition_q(condition, scope) if is_other else tested)
-    return found
+    return all_of(runs, conditions, scope, condition_q)
 
 
 def condition_q(condition: Condition, scope: Scope) -> Q:

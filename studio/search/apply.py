@@ -1,7 +1,9 @@
 """From the search tree to a queryset of runs."""
 
 import math
+from collections.abc import Callable, Iterable
 from datetime import datetime
+from typing import TypeVar
 
 from django.db.models import Q
 from django.utils import timezone
@@ -19,6 +21,7 @@ from studio.search.syntax import parse
 from studio.search.tree import And, Node, Not, Or, Term, Word, leaves
 
 A_PAGE = 50
+Part = TypeVar("Part")
 
 
 def search(
@@ -56,33 +59,51 @@ def apply(
     if node is None:
         return queryset
     scope = Scope.of(user, now or timezone.now(), workspace)
-    found = queryset
-    lists: list[Shortlist] = []
     parts = node.children if isinstance(node, And) else (node,)
+    return all_of(queryset, parts, scope, condition)
+
+
+def all_of(
+    runs: RunQuerySet, parts: Iterable[Part], scope: Scope, build: Callable[[Part, Scope], Q]
+) -> RunQuerySet:
+    """The runs that meet all parts of a search, each of which `build` makes a Q.
+
+    Where walking the newest runs would look at more, reading begins at the shortest list that an
+    index gives. Of its runs each is asked for the other conditions: to make a set of the runs of
+    a longer list, as a walk of unknown length does, would cost more than that.
+    """
+    built: list[tuple[Part, Q, list[Shortlist]]] = []
     for part in parts:
         scope.lists.clear()
-        found = found.filter(condition(part, scope))
-        if isinstance(part, Term | Word):
-            lists += scope.lists
-    return planned(found, lists, n_others=len(parts) - len(lists), scope=scope)
+        made = build(part, scope)
+        # Inside of OR and NOT a list is only a part of what is found, or of what is not.
+        built.append((part, made, [] if isinstance(part, Or | And | Not) else list(scope.lists)))
+    lists = [one for _, _, some in built for one in some]
+    begun = _beginning(lists, n_others=sum(not some for _, _, some in built), scope=scope)
+    # Without questions about the plan, each run is asked.
+    scope.n_probes_left = 0
+    found = runs if begun is None else runs.filter(begun.runs)
+    for part, made, some in built:
+        if begun is not None and begun in some:
+            continue
+        found = found.filter(build(part, scope) if begun is not None and some else made)
+    if lists:
+        shortest = min(lists, key=lambda one: one.n)
+        found.shortlist = shortest if begun is None else begun._replace(is_begun=True)
+    return found
 
 
-def planned(
-    found: RunQuerySet, lists: list[Shortlist], *, n_others: int, scope: Scope
-) -> RunQuerySet:
-    """Let a page begin at the shortest list where walking the newest runs would look at more.
+def _beginning(lists: list[Shortlist], *, n_others: int, scope: Scope) -> Shortlist | None:
+    """The list to begin at, None for the newest runs.
 
     A page needs some 50 runs; a condition of which nothing is known is taken to hold for every
     second run. Reading a run from a list costs twice what looking at the next one does.
     """
     if not lists:
-        return found
+        return None
     shortest = min(lists, key=lambda one: one.n)
     share = 0.5**n_others * math.prod(min(1.0, one.n / scope.n_runs) for one in lists)
-    if A_PAGE / share > 2 * shortest.n:
-        found, shortest = found.filter(shortest.runs), shortest._replace(is_begun=True)
-    found.shortlist = shortest
-    return found
+    return shortest if A_PAGE / share > 2 * shortest.n else None
 
 
 def asks_for_archived(node: Node | None) -> bool:

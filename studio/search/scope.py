@@ -86,19 +86,18 @@ class Scope:
         """
         manager = model._default_manager
         inside = manager.filter(workspace__in=self.workspace_ids)
-        ids: set[int] = set()
-        for row in rows:
-            found = self._few_runs(inside, row, probe)
-            if found is None:
-                listed = self._list([inside.filter(row) for row in rows]) if probe is None else None
-                if listed is not None:
-                    return listed.test()
-                # SQLite would take the workspace for a reason to begin at it, for each run;
-                # PostgreSQL reads the whole table without.
-                asked = manager.all() if connection.vendor == "sqlite" else inside
-                return Q(Exists(asked.filter(any_q(rows), run=OuterRef("pk"))))
-            ids.update(found)
-        return Q(pk__in=ids)
+        found = [self._few_runs(inside, row, probe) for row in rows]
+        if None not in found:
+            return Q(pk__in={pk for ids in found for pk in ids or ()})
+        # One that is met nowhere is left out: an OR keeps databases from their indexes.
+        met = [row for row, ids in zip(rows, found, strict=True) if ids != []]
+        listed = self._list([inside.filter(row) for row in met]) if probe is None else None
+        if listed is not None:
+            return listed.test()
+        # SQLite would take the workspace for a reason to begin at it, for each run; PostgreSQL
+        # reads the whole table without.
+        asked = manager.all() if connection.vendor == "sqlite" else inside
+        return Q(Exists(asked.filter(any_q(met), run=OuterRef("pk"))))
 
     def runs_like(self, own: Q) -> Q:
         """Runs that meet a condition on an indexed column of theirs (2 queries)."""
@@ -116,13 +115,11 @@ class Scope:
             return None
         n, held = 0, []
         for rows in (kind.order_by() for kind in kinds):
-            n_rows = rows[: MANY + 1].count()
-            n += n_rows
+            n += rows[: MANY + 1].count()
             if n > MANY:
                 return None
-            # Asking after rows that are not there costs as much as after others.
-            held += [rows.values(run)] if n_rows else []
-        return self.listed(n, tuple(held)) if held else None
+            held.append(rows.values(run))
+        return self.listed(n, tuple(held)) if n else None
 
     def listed(self, n: int, rows: tuple[Any, ...]) -> Shortlist:
         """Remember a condition at which a list may begin."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from studio.search import fulltext, keyset, scope
+from studio.search import apply, fulltext, keyset, scope
 from studio.search.apply import search
 from studio.search.order import Order, parse_order
 from tests.search import world
@@ -14,6 +14,8 @@ pytestmark = [pytest.mark.django_db, pytest.mark.data]
 QUERIES = (
     "has:tag.quality",
     "has:metric.loss has:tag.note",
+    "metric.loss<0.5 -has:tag.note",
+    "has:metric.loss (has:tag.note OR vision)",
     "vision",
     "name~res|yes",
     "children>0",
@@ -32,9 +34,9 @@ def pages(queryset: Any, order: Order) -> list[int]:
         after = page.older
 
 
-@pytest.mark.parametrize("cost", [0, 1_000_000])
-def test_a_walk_and_a_sort_give_the_same_pages(
-    workspace: Any, people: Any, cost: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("cost", "a_page"), [(0, 50), (1_000_000, 50), (0, 10**9), (10**6, 10**9)])
+def test_a_walk_a_list_and_a_sort_give_the_same_pages(
+    workspace: Any, people: Any, cost: int, a_page: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from studio.runs.models import Run
 
@@ -59,4 +61,6 @@ def test_a_walk_and_a_sort_give_the_same_pages(
     monkeypatch.setattr(fulltext, "_NEWEST", f"{fulltext._MATCHES} ORDER BY rowid DESC LIMIT 2")
     monkeypatch.setattr(keyset, "COST_OF_SORTING", cost)
     monkeypatch.setattr(keyset, "BLOCKS_FROM", 0 if cost else 100)
+    # Of a page as long as that, reading begins at a list wherever there is one.
+    monkeypatch.setattr(apply, "A_PAGE", a_page)
     assert met() == usual
