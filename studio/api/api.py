@@ -64,13 +64,14 @@ api = Api(
 )
 add_handlers(api)
 api.add_router("", workspaces.router)
+# First what programs ask hundreds of times a second: addresses are tried one after the other.
 for part in (
-    experiments,
+    metrics,
     creating,
+    experiments,
     steps,
     labels,
     metric_values,
-    metrics,
     files,
     lineage,
     log_lines,

@@ -19,8 +19,8 @@ from studio.search.cursors import Place, read_cursor, write_cursor
 from studio.search.lanes import SHARED
 from studio.search.order import NEWEST, SUBMITTED, Order, Step, print_order
 
-# Of so few runs all values are read and sorted; of more, an index is walked. To learn that there are
-# 1,000 costs a filter of several conditions most of what finding 3,000 does.
+# Of so few runs all values are read and sorted; of more, an index is walked. To learn that there
+# are 1,000 costs a filter of several conditions most of what finding 3,000 does.
 FEW = 3_000
 # Of so many rows with one tag value, say, the next key's index is walked instead of sorting them.
 BIG = 10_000
