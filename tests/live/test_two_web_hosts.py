@@ -69,6 +69,25 @@ def test_one_session_holds_on_both_and_ends_on_both(hosts: Hosts) -> None:
         assert after.status_code == 302, url
 
 
+def test_a_single_sign_on_begun_on_one_host_ends_on_the_other(hosts: Hosts) -> None:
+    first, second = hosts.urls
+    hosts.provider.claims = {"sub": "7", "email": "eve@acme.org", "email_verified": True}
+    browser = Browser()
+    sent = browser.get(f"{second}/sign-in/oidc?next=/account", allow_redirects=False)
+    back = requests.get(sent.headers["Location"], allow_redirects=False).headers["Location"]
+    # The provider knows one address of the studio; the proxy there passes it to either host.
+    assert back.startswith(f"{first}/sign-in/oidc/back?")
+
+    answer = browser.get(back, allow_redirects=False)
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/account"), answer.text
+    for url in hosts.urls:
+        account = browser.get(f"{url}/account", allow_redirects=False)
+        assert (account.status_code, ">eve<" in account.text) == (200, True), url
+    browser.form(f"{first}/account", f"{first}/sign-out")
+    again = browser.get(back.replace(first, second), allow_redirects=False)
+    assert again.status_code == 403, "an answer of a provider is good once, on all hosts"
+
+
 def test_a_run_is_followed_searched_tagged_and_cancelled_on_either_host(
     hosts: Hosts, workspace: Any, browser: Browser, tmp_path: Path
 ) -> None:

@@ -21,6 +21,7 @@ from tests.live.studio import PASSWORD, ROOT, free_port
 from tests.postgres import address_of, database_of_its_own
 from tests.prepared import clean_environment, prepared
 from tests.waiting import wait_until
+from tests.web import oidc_provider
 
 KEY = "w7Tq-2kZ0pVx9LmR4sJd8NfHb6GyCuE1aXoQ5iWtKz3rBvPl"
 
@@ -54,7 +55,8 @@ class Browser(requests.Session):
 
 
 class Hosts:
-    """`urls` of the two web servers; `environment`: what all three share."""
+    """`urls` of the two web servers; `environment`: what all three share; `provider`: who knows
+    the people of acme.org."""
 
     def __init__(self, folder: Path, **environment: str) -> None:
         self.folder = folder
@@ -70,6 +72,7 @@ class Hosts:
             **environment,
         }
         self.processes: list[subprocess.Popen[bytes]] = []
+        self.provider = oidc_provider.Provider()
 
     def start(self) -> None:
         for port in self.ports:
@@ -128,12 +131,18 @@ def two_hosts(folder: Path) -> Iterator[Hosts]:
         name = stack.enter_context(database_of_its_own())
         redis = Redis(folder)
         stack.callback(redis.stop)
+        provider = stack.enter_context(oidc_provider.running())
         hosts = Hosts(
             folder,
+            STUDIO_OIDC_ISSUER=provider.issuer,
+            STUDIO_OIDC_CLIENT_ID=oidc_provider.CLIENT,
+            STUDIO_OIDC_CLIENT_SECRET=oidc_provider.SECRET,
+            STUDIO_OIDC_DOMAINS="acme.org",
             DATABASE_URL=address_of(name),
             CELERY_BROKER_URL=redis.url,
             STUDIO_STORAGE_URL=bucket.url,
         )
+        hosts.provider = provider
         stack.callback(hosts.stop)
         hosts.start()
         yield hosts
