@@ -19,7 +19,7 @@ from benchmarks.server import Studio
 POSTGRESQL = os.environ.get("BENCH_POSTGRES_URL", "postgres://postgres@127.0.0.1:5432")
 DATABASE = "studio_bench"
 # What a page must take at most, in ms, and the share of what `mlflow server` takes in the same run
-# for the same question, answered in JSON (quality.md 1; performance.md T1, T2, T3).
+# for the same question, answered in JSON.
 MOST_USUAL_MS = 60.0
 PLAIN, FILTERED, SORTED, COMBINED = 1 / 12, 1 / 10, 1 / 8, 1 / 20
 # Below this, growth means nothing.
