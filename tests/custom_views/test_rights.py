@@ -135,6 +135,7 @@ def test_each_sees_and_may_do_what_the_table_says(
             assert known.is_own == (by.user == stored.owner)
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("who", MAY)
 def test_each_deed_asks_for_the_right_by_itself(

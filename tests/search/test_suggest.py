@@ -160,6 +160,7 @@ def test_nothing_typed_is_too_strange(lab: Any) -> None:
     check()
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     ("text", "words"),
     [
