@@ -123,6 +123,7 @@ step "real servers, workers and faults"
 "$BIN/pytest" -n 3 --dist loadfile --no-loadscope-reorder -m "(live or faults) and not long$without" $AGAIN $(marked "live|faults") || failed=$?
 if have_redis; then
     step "task layer on Redis"
+    # While what runs aside goes on; each process has a database of Redis of its own.
     CELERY_BROKER_URL=$TEST_REDIS_URL "$BIN/pytest" -n 2 --dist loadfile --no-loadscope-reorder -m "tasks and not long" $AGAIN $(marked tasks) || failed=$?
 fi
 wait "$aside_pid" || failed=$?
