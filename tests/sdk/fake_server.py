@@ -103,9 +103,7 @@ class Server(ThreadingHTTPServer):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    # Head and body leave in two pieces: the second must not wait for the client's acknowledgement
-    # of the first, 40 ms each time.
-    disable_nagle_algorithm = True
+    disable_nagle_algorithm = True  # the body leaves with its head, not 40 ms after it
     studio: FakeStudio
 
     def log_message(self, *args: Any) -> None:
