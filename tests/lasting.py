@@ -1,15 +1,20 @@
 """One set of rows for all tests of a module: made once, and put back after each test.
 
 For the long tables (everybody at every address), where making the rows costs more than the test.
+A module imports the fixtures that it uses, and makes its own rows in one of its own scope.
 """
 
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import transaction
 from django.test import override_settings
+
+from tests import make
+from tests.conftest import People
 
 HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
@@ -41,3 +46,26 @@ def lasting_rows(
 def put_back(lasting_rows: None, db: None, lasting_storage: str, settings: Any) -> None:
     """What this test writes is gone after it: its own transaction is inside the module's."""
     settings.STUDIO_STORAGE_URL = lasting_storage
+
+
+@pytest.fixture(scope="module")
+def everybody(lasting_rows: None) -> People:
+    return People(*(make.user(name) for name in ("alice", "bob", "carol", "dave")))
+
+
+@pytest.fixture(scope="module")
+def lasting_lab(everybody: People) -> Any:
+    return make.workspace(
+        "lab", owner=everybody.alice, contributor=everybody.bob, reader=everybody.carol
+    )
+
+
+@pytest.fixture(name="people")
+def people_put_back(everybody: People, put_back: None) -> People:
+    """Copies: what a test changes in them is seen by no other."""
+    return deepcopy(everybody)
+
+
+@pytest.fixture(name="workspace")
+def workspace_put_back(lasting_lab: Any, put_back: None) -> Any:
+    return deepcopy(lasting_lab)

@@ -18,6 +18,11 @@ if os.environ.get("STUDIO_TEST_HOME_OF") != os.environ.get("PYTEST_XDIST_WORKER"
     os.environ.setdefault("STUDIO_SECRET_KEY", "only-for-tests-" + "x" * 50)
     os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
     Path(os.environ["STUDIO_HOME"], "static").mkdir()
+    # A broker of its own too: with the same one, a worker would take the tasks of another's test.
+    broker, _, number = os.environ.get("CELERY_BROKER_URL", "").rpartition("/")
+    process = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    if broker.startswith("redis://") and number.isdecimal():
+        os.environ["CELERY_BROKER_URL"] = f"{broker}/{int(number) + int(process)}"
 
 from studio.settings import *  # noqa: F403
 from studio.settings import DATABASES

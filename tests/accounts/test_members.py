@@ -49,6 +49,22 @@ def n_events(workspace: Workspace) -> int:
     return MemberEvent.objects.newest(workspace).count()
 
 
+def test_the_workspaces_of_the_tests_are_what_the_actions_make(people: Any) -> None:
+    ours = make.workspace("lab", owner=people.alice, contributor=people.bob, reader=people.carol)
+    made, by = add_workspace("made", owner=people.alice), make.actor(people.alice)
+    set_member(made, people.bob, Role.CONTRIBUTOR, by=by)
+    set_member(made, people.carol, Role.READER, by=by)
+
+    def rows(model: Any, workspace: Workspace) -> list[dict[str, Any]]:
+        unlike = {"id", "workspace_id", "since", "at"}
+        found = model.objects.filter(workspace=workspace).order_by("pk").values()
+        return [{name: row[name] for name in row if name not in unlike} for row in found]
+
+    for model in (Membership, MemberEvent):
+        assert rows(model, ours) == rows(model, made)
+        assert len(rows(model, made)) == 3
+
+
 def test_an_account_is_added_changed_and_removed(
     people: Any, workspace: Workspace, alice: Actor
 ) -> None:

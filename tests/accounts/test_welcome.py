@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from studio.accounts.actions import set_member
@@ -42,7 +43,7 @@ def test_a_link_is_used_once(erin: User) -> None:
 
 def test_signing_in_ends_a_link(people: Any, workspace: Workspace) -> None:
     uidb64, token = link_parts(people.bob)
-    make.client(people.bob)
+    Client().force_login(people.bob)
     assert user_of_link(uidb64, token) is None
 
 

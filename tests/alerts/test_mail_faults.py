@@ -66,6 +66,7 @@ def named(value: Any) -> str:
     )
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     ("said", "becomes", "n_mails", "keeps_id"),
     [

@@ -56,6 +56,7 @@ def test_a_file_comes_back_with_its_facts(put: Any, get: Any, data: bytes) -> No
     assert hashlib.sha256(body_of(answer)).hexdigest() == item["digest"]
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("name", ["page.html", "pic.svg", "feed.xml", "x.js", "x.pdf", "x.png"])
 def test_nothing_uploaded_is_served_so_that_a_browser_runs_it(
     put: Any, get: Any, name: str
@@ -93,6 +94,7 @@ LITERALS = [
 ]  # fmt: skip
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("path", TRAVERSALS)
 def test_a_path_that_climbs_is_refused_in_every_encoding(
     put: Any, get: Any, run: Any, path: str
@@ -111,6 +113,7 @@ def test_what_only_looks_like_climbing_is_a_name(put: Any, get: Any, run: Any, p
     assert key.startswith(f"runs/{run.workspace_id}/{run.pk}/")
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     ("header", "status", "body"),
     [

@@ -97,6 +97,7 @@ BAD = {
 }  # fmt: skip
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("name", BAD)
 def test_a_body_with_a_fault_stores_nothing(api: Any, name: str) -> None:
     body, where, text = BAD[name]

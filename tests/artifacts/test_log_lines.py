@@ -45,6 +45,7 @@ def split(data: bytes) -> list[bytes]:
     return lines if lines[-1] else lines[:-1]
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("seed", range(25))
 def test_every_line_is_where_splitting_the_file_finds_it(place: LocalStore, seed: int) -> None:
     data = made_up(seed)
@@ -82,6 +83,7 @@ def read_all(index: line_index.LineIndex) -> list[RawLine]:
     return lines
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("seed", range(12))
 def test_lines_are_read_whole_or_cut_with_what_is_hidden_counted(
     place: LocalStore, seed: int

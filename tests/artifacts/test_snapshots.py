@@ -99,6 +99,7 @@ def test_bytes_with_another_digest_are_refused(workspace: Any, bob: Any) -> None
     assert not SourceBlob.objects.exists()
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     "paths",
     [

@@ -145,6 +145,7 @@ class TestBefore:
         told(api, {"query": ""})
         assert not changed_tables(before)
 
+    @pytest.mark.any_database
     @pytest.mark.parametrize(
         ("body", "field"),
         [

@@ -135,6 +135,7 @@ def test_hostile_keys_and_values_are_text(
     assert [tags_of(run) for run in runs] == [{key: "x"}, {}]
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     ("what", "field"),
     [

@@ -299,6 +299,7 @@ WRONG = {
 }
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("text", WRONG, ids=[told[:40] for _, told in WRONG.values()])
 def test_a_document_that_is_none_is_refused_as_a_whole(
     text: str, people: Any, workspace: Any

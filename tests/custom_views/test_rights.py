@@ -1,6 +1,7 @@
 """Who sees a view, edits it, shares and deletes it: each role, each grant, each kind of token."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -20,7 +21,26 @@ from studio.custom_views.rights import may_see, rights
 from studio.custom_views.sharing import note_use, pin_view, set_default, share_view
 from tests import make
 from tests.custom_views.world import as_actor, events, found, member, reading, running, view
+from tests.lasting import (
+    everybody,
+    lasting_lab,
+    lasting_rows,
+    lasting_storage,
+    people_put_back,
+    put_back,
+    workspace_put_back,
+)
 from tests.rows import all_rows, changed_tables
+
+__all__ = [
+    "everybody",
+    "lasting_lab",
+    "lasting_rows",
+    "lasting_storage",
+    "people_put_back",
+    "put_back",
+    "workspace_put_back",
+]
 
 pytestmark = [pytest.mark.data, pytest.mark.django_db]
 
@@ -72,9 +92,10 @@ FOR_ONESELF: list[Callable[[Any, Actor], Any]] = [
 ]
 
 
-@pytest.fixture
-def world(people: Any, workspace: Any) -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def lasting_world(everybody: Any, lasting_lab: Any) -> dict[str, Any]:
     """Name -> actor, and "views": kind -> a view of erin's of that kind."""
+    people, workspace = everybody, lasting_lab
     who = {name: getattr(people, name) for name in ("alice", "bob", "carol", "dave")}
     who |= {name: member(workspace, name) for name in ("erin", "frank", "inactive")}
     who["admin"] = make.user("admin", admin=True)
@@ -89,6 +110,11 @@ def world(people: Any, workspace: Any) -> dict[str, Any]:
     who["inactive"].save()
     actors["inactive"] = make.actor(who["inactive"])
     return actors | {"views": views}
+
+
+@pytest.fixture
+def world(lasting_world: dict[str, Any], put_back: None) -> dict[str, Any]:
+    return deepcopy(lasting_world)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -109,6 +135,7 @@ def test_each_sees_and_may_do_what_the_table_says(
             assert known.is_own == (by.user == stored.owner)
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("who", MAY)
 def test_each_deed_asks_for_the_right_by_itself(
@@ -156,9 +183,9 @@ def test_facts_of_one_person_are_no_facts_of_another(people: Any, workspace: Any
     as_bob = found(workspace, people.bob, held)
 
     assert rights(make.actor(people.bob), as_bob).may_edit
-    erin = member(workspace, "erin")
-    assert not rights(make.actor(erin), as_bob).may_edit
-    assert not may_see(make.actor(erin), as_bob)
+    gina = member(workspace, "gina")
+    assert not rights(make.actor(gina), as_bob).may_edit
+    assert not may_see(make.actor(gina), as_bob)
 
 
 def test_the_studio_itself_looks_after_shared_views_and_has_none(

@@ -172,6 +172,7 @@ def test_hostile_names_come_back_as_they_were(experiment: Any, kind: str) -> Non
     assert [row["name"] for row in written(experiment, kind)] == names[::-1]
 
 
+@pytest.mark.any_database
 def test_no_cell_of_a_csv_is_a_formula(experiment: Any) -> None:
     store(experiment, HOSTILE + HARMLESS)
 

@@ -8,8 +8,28 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests import make
+from tests.lasting import (
+    everybody,
+    lasting_lab,
+    lasting_rows,
+    lasting_storage,
+    people_put_back,
+    put_back,
+    workspace_put_back,
+)
 from tests.mlflow_api.search_world import Door, build, in_order, matches, uids
 from tests.search import world
+
+__all__ = [
+    "everybody",
+    "lasting_lab",
+    "lasting_rows",
+    "lasting_storage",
+    "people_put_back",
+    "put_back",
+    "workspace_put_back",
+]
 
 pytestmark = [pytest.mark.django_db, pytest.mark.data]
 
@@ -28,6 +48,17 @@ NAMES["tag"] = (
 )
 NUMBERS = st.sampled_from(["0", "0.5", "5", "-1", "1e-4", ".5", "1e308", "-1e308", "1E300", "3."])
 PREFIX = {"parameter": "params", "metric": "metrics", "tag": "tags", "attribute": "attributes"}
+
+
+@pytest.fixture(scope="module")
+def lasting_ids(lasting_lab: Any, everybody: Any) -> list[str]:
+    return build(lasting_lab, everybody)
+
+
+@pytest.fixture
+def ids(lasting_ids: list[str], put_back: None) -> list[str]:
+    """Of the experiments to search."""
+    return lasting_ids
 
 
 @st.composite
@@ -100,8 +131,9 @@ def check(door: Door, ids: list[str], asked: Any, order: Any) -> None:
     assert door.pages(7, experiment_ids=ids, **body) == found, body
 
 
-def test_a_search_finds_and_sorts_what_the_answers_show(workspace: Any, people: Any) -> None:
-    ids = build(workspace, people)
+def test_a_search_finds_and_sorts_what_the_answers_show(
+    ids: list[str], workspace: Any, people: Any
+) -> None:
     door = Door(people.carol, workspace)
 
     @settings(
@@ -115,12 +147,11 @@ def test_a_search_finds_and_sorts_what_the_answers_show(workspace: Any, people: 
 
 
 def test_walks_and_sorts_give_the_same_pages(
-    workspace: Any, people: Any, monkeypatch: pytest.MonkeyPatch
+    ids: list[str], workspace: Any, people: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from studio.mlflow_api import run_pages
     from studio.search import apply, scope
 
-    ids = build(workspace, people)
     door = Door(people.carol, workspace)
     monkeypatch.setattr(run_pages, "FEW", 1)
     monkeypatch.setattr(scope, "FEW", 1)
@@ -144,8 +175,9 @@ def test_walks_and_sorts_give_the_same_pages(
     try_one()
 
 
-def test_datasets_are_asked_for_clause_by_clause(workspace: Any, people: Any) -> None:
-    ids = build(workspace, people)
+def test_datasets_are_asked_for_clause_by_clause(
+    ids: list[str], workspace: Any, people: Any
+) -> None:
     door = Door(people.carol, workspace)
 
     def n(text: str) -> int:
@@ -159,10 +191,9 @@ def test_datasets_are_asked_for_clause_by_clause(workspace: Any, people: Any) ->
     assert n("dataset.name NOT IN ('iris', 'Iris', '50%')") == 0
 
 
-def test_views_arguments_and_tokens(workspace: Any, people: Any) -> None:
+def test_views_arguments_and_tokens(ids: list[str], workspace: Any, people: Any) -> None:
     from studio.runs.models import Experiment
 
-    ids = build(workspace, people)
     door = Door(people.carol, workspace)
     every = uids(door.search(experiment_ids=ids, run_view_type="ALL"))
     live = uids(door.search(experiment_ids=[*ids, ids[0], "999999"]))
@@ -200,18 +231,16 @@ def test_views_arguments_and_tokens(workspace: Any, people: Any) -> None:
     assert (code, uids(found["runs"])) == (200, uids(door.search(experiment_ids=ids))[5:])
 
 
-def test_nobody_finds_runs_of_another_workspace(workspace: Any, people: Any) -> None:
-    from tests import make
-
-    ids = build(workspace, people)
+def test_nobody_finds_runs_of_another_workspace(
+    ids: list[str], workspace: Any, people: Any
+) -> None:
     elsewhere = make.workspace("elsewhere", owner=people.dave, contributor=people.bob)
     assert Door(people.dave, elsewhere).search(experiment_ids=ids) == []
 
 
 def test_a_page_takes_the_same_queries_whatever_its_size(
-    workspace: Any, people: Any, django_assert_max_num_queries: Any
+    ids: list[str], workspace: Any, people: Any, django_assert_max_num_queries: Any
 ) -> None:
-    ids = build(workspace, people)
     door = Door(people.carol, workspace)
     # Notes that the token was used, once a minute.
     door.post("runs/search", experiment_ids=ids, max_results=1)
@@ -228,11 +257,10 @@ def test_a_page_takes_the_same_queries_whatever_its_size(
 
 
 def test_a_large_answer_comes_in_pieces_and_is_the_same(
-    workspace: Any, people: Any, monkeypatch: pytest.MonkeyPatch
+    ids: list[str], workspace: Any, people: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from studio.mlflow_api import run_search
 
-    ids = build(workspace, people)
     door = Door(people.carol, workspace)
     for body in ({"experiment_ids": ids, "max_results": 30}, {"experiment_ids": ids}):
         whole = door.post("runs/search", **body)
@@ -241,7 +269,9 @@ def test_a_large_answer_comes_in_pieces_and_is_the_same(
             assert door.post("runs/search", **body) == whole
 
 
-def test_users_are_found_and_sorted_as_runs_show_them(experiment: Any, people: Any) -> None:
+def test_users_are_found_and_sorted_as_runs_show_them(people: Any, put_back: None) -> None:
+    own = make.workspace("own", owner=people.alice, contributor=people.bob)
+    experiment = make.experiment(own)
     door = Door(people.bob, experiment.workspace)
     ids = [str(experiment.pk)]
     for name, told in (

@@ -65,6 +65,8 @@ class Training:
             env=self.environment,
             cwd=self.folder,
             text=True,
+            # A script that reads a line waits until the test asks for its end.
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )

@@ -16,29 +16,60 @@ from studio.search.syntax import parse
 from studio.search.tree import Node, all_of
 from tests import make
 from tests.amount import form
+from tests.lasting import (
+    everybody,
+    lasting_lab,
+    lasting_rows,
+    lasting_storage,
+    people_put_back,
+    put_back,
+    workspace_put_back,
+)
 from tests.search import world
 from tests.search.reference import Facts, matches
 from tests.search.test_reference import NODES
 
+__all__ = [
+    "everybody",
+    "lasting_lab",
+    "lasting_rows",
+    "lasting_storage",
+    "people_put_back",
+    "put_back",
+    "workspace_put_back",
+]
+
 pytestmark = [pytest.mark.django_db, pytest.mark.data]
 
 
-@pytest.fixture
-def facts(workspace: Any, people: Any) -> list[Facts]:
-    return world.build(workspace, people)
+@pytest.fixture(scope="module")
+def lasting_facts(lasting_lab: Any, everybody: Any) -> list[Facts]:
+    return world.build(lasting_lab, everybody)
 
 
 @pytest.fixture
-def lab(experiment: Any) -> Any:
+def facts(lasting_facts: list[Facts], put_back: None) -> list[Facts]:
+    return lasting_facts
+
+
+@pytest.fixture(scope="module")
+def lasting_twelve(everybody: Any) -> Any:
     """Twelve runs: tags by number, every third one Queued."""
     from studio.runs.models import Run
 
+    room = make.workspace("twelve", owner=everybody.alice, contributor=everybody.bob)
+    experiment = make.experiment(room)
     for i in range(12):
         tags = {"size": "big" if i < 4 else "small", "n": str(i)}
         made = make.run(experiment, tags=tags, parameters={"lr": "0.1"})
         if i % 3 == 0:
             Run.objects.filter(pk=made.pk).update(status="Queued")
-    return experiment.workspace
+    return room
+
+
+@pytest.fixture
+def lab(lasting_twelve: Any, put_back: None) -> Any:
+    return lasting_twelve
 
 
 def explained(workspace: Any, text: str, **more: Any) -> Explanation:
@@ -166,13 +197,13 @@ def test_the_only_condition_can_be_dropped_too(lab: Any) -> None:
 
 
 def test_archived_runs_do_not_come_back_by_dropping_what_asks_for_them(
-    lab: Any, experiment: Any
+    lab: Any,
 ) -> None:
     from django.utils import timezone
 
     from studio.runs.models import Run
 
-    put_away = make.run(experiment, tags={"size": "big"})
+    put_away = make.run(make.experiment(lab), tags={"size": "big"})
     Run.objects.filter(pk=put_away.pk).update(archived_at=timezone.now())
     assert explained(lab, "tag.size:big").n == Count(4)
     found = explained(lab, "tag.size:big is:archived")

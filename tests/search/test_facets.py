@@ -9,12 +9,32 @@ from studio.search.fields import FIELDS
 from studio.search.syntax import parse_key
 from studio.search.tree import NAMED_KEYS, Key
 from tests import make
+from tests.lasting import (
+    everybody,
+    lasting_lab,
+    lasting_rows,
+    lasting_storage,
+    people_put_back,
+    put_back,
+    workspace_put_back,
+)
+
+__all__ = [
+    "everybody",
+    "lasting_lab",
+    "lasting_rows",
+    "lasting_storage",
+    "people_put_back",
+    "put_back",
+    "workspace_put_back",
+]
 
 pytestmark = [pytest.mark.django_db, pytest.mark.data]
 
 
-@pytest.fixture
-def lab(workspace: Any, people: Any) -> Any:
+@pytest.fixture(scope="module")
+def thirty(lasting_lab: Any, everybody: Any) -> None:
+    workspace, people = lasting_lab, everybody
     for name in ("vision", "audio-Vision", "text"):
         experiment = make.experiment(workspace, name)
     for i in range(30):
@@ -27,6 +47,10 @@ def lab(workspace: Any, people: Any) -> Any:
     other = make.workspace("other", owner=people.dave)
     theirs = make.experiment(other, "secret-vision", by=people.dave)
     make.run(theirs, by=people.dave, tags={"quality": "good secret"})
+
+
+@pytest.fixture
+def lab(thirty: None, workspace: Any) -> Any:
     return workspace
 
 

@@ -11,14 +11,34 @@ from studio.search.suggest import MAX_SUGGESTIONS, suggest
 from studio.search.syntax import parse
 from studio.search.words import describe
 from tests import make
+from tests.lasting import (
+    everybody,
+    lasting_lab,
+    lasting_rows,
+    lasting_storage,
+    people_put_back,
+    put_back,
+    workspace_put_back,
+)
+
+__all__ = [
+    "everybody",
+    "lasting_lab",
+    "lasting_rows",
+    "lasting_storage",
+    "people_put_back",
+    "put_back",
+    "workspace_put_back",
+]
 
 pytestmark = [pytest.mark.django_db, pytest.mark.data]
 
 
-@pytest.fixture
-def lab(workspace: Any, people: Any) -> Any:
+@pytest.fixture(scope="module")
+def thirty(lasting_lab: Any, everybody: Any) -> None:
     from studio.metrics.models import Metric
 
+    workspace, people = lasting_lab, everybody
     experiment = make.experiment(workspace, "vision")
     make.experiment(workspace, "audio-Vision")
     tags = {"quality": "good", "worth another look": "yes", "Größe": 'say "hi" now'}
@@ -33,6 +53,10 @@ def lab(workspace: Any, people: Any) -> Any:
     other = make.workspace("other", owner=people.dave)
     theirs = make.experiment(other, "secret-experiment", by=people.dave)
     make.run(theirs, by=people.dave, tags={"quality": "secret", "secret": "x"})
+
+
+@pytest.fixture
+def lab(thirty: None, workspace: Any) -> Any:
     return workspace
 
 
@@ -136,6 +160,7 @@ def test_nothing_typed_is_too_strange(lab: Any) -> None:
     check()
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     ("text", "words"),
     [

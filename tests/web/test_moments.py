@@ -104,6 +104,7 @@ def test_the_tabs_and_the_bar_carry_the_moment(run: Any, start: int, carol_clien
     assert "runs-moment" not in read(carol_client.get(f"{run.page_path}/json?t={t}")).ids()
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     ("t", "words"),
     [
