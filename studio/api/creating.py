@@ -8,6 +8,8 @@ from django.http import HttpRequest, JsonResponse
 from ninja import Path
 
 from studio import wire
+from studio.accounts.models import Workspace
+from studio.accounts.permissions import Actor
 from studio.api.access import actor_of, run_of, visible_runs, workspace_of
 from studio.api.body import documented, read_body
 from studio.api.errors import error
@@ -39,20 +41,32 @@ def create_run(request: HttpRequest, workspace: Path[str]) -> Any:
             "This snapshot is not stored here. Send its files and POST it to /snapshots first.",
             field="submit.snapshot",
         )
+    made, known = _new_run(new), actions.known_experiment(room, new.experiment)
     try:
-        with in_turn():
-            experiment, _ = actions.ensure_experiment(room, new.experiment, by=actor)
-            experiment.workspace = room
-            made = _new_run(new)
-            run = actions.create_run(experiment, made, by=actor, parent=parent)
-            if new.description:
-                actions.describe_run(run, new.description, by=actor)
+        if known is not None and not new.description:
+            # Others wait only while it is written.
+            run = actions.create_run(known, made, by=actor, parent=parent)
+        else:
+            run = _with_its_experiment(room, new, made, by=actor, parent=parent)
     except actions.UidTaken:
         return run_answer(request, _sent_before(request, workspace, new.uid))
     if new.description:
         return run_answer(request, run, status=201)
     # All is known: reading it back would double the time of the call.
     return JsonResponse(run_dict(run, parts=_parts(new, made)), status=201)
+
+
+def _with_its_experiment(
+    room: Workspace, new: wire.RunCreate, made: actions.NewRun, *, by: Actor, parent: Run | None
+) -> Run:
+    """The run with its description, and its experiment if that is new: all or nothing."""
+    with in_turn():
+        experiment, _ = actions.ensure_experiment(room, new.experiment, by=by)
+        experiment.workspace = room
+        run = actions.create_run(experiment, made, by=by, parent=parent)
+        if new.description:
+            actions.describe_run(run, new.description, by=by)
+    return run
 
 
 def _parts(new: wire.RunCreate, made: actions.NewRun) -> Parts:

@@ -5,6 +5,7 @@ Lists beat arrays here: most series of a batch hold one point, and they come out
 
 import json
 import math
+import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,8 +95,10 @@ def _extend_range(metric: Metric, series: Series) -> None:
 
 
 def cell_text(value: Any) -> str:
-    """What a table cell shows of a value that is no number, at most 200 characters."""
+    """What a table cell shows of a value that is no number, at most 200 characters, in the form
+    that texts are searched in (NFC)."""
     if isinstance(value, dict):
         value = value.get("path") or value.get("schema_type") or value
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = unicodedata.normalize("NFC", text)
     return text if len(text) <= MAX_CELL else text[: MAX_CELL - 1] + "…"

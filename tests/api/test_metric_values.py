@@ -104,3 +104,11 @@ def test_a_wrong_cursor_is_refused(api, run):
     for cursor in ("x", "1", "1.-1", "9" * 50 + ".0"):
         answer = api.get(f"/runs/{run.uid}/metrics/values", cursor=cursor)
         assert answer.status_code == 422, cursor
+
+
+def test_a_text_is_found_in_either_form_of_its_letters(send, api, run):
+    send(run.uid, series("note", "cafe\N{COMBINING ACUTE ACCENT}", kind="text"))
+    for asked in ("café", "cafe\N{COMBINING ACUTE ACCENT}"):
+        for query in (f"metric.note:{asked}", f"metric.note~{asked}"):
+            found = api.get("/runs", q=query).json()["items"]
+            assert [item["uid"] for item in found] == [run.uid], query

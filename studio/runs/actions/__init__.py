@@ -20,6 +20,7 @@ from studio.runs.actions.create import (
     create_children,
     create_run,
     ensure_experiment,
+    known_experiment,
 )
 from studio.runs.actions.definitions import definition_of
 from studio.runs.actions.status import (
@@ -56,6 +57,7 @@ __all__ = [
     "ensure_experiment",
     "fail_run",
     "kill_run",
+    "known_experiment",
     "rename_run",
     "resume_run",
     "set_parameters",

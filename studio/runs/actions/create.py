@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, connection
 from django.utils import timezone
 
 from studio.accounts.models import Workspace
@@ -113,7 +113,7 @@ def ensure_experiment(
     workspace: Workspace, name: str, *, by: Actor, description: str = ""
 ) -> tuple[Experiment, bool]:
     """The experiment of that name and whether it was made now."""
-    for found in Experiment.objects.raw(EXPERIMENT_OF_NAME, [workspace.pk, str(name)]):
+    if (found := known_experiment(workspace, name)) is not None:
         return found, False
     require(by, Permission.SUBMIT_RUN, workspace)
     if not re.fullmatch(EXPERIMENT_NAME_RULE, str(name)):
@@ -133,6 +133,14 @@ def ensure_experiment(
     if is_new:
         note_uses(made, made.description)
     return made, is_new
+
+
+def known_experiment(workspace: Workspace, name: str) -> Experiment | None:
+    """The experiment of that name, None if there is none (1 query)."""
+    for found in Experiment.objects.raw(EXPERIMENT_OF_NAME, [workspace.pk, str(name)]):
+        found.workspace = workspace
+        return found
+    return None
 
 
 def create_run(experiment: Experiment, new: NewRun, *, by: Actor, parent: Run | None = None) -> Run:
@@ -171,38 +179,42 @@ def create_runs(
         name: find_target(name, workspace=workspace)
         for name in {new.submit.target for new in news if new.submit}
     }
-    with in_turn():
-        if experiment.archived_at is not None:
-            # A run written to an archived experiment brings it back.
-            reactivate(experiment, by=by)
-        if parent is not None:
-            add_children(parent, len(news))
-        first_number = _take_numbers(experiment, len(news))
-        runs = [
-            _build(experiment, new, number=first_number + i, parent=parent, by=by, targets=targets)
-            for i, new in enumerate(news)
-        ]
-        tags = [_tags_of(new) for new in news]
-        for run, own in zip(runs, tags, strict=True):
-            run.first_tag = first_tag_of(own)
-        _insert(runs, named=any(new.uid for new in news))
-        _attach(runs, news, tags, by=by)
-    return runs
-
-
-def _insert(runs: Sequence[Run], *, named: bool) -> None:
-    """`named`: a client gave some of them their uids, which others may have."""
-    if not named:
-        _insert_rows(runs)
-        return
     try:
-        with transaction.atomic():
-            _insert_rows(runs)
+        with in_turn():
+            return _create(experiment, news, targets, by=by, parent=parent)
     except IntegrityError as error:
-        uids = [run.uid for run in runs]
-        if Run.objects.filter(workspace=runs[0].workspace_id, uid__in=uids).exists():
+        # Looked up afterwards, when all is undone: a savepoint for what hardly ever happens would
+        # cost each new run.
+        uids = [new.uid for new in news if new.uid]
+        if Run.objects.filter(workspace=workspace, uid__in=uids).exists():
             raise UidTaken(f"A run with the id {uids[0]} exists already.") from error
         raise
+
+
+def _create(
+    experiment: Experiment,
+    news: Sequence[NewRun],
+    targets: Mapping[str, Target],
+    *,
+    by: Actor,
+    parent: Run | None,
+) -> list[Run]:
+    if experiment.archived_at is not None:
+        # A run written to an archived experiment brings it back.
+        reactivate(experiment, by=by)
+    if parent is not None:
+        add_children(parent, len(news))
+    first_number = _take_numbers(experiment, len(news))
+    runs = [
+        _build(experiment, new, number=first_number + i, parent=parent, by=by, targets=targets)
+        for i, new in enumerate(news)
+    ]
+    tags = [_tags_of(new) for new in news]
+    for run, own in zip(runs, tags, strict=True):
+        run.first_tag = first_tag_of(own)
+    _insert_rows(runs)
+    _attach(runs, news, tags, by=by)
+    return runs
 
 
 def _insert_rows(runs: Sequence[Run]) -> None:
