@@ -1,6 +1,7 @@
 """Making runs: one, or many child runs in one call. Part of the router of `runs`: one address, one
 router."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,8 +20,10 @@ from studio.api.serialize import Parts, listed_dict, run_dict, with_parts
 from studio.artifacts.models import Snapshot
 from studio.runs import actions
 from studio.runs.limits import Invalid, clean_labels
-from studio.runs.models import Run
+from studio.runs.models import Experiment, Run
 from studio.runs.turn import in_turn
+
+logger = logging.getLogger(__name__)
 
 
 @router.post(
@@ -41,13 +44,9 @@ def create_run(request: HttpRequest, workspace: Path[str]) -> Any:
             "This snapshot is not stored here. Send its files and POST it to /snapshots first.",
             field="submit.snapshot",
         )
-    made, known = _new_run(new), actions.known_experiment(room, new.experiment)
+    made = _new_run(new)
     try:
-        if known is not None and not new.description:
-            # Others wait only while it is written.
-            run = actions.create_run(known, made, by=actor, parent=parent)
-        else:
-            run = _with_its_experiment(room, new, made, by=actor, parent=parent)
+        run = _made(room, new, made, by=actor, parent=parent)
     except actions.UidTaken:
         return run_answer(request, _sent_before(request, workspace, new.uid))
     if new.description:
@@ -56,10 +55,17 @@ def create_run(request: HttpRequest, workspace: Path[str]) -> Any:
     return JsonResponse(run_dict(run, parts=_parts(new, made)), status=201)
 
 
-def _with_its_experiment(
+def _made(
     room: Workspace, new: wire.RunCreate, made: actions.NewRun, *, by: Actor, parent: Run | None
 ) -> Run:
     """The run with its description, and its experiment if that is new: all or nothing."""
+    known = actions.known_experiment(room, new.experiment)
+    if known is not None and not new.description:
+        try:
+            # The usual case: others wait only while it is written.
+            return actions.create_run(known, made, by=by, parent=parent)
+        except Experiment.DoesNotExist:
+            logger.info("the experiment “%s” was purged meanwhile, and is made anew", known.name)
     with in_turn():
         experiment, _ = actions.ensure_experiment(room, new.experiment, by=by)
         experiment.workspace = room

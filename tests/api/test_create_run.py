@@ -1,6 +1,7 @@
 """POST …/runs."""
 
 import pytest
+from django.db import connection
 
 from studio.compute.models import Job
 from studio.runs.actions.definitions import environment_facts
@@ -208,3 +209,22 @@ class TestSubmitting:
         for more in ({}, {"script": "a.py", "command": ["ls"]}):
             answer = api.post("/runs", new_run(submit={"snapshot": snapshot, **more}))
             assert answer.status_code == 422
+
+
+def test_an_experiment_purged_at_the_same_moment_is_made_anew(api, workspace):
+    make.experiment(workspace, "vision")
+    purged = []
+
+    def purge_before(execute, sql, params, many, context):
+        if "SET last_number" in sql and not purged:
+            purged.append(Experiment.objects.get(name="vision").pk)
+            Experiment.objects.all().delete()
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(purge_before):
+        answer = api.post("/runs", {"uid": "late", "experiment": "vision"})
+
+    assert answer.status_code == 201
+    run = Run.objects.get(uid="late")
+    assert (run.experiment.name, run.number) == ("vision", 1)
+    assert [run.experiment_id] != purged
