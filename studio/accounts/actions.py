@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 from django.utils import timezone
 
-from studio.accounts.members import add_member, change_role, record
+from studio.accounts.members import add_member, change_role
 from studio.accounts.models import (
     ApiToken,
     Membership,
@@ -16,6 +16,7 @@ from studio.accounts.models import (
     digest_of,
     new_token,
 )
+from studio.accounts.new_workspaces import CLOSED, give_owner
 from studio.accounts.permissions import Actor, NotAllowed
 from studio.accounts.reading import columns, read
 
@@ -32,14 +33,9 @@ def add_workspace(name: str, *, owner: User) -> Workspace:
     with transaction.atomic():
         workspace, created = Workspace.objects.get_or_create(name=name)
         if workspace.closed_at is not None:
-            raise WorkspaceClosed(
-                f"The name “{name}” is that of a closed workspace. Take another name, or reopen or"
-                " delete that one with manage.py workspace."
-            )
+            raise WorkspaceClosed(CLOSED.format(name))
         if created:
-            Membership.objects.create(user=owner, workspace=workspace, role=Role.OWNER)
-            by, after = Actor.of_user(owner), Role.OWNER
-            record(workspace, "made", owner.username, by=by, before=None, after=after)
+            give_owner(workspace, owner)
     return workspace
 
 

@@ -2,7 +2,7 @@
 
 from django.db import transaction
 
-from studio.accounts.models import ApiToken, User
+from studio.accounts.models import ApiToken, Scope, User
 from studio.accounts.permissions import Actor, NotAllowed
 from studio.accounts.sessions import end_sessions
 from studio.accounts.sign_ins import record_sign_in
@@ -16,8 +16,10 @@ class WrongSwitch(Exception):
 
 
 def require_admin(by: Actor) -> None:
-    """Raise NotAllowed for everybody but an admin of the studio, signed in."""
-    if by.user is None or not by.user.is_superuser or by.run_uid or by.workspace_id is not None:
+    """Raise NotAllowed for everybody but an admin of the studio: signed in, or with a token of
+    scope admin for all workspaces."""
+    is_admin = by.user is not None and by.user.is_superuser and by.scope == Scope.ADMIN
+    if not is_admin or by.run_uid or by.workspace_id is not None:
         raise NotAllowed(ADMINS_ONLY)
 
 

@@ -11,6 +11,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from studio.accounts.limits import LimitReached
+from studio.accounts.new_workspaces import WrongWorkspace
 from studio.accounts.permissions import NotAllowed
 from studio.api.access import NotFound
 from studio.api.body import BadRequest, UnsupportedMediaType
@@ -189,13 +190,12 @@ def add_handlers(api: NinjaAPI) -> None:
     ):
         add(kind, _plain(status, code))
     add(Http404, lambda request, problem: error(404, "not_found", "There is nothing here."))
-    add(Invalid, lambda request, problem: invalid(problem.field, str(problem)))
+    for kind in (Invalid, WrongWorkspace, WrongTarget, BadBundle):
+        add(kind, lambda request, problem: invalid(problem.field, str(problem)))
     add(WireError, lambda request, problem: invalid(problem.path, str(problem)))
-    add(WrongTarget, lambda request, problem: invalid(problem.field, str(problem)))
     add(UnknownTarget, lambda request, problem: invalid("submit.target", str(problem)))
     add(SearchSyntaxError, _bad_search)
     add(DigestMismatch, lambda request, problem: invalid("digest", str(problem)))
-    add(BadBundle, lambda request, problem: invalid(problem.field, str(problem)))
     add(LogGap, _log_gap)
     add(MissingBlobs, _missing_blobs)
     add(StorageFull, _storage_full)

@@ -1,4 +1,4 @@
-"""Who am I, what is this workspace."""
+"""Who am I, what is this workspace; and a new one."""
 
 from typing import Any
 
@@ -6,9 +6,12 @@ from django.conf import settings
 from django.http import HttpRequest, JsonResponse
 from ninja import Router
 
+from studio import wire
 from studio.accounts.models import Workspace
+from studio.accounts.new_workspaces import new_workspace
 from studio.accounts.permissions import role_in
 from studio.api.access import NotFound, actor_of, workspace_of
+from studio.api.body import documented, read_body
 from studio.api.schemas import Whoami, WorkspaceItem, answers
 
 router = Router(tags=["workspace"])
@@ -34,6 +37,21 @@ def whoami(request: HttpRequest) -> Any:
             "version": settings.STUDIO_VERSION,
         }
     )
+
+
+@router.post(
+    "/workspaces",
+    response=answers(WorkspaceItem, made=WorkspaceItem),
+    openapi_extra=documented(wire.WorkspaceCreate),
+)
+def create_workspace(request: HttpRequest) -> Any:
+    """A new workspace (201), by an admin of the studio with a token of scope admin for all
+    workspaces."""
+    actor, new = actor_of(request), read_body(request, wire.WorkspaceCreate)
+    made = new_workspace(new.name, new.owner or actor.name, by=actor)
+    role = role_in(actor.user, made) if actor.user else None
+    found = {"name": made.name, "description": made.description, "role": role}
+    return JsonResponse(found, status=201)
 
 
 @router.get("/workspaces/{workspace}", response=answers(WorkspaceItem))

@@ -66,6 +66,7 @@ from studio.web import (
     view_sharing,
     welcome,
     work,
+    workspaces,
 )
 
 W = "w/<slug:workspace>"
@@ -102,6 +103,8 @@ urlpatterns = [
     path("account/sign-ins", sign_ins.own_sign_ins, name="account-sign-ins"),
     path("admin/accounts", sign_ins.account_list, name="admin-accounts"),
     path("admin/accounts/switch", sign_ins.switch, name="admin-account-switch"),
+    path("admin/workspaces", workspaces.workspace_list, name="admin-workspaces"),
+    path("admin/workspaces/new", workspaces.make, name="admin-workspace-new"),
     path("admin/sign-ins", sign_ins.all_sign_ins, name="admin-sign-ins"),
     path("welcome/<str:uidb64>/<str:token>", welcome.first_password, name="welcome"),
     path(W, accounts.workspace_home, name="workspace"),

@@ -43,6 +43,7 @@ from studio.wire.messages import (
     SnapshotCreate,
     Submit,
     TagChange,
+    WorkspaceCreate,
 )
 
 STATUSES = (
@@ -89,6 +90,7 @@ __all__ = [
     "Submit",
     "TagChange",
     "WireError",
+    "WorkspaceCreate",
     "dump_numbers",
     "label",
     "load_numbers",

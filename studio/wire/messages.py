@@ -182,6 +182,14 @@ class RunCreate(Message):
 
 
 @dataclass(frozen=True)
+class WorkspaceCreate(Message):
+    """A new workspace; `owner` is a user name, the sender's own if absent."""
+
+    name: str = _field(text(least=1, most=63))
+    owner: str | None = _optional(text(least=1, most=150))
+
+
+@dataclass(frozen=True)
 class RunPatch(Message):
     """Editable texts of a run; `description_version` is the one the writer saw."""
 

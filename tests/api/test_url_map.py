@@ -30,6 +30,7 @@ BUNDLE = entry(hashlib.sha256(b"another").hexdigest(), b"another")
 SOURCES = {"files": [{"path": "train.py", "digest": DIGEST, "size": len(BYTES)}]}
 # A body that would do something, by the end of the operation's path; the rest send {}.
 BODIES: dict[str, Any] = {
+    "POST /workspaces": {"name": "another"},
     "/experiments": {"name": "another"},
     "/log-searches": {"selection": {"query": "log~x"}},
     "/runs": {"uid": "another", "experiment": "vision", "start": True},

@@ -83,7 +83,7 @@ PAGES: dict[str, tuple[str, ...]] = {
 # Those look different to everybody: {who} -> paths. "" is nobody who is signed in.
 OF_PEOPLE = {
     "": ("sign-in",),
-    "root": ("admin-accounts", "admin-sign-ins"),
+    "root": ("admin-accounts", "admin-sign-ins", "admin-workspaces"),
     "dave": ("home", "account"),
     "carol": ("member-list", "compute"),
 }
@@ -152,6 +152,7 @@ WRONG = {
     "/welcome/no/link": 404,
     "/unsubscribe/nobody": 404,
     "/admin/accounts": 403,
+    "/admin/workspaces": 403,
 }
 # Forms that are refused: name of the address, and what is sent.
 REFUSED: list[tuple[str, dict[str, str]]] = [
