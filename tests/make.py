@@ -1,9 +1,11 @@
 """Plain functions that make what tests need, through the actions where that is cheap."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 from django.test import Client
+from django.utils import timezone
 
 
 def user(name: str, *, admin: bool = False) -> Any:
@@ -47,7 +49,9 @@ def served_target(workspace: Any) -> str:
 
     gpu = Target.objects.create(name="gpu", workspace=workspace)
     Target.objects.create(name="spare", workspace=workspace)
-    Worker.objects.create(node="box", host="box", pid=1, target=gpu, n_slots=1)
+    # Where rows last for a module, its tests may take longer than a worker may be silent.
+    seen = timezone.now() + timedelta(hours=1)
+    Worker.objects.create(node="box", host="box", pid=1, target=gpu, n_slots=1, last_seen_at=seen)
     return gpu.name
 
 

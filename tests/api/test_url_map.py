@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from studio.accounts.models import Scope, new_token
 from studio.accounts.permissions import Actor
@@ -180,7 +182,9 @@ def all_values(lab: Any, everybody: People) -> dict[str, str]:
     rule = owner.post("/alert-rules", shared).json()["uid"]
     Target.objects.create(name="spare", workspace=run.workspace)
     gpu = Target.objects.create(name="gpu", workspace=run.workspace)
-    Worker.objects.create(node="box", host="box", pid=1, target=gpu, n_slots=1)
+    # Tests of this module may take longer than a worker may be silent.
+    seen = timezone.now() + timedelta(hours=1)
+    Worker.objects.create(node="box", host="box", pid=1, target=gpu, n_slots=1, last_seen_at=seen)
     submit = {"snapshot": made[-1].json()["id"], "script": "train.py"}
     api.post("/runs", {"uid": "submitted", "experiment": "vision", "submit": submit})
     return {

@@ -109,7 +109,8 @@ workspace
 """)
 SENT = named("""
 account-email account-password account-session-end account-sessions-end-others
-account-token-create account-token-revoke admin-account-switch alert-change alert-create
+account-token-create account-token-revoke admin-account-switch admin-workspace-new alert-change
+alert-create
 alert-delete alert-enable alert-mute alert-retry alert-test experiment-archive
 experiment-description experiment-description-images experiment-description-preview
 experiment-description-restore experiment-rename experiment-star import-check import-start

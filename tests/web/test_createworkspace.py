@@ -24,7 +24,7 @@ def test_it_makes_a_workspace_with_its_owner_and_says_where(people, client, caps
         ("lab", "bob", "There is a workspace “lab”"),
         ("new", "nobody", "no active user “nobody”"),
         ("two words", "bob", "can't be a name"),
-        ("x" * 64, "bob", "at most 63"),
+        ("x" * 64, "bob", "1 to 63 letters"),
     ],
 )
 def test_what_can_not_be_is_said(name, owner, said, people, workspace, capsys) -> None:
