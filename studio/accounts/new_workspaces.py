@@ -38,8 +38,8 @@ def found_workspace(name: str, owner: str, *, by: Actor | None = None) -> Worksp
     try:
         Workspace._meta.get_field("name").clean(name, None)
     except ValidationError as wrong:
-        text = f"“{name[:80]}” can't be a name: take 1 to 63 letters, digits, “-” and “_”, no spaces."
-        raise WrongWorkspace("name", text) from wrong
+        rule = "take 1 to 63 letters, digits, “-” and “_”, no spaces"
+        raise WrongWorkspace("name", f"“{name[:80]}” can't be a name: {rule}.") from wrong
     user = User.objects.filter(username=owner[:150], is_active=True).first()
     if user is None:
         raise WrongWorkspace("owner", f"There is no active user “{owner[:150]}”.")
