@@ -78,8 +78,11 @@ def restarted_while_messages_wait(ledger: Ledger, server: Broker, source: Path, 
     worker.suspend()
     try:
         ledger.submit(source, n=n, target="local")
+        least = n - server.n_held
+        assert least > 0
+        # What a client sends is in the queue a moment later.
+        wait_until(lambda: server.waiting() >= least, 10, f"{least} messages to wait")
         n_waiting = server.waiting()
-        assert n_waiting >= n - server.n_held > 0
         server.restart()
     finally:
         worker.resume()
