@@ -9,19 +9,21 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psutil
 
 from benchmarks.at_once import loaded, times_of
 from benchmarks.client import Line
 from benchmarks.ingest import BATCH
-from benchmarks.measure import Sample
+from benchmarks.measure import CpuClock, Sample
 from benchmarks.options import Options
 from benchmarks.report import Group, Row, Target
 from benchmarks.server import ROOT, Server, Studio
 
 PATH = "/api/2.0/mlflow/"
+# `mlflow server` rests when it takes less than this of a second; some never quite does.
+MOST_AT_REST_S, RESTS_WITHIN_S = 0.1, 90.0
 METRICS, ONE_METRIC, NEW_RUN = "batches of 1,000 metrics", "single metrics", "create runs"
 UNITS = {METRICS: "points/s", ONE_METRIC: "calls/s", NEW_RUN: "runs/s"}
 TARGETS = {
@@ -224,6 +226,18 @@ class Peer(Server):
         ]
         quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "1"}
         self.run("mlflow", command, {**os.environ, **quiet})
+
+    def __enter__(self) -> Self:
+        """It answers before it has done starting, which takes both processors for some seconds:
+        what is asked meanwhile would be told as slower than it is."""
+        super().__enter__()
+        until = time.monotonic() + RESTS_WITHIN_S
+        while time.monotonic() < until:
+            clock = CpuClock(self.process)
+            time.sleep(1)
+            if clock.own_s() < MOST_AT_REST_S:
+                break
+        return self
 
     @property
     def process(self) -> psutil.Process:

@@ -2,7 +2,7 @@
 
 import re
 
-from django.db.models import F, Q
+from django.db.models import Q
 
 from studio.accounts.models import User, Workspace
 from studio.accounts.permissions import Actor, Permission
@@ -13,6 +13,7 @@ from studio.custom_views.models import (
     CustomView,
     CustomViewQuerySet,
     DefaultView,
+    ViewPin,
     ViewRevision,
     list_key,
 )
@@ -73,25 +74,29 @@ def default_view(
     workspace: Workspace, actor: Actor, place: str, experiment: Experiment | None
 ) -> CustomView | None:
     """The view that opens a list for this person: their own, else that of the workspace, else None
-    (1 query). One that they may not see any more does not count."""
+    (1 query, and 1 more where there is any). One that they may not see any more does not count."""
     opens = DefaultView.objects.filter(
-        Q(user=actor.user) | Q(user=None),
-        workspace=workspace,
-        opens=list_key(place, experiment),
-        view__in=visible_views(workspace, actor),
+        Q(user=actor.user) | Q(user=None), workspace=workspace, opens=list_key(place, experiment)
     )
-    own_first = opens.order_by(F("user").asc(nulls_last=True))
-    found = own_first.select_related("view").first()
-    if found is None:
+    # Most lists have none: then it need not be asked who sees what.
+    held = dict(opens.values_list("user", "view"))
+    if not held:
         return None
-    found.view.workspace = workspace
-    return found.view
+    seen = {view.pk: view for view in visible_views(workspace, actor).filter(pk__in=held.values())}
+    own_first = sorted(held, key=lambda user_id: user_id is None)
+    found = next((seen[held[one]] for one in own_first if held[one] in seen), None)
+    if found is not None:
+        found.workspace = workspace
+    return found
 
 
-def pinned_views(workspace: Workspace, user: User, actor: Actor) -> CustomViewQuerySet:
-    """The person's pins in their order, each with its experiment (1 query)."""
+def pinned_views(workspace: Workspace, user: User, actor: Actor) -> list[CustomView]:
+    """The person's pins in their order, each with its experiment (1 query, and 1 more where there
+    is any)."""
+    if not ViewPin.objects.filter(user=user).exists():
+        return []
     found = visible_views(workspace, actor).filter(pins__user=user).select_related("experiment")
-    return found.order_by("pins__position", "pk")
+    return list(found.order_by("pins__position", "pk"))
 
 
 def kind_of_sharing(view: CustomView) -> str:

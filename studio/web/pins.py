@@ -6,5 +6,5 @@ from studio.web.access import Request
 
 
 def pins_of(request: Request) -> list[CustomView]:
-    """The pins of the person in their order (1 query)."""
-    return list(pinned_views(request.workspace, request.user, request.actor))
+    """The pins of the person in their order (as `pinned_views`)."""
+    return pinned_views(request.workspace, request.user, request.actor)
