@@ -190,8 +190,8 @@ def add_handlers(api: NinjaAPI) -> None:
     ):
         add(kind, _plain(status, code))
     add(Http404, lambda request, problem: error(404, "not_found", "There is nothing here."))
-    for kind in (Invalid, WrongWorkspace, WrongTarget, BadBundle):
-        add(kind, lambda request, problem: invalid(problem.field, str(problem)))
+    for wrong in (Invalid, WrongWorkspace, WrongTarget, BadBundle):
+        add(wrong, lambda request, problem: invalid(problem.field, str(problem)))
     add(WireError, lambda request, problem: invalid(problem.path, str(problem)))
     add(UnknownTarget, lambda request, problem: invalid("submit.target", str(problem)))
     add(SearchSyntaxError, _bad_search)

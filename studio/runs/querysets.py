@@ -50,12 +50,13 @@ class ListOf(models.Subquery):
 class Shortlist(NamedTuple):
     """A condition that an index answers: `n` runs or a few more rows, whose ids are any of `rows`,
     each a subquery; `of`: about how many runs there are in all; `is_begun`: the runs it belongs to
-    are read from there in any case."""
+    are read from there in any case; `column`: where querysets among the rows have the run's id."""
 
     n: int
     rows: tuple[Any, ...]
     of: int = 1
     is_begun: bool = False
+    column: str = "run_id"
 
     @property
     def runs(self) -> Q:
@@ -65,6 +66,14 @@ class Shortlist(NamedTuple):
     def first(self, n: int) -> Q:
         """The first `n` of each of the rows."""
         return reduce(or_, (Q(pk__in=rows[:n]) for rows in self.rows))
+
+    def both(self, other: Shortlist) -> Self | None:
+        """This list without the runs that are not in the other, found out before any run is read;
+        None where its rows can't be filtered."""
+        if not all(isinstance(rows, models.QuerySet) for rows in self.rows):
+            return None
+        found = tuple(rows.filter(other.test(self.column)) for rows in self.rows)
+        return self._replace(rows=found)
 
     def test(self, column: str = "pk") -> Q:
         """The condition as a test of each row by its run's id in `column`. The sum keeps SQLite

@@ -119,11 +119,11 @@ class Scope:
             if n > MANY:
                 return None
             held.append(rows.values(run))
-        return self.listed(n, tuple(held)) if n else None
+        return self.listed(n, tuple(held), "id" if run == "pk" else "run_id") if n else None
 
-    def listed(self, n: int, rows: tuple[Any, ...]) -> Shortlist:
+    def listed(self, n: int, rows: tuple[Any, ...], column: str = "run_id") -> Shortlist:
         """Remember a condition at which a list may begin."""
-        found = Shortlist(n, rows, self.n_runs)
+        found = Shortlist(n, rows, self.n_runs, column=column)
         self.lists.append(found)
         return found
 

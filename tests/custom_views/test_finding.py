@@ -82,9 +82,12 @@ def test_an_older_version_is_one_query_more(people: Any, workspace: Any) -> None
     assert base_of(saved, 7) == base_of(saved) == now
 
 
-def test_defaults_and_pins_are_one_query_however_many(
+def test_defaults_and_pins_are_two_queries_however_many_and_one_for_none(
     people: Any, workspace: Any, many: None
 ) -> None:
+    nobody = knowing(people.dave, workspace, "contributor")
+    assert n_queries(lambda: pinned_views(workspace, people.dave, nobody)) == 1
+    assert n_queries(lambda: default_view(workspace, nobody, "runs", None)) == 1
     by = knowing(people.bob, workspace, "contributor")
     for one in CustomView.objects.filter(everyone="see")[:3]:
         pin_view(one, by=by, pinned=True)
@@ -95,8 +98,8 @@ def test_defaults_and_pins_are_one_query_however_many(
         return [(one.address, str(one.experiment)) for one in some]
 
     assert len(pins()) == 23
-    assert n_queries(pins) == 1
-    assert n_queries(lambda: default_view(workspace, by, "runs", None)) == 1
+    assert n_queries(pins) == 2
+    assert n_queries(lambda: default_view(workspace, by, "runs", None)) == 2
     opened = default_view(workspace, by, "runs", None)
     assert opened is not None
     assert n_queries(lambda: opened.workspace.name) == 0
