@@ -11,6 +11,7 @@ from studio.mlflow_api.likes import fits, like_q
 from studio.runs.limits import MAX_KEY_AND_VALUE_BYTES, MAX_VALUE, bytes_of, split_value
 from studio.runs.models import Description, Parameter, Run, Tag
 from studio.search import distinct
+from studio.search.ids import any_of
 from studio.search.matching import nfc
 from studio.search.named_keys import MAX_VALUES
 from studio.search.scope import EVERYTHING, NOTHING, Scope, any_q
@@ -116,7 +117,7 @@ def _pattern_q(model: Any, condition: Condition, scope: Scope) -> Q:
             asked = model.objects.filter(short | long, key=key, run=OuterRef("pk"))
             return Q(Exists(asked))
         ids.update(some)
-    return Q(pk__in=ids)
+    return any_of(ids)
 
 
 def _note_q(condition: Condition) -> Q:
@@ -144,7 +145,7 @@ def _parent_q(condition: Condition, scope: Scope) -> Q:
         below = Run.objects.filter(~Exists(stored), parent__in=list(parents.values_list("pk")[:1]))
         some = scope.few(inside), scope.few(below.values_list("pk", flat=True))
         if some[0] is not None and some[1] is not None:
-            return Q(pk__in={*some[0], *some[1]})
+            return any_of({*some[0], *some[1]})
     own = ~Q(Exists(stored)) & Q(
         Exists(Run.objects.filter(text_q("uid", condition), pk=OuterRef("parent_id")))
     )

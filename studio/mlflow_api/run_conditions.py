@@ -23,6 +23,7 @@ from studio.mlflow_api.runs_read import USER_ID
 from studio.runs.models import Experiment, Property, Run, Tag
 from studio.runs.querysets import RunQuerySet
 from studio.search.apply import all_of
+from studio.search.ids import any_of
 from studio.search.matching import nfc
 from studio.search.scope import NOTHING, Scope
 
@@ -97,7 +98,7 @@ def _dataset_q(condition: Condition, scope: Scope) -> Q:
     uses = RunInput.objects.filter(text_q(column, condition))
     inside = uses.filter(dataset__workspace__in=scope.workspace_ids)
     found = scope.few(inside.values_list("run", flat=True)) if scope.may_ask() else None
-    return Q(Exists(uses.filter(run=OuterRef("pk")))) if found is None else Q(pk__in=found)
+    return Q(Exists(uses.filter(run=OuterRef("pk")))) if found is None else any_of(found)
 
 
 def _attribute_q(condition: Condition, scope: Scope) -> Q:
@@ -123,7 +124,7 @@ def _run_id_q(condition: Condition, scope: Scope) -> Q:
         return found
     runs = Run.objects.filter(found, workspace__in=scope.workspace_ids)
     ids = scope.few(runs.values_list("pk", flat=True)) if scope.may_ask() else None
-    return found if ids is None else Q(pk__in=ids)
+    return found if ids is None else any_of(ids)
 
 
 def _status_q(condition: Condition) -> Q:

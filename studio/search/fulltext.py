@@ -8,6 +8,7 @@ from django.db.models.expressions import RawSQL
 
 from studio.runs.models import RunText
 from studio.runs.searchtext import folded
+from studio.search.ids import any_of
 from studio.search.scope import FEW, Scope, any_q
 
 # Trigrams know nothing of shorter texts.
@@ -52,10 +53,10 @@ def _body_q(scope: Scope, asked: str) -> Q:
         return walk
     if connection.vendor != "sqlite":
         few = scope.few(rows.values_list("pk", flat=True))
-        return walk if few is None else Q(pk__in=few)
+        return walk if few is None else any_of(few)
     ids = [row[0] for row in _rows(_NEWEST, _phrase(asked))]
     if len(ids) <= FEW:
-        return Q(pk__in=ids)
+        return any_of(ids)
     # As many of all runs as of those since the last one found, if they are spread evenly.
     if scope.n_runs * FEW > 2 * MANY * (ids[0] - ids[-1]):
         return walk

@@ -16,6 +16,7 @@ from studio.runs.models import Run
 from studio.runs.querysets import RunQuerySet, Shortlist
 from studio.search.blocks import Block, Shared, blocks
 from studio.search.cursors import Place, read_cursor, write_cursor
+from studio.search.ids import any_of
 from studio.search.lanes import SHARED
 from studio.search.order import NEWEST, SUBMITTED, Order, Step, print_order
 
@@ -103,7 +104,7 @@ class _Walk:
         ids = list(runs.shortlisted().values_list("pk", flat=True)[: FEW + 1])
         if len(ids) > FEW:
             return cls(queryset, runs, order)
-        return cls(queryset, Run.objects.filter(pk__in=ids), order, True)
+        return cls(queryset, Run.objects.filter(any_of(ids)), order, True)
 
     def load(self, places: list[Place]) -> list[Run]:
         """The runs of these places; one that left the list meanwhile is left out."""

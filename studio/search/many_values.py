@@ -3,12 +3,10 @@
 `column_values` makes a dictionary for each run of a page; for a chart of 5,000 that takes too long.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import BigIntegerField, Func, TextField, Value
 from django.utils import timezone
 
 from studio.metrics.models import Metric
@@ -16,6 +14,7 @@ from studio.metrics.points_at import values_at_best
 from studio.runs.querysets import RunQuerySet
 from studio.search.column_values import LABELS, POINTING, Cell
 from studio.search.columns import Column
+from studio.search.ids import Ids
 
 # Family -> the fields of a run that it is made of.
 _OWN: dict[str, tuple[str, ...]] = {
@@ -30,20 +29,6 @@ _OWN: dict[str, tuple[str, ...]] = {
     "uid": ("uid",),
     **{family: (attribute,) for family, (_, attribute, _) in POINTING.items()},
 }
-
-
-class Ids(Func):
-    """Keys as one parameter: Django takes 10 ms to write out 5,000 of them."""
-
-    template = "(SELECT value FROM JSON_EACH(%(expressions)s))"
-    output_field = BigIntegerField()
-
-    def __init__(self, ids: Sequence[int]) -> None:
-        super().__init__(Value(json.dumps(list(ids)), output_field=TextField()))
-
-    def as_postgresql(self, compiler: Any, connection: Any) -> Any:
-        template = "(SELECT JSON_ARRAY_ELEMENTS_TEXT(%(expressions)s::json)::bigint)"
-        return self.as_sql(compiler, connection, template=template)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from studio.runs.searchtext import folded
 from studio.runs.status import Status
 from studio.search.errors import SearchSyntaxError
 from studio.search.fulltext import body_q
+from studio.search.ids import any_of
 from studio.search.matching import (
     compare,
     duration_match,
@@ -140,7 +141,7 @@ def uid_q(term: Term, scope: Scope) -> Q:
         if op is Op.CONTAINS or not scope.may_ask():
             return found
         ids = scope.few(_runs(scope).filter(found).values_list("pk", flat=True))
-        return found if ids is None else Q(pk__in=ids)
+        return found if ids is None else any_of(ids)
 
     return compare(term, EVERYTHING, match)
 
@@ -242,4 +243,4 @@ def _flag(flag: str, scope: Scope) -> Q:
         return Q(submitter__isnull=False, submitter=scope.user)
     stars = Star.objects.filter(user=scope.user)
     ids = scope.few(stars.values_list("run", flat=True)) if scope.may_ask() else None
-    return Q(Exists(stars.filter(run=OuterRef("pk")))) if ids is None else Q(pk__in=ids)
+    return Q(Exists(stars.filter(run=OuterRef("pk")))) if ids is None else any_of(ids)

@@ -14,6 +14,7 @@ from studio.accounts.models import User, Workspace
 from studio.runs.models import Experiment, Run
 from studio.runs.querysets import Shortlist
 from studio.runs.searchtext import folded
+from studio.search.ids import any_of
 
 # Up to so many runs, looking them up first beats walking the list and asking of each run.
 FEW = 1_000
@@ -88,7 +89,7 @@ class Scope:
         inside = manager.filter(workspace__in=self.workspace_ids)
         found = [self._few_runs(inside, row, probe) for row in rows]
         if None not in found:
-            return Q(pk__in={pk for ids in found for pk in ids or ()})
+            return any_of({pk for ids in found for pk in ids or ()})
         # One that is met nowhere is left out: an OR keeps databases from their indexes.
         met = [row for row, ids in zip(rows, found, strict=True) if ids != []]
         listed = self._list([inside.filter(row) for row in met]) if probe is None else None
@@ -104,7 +105,7 @@ class Scope:
         rows = Run.objects.filter(own, workspace__in=self.workspace_ids)
         few = self.few(rows.values_list("pk", flat=True)) if self.may_ask() else None
         if few is not None:
-            return Q(pk__in=few)
+            return any_of(few)
         self._list([rows], "pk")
         return own
 

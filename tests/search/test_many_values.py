@@ -9,7 +9,8 @@ from studio.runs import actions
 from studio.runs.models import Run
 from studio.search.column_values import values_for
 from studio.search.columns import parse_columns
-from studio.search.many_values import Ids, many_values
+from studio.search.ids import Ids
+from studio.search.many_values import many_values
 from tests import make
 from tests.browser import charting
 
