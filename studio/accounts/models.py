@@ -28,6 +28,9 @@ class WorkspaceQuerySet(models.QuerySet["Workspace"]):
         """The open workspaces `user` is a member of; the instance admin sees all open ones."""
         if user.is_superuser:
             return self.open()
+        return self.of_member(user)
+
+    def of_member(self, user: "User | models.Expression") -> Self:
         return self.open().filter(memberships__user=user)
 
 

@@ -6,9 +6,11 @@ from typing import Any, cast
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
+from django.db.models import CharField, DateTimeField, QuerySet
 from django.utils import timezone
 
 from studio.accounts.models import BrowserSession
+from studio.queries.fixed import fixed
 
 # Kept in the session itself, as seconds since 1970: so no page asks one question more.
 BEGAN, SEEN, AGENT, ADDRESS = "began", "seen", "agent", "address"
@@ -38,12 +40,18 @@ class SessionStore(DatabaseStore):
         return row
 
     def _get_session_from_db(self) -> BrowserSession | None:
-        row: BrowserSession | None = super()._get_session_from_db()  # type: ignore[misc]
+        now = timezone.now()
         most = timedelta(seconds=settings.SESSION_MOST_AGE_S)
-        if row is not None and timezone.now() - row.began_at > most:
-            self._session_key = None
-            return None
-        return row
+        for row in _going_on(key=self.session_key, now=now):
+            if now - row.began_at <= most:
+                return row
+        self._session_key = None
+        return None
+
+
+@fixed(key=CharField(), now=DateTimeField())
+def _going_on(key: Any, now: Any) -> "QuerySet[BrowserSession]":
+    return BrowserSession.objects.filter(session_key=key, expire_date__gt=now)
 
 
 def _moment(seconds: float | None) -> datetime | None:

@@ -1,8 +1,9 @@
 """Custom views as pages and the API look for them: always only those that the person may see."""
 
 import re
+from typing import Any
 
-from django.db.models import Q
+from django.db.models import BigIntegerField, CharField, Q, QuerySet
 
 from studio.accounts.models import User, Workspace
 from studio.accounts.permissions import Actor, Permission
@@ -20,6 +21,7 @@ from studio.custom_views.models import (
 from studio.custom_views.rights import may_see, seeing
 from studio.custom_views.state import Base
 from studio.custom_views.stored import state_of
+from studio.queries.fixed import fixed
 from studio.runs.models import Experiment
 
 _UID = re.compile(f"[{UID_LETTERS}]{{{UID_LENGTH}}}")
@@ -75,11 +77,12 @@ def default_view(
 ) -> CustomView | None:
     """The view that opens a list for this person: their own, else that of the workspace, else None
     (1 query, and 1 more where there is any). One that they may not see any more does not count."""
-    opens = DefaultView.objects.filter(
-        Q(user=actor.user) | Q(user=None), workspace=workspace, opens=list_key(place, experiment)
-    )
+    if actor.user is None:
+        return None
     # Most lists have none: then it need not be asked who sees what.
-    held = dict(opens.values_list("user", "view"))
+    held = dict(
+        _opening(user=actor.user.pk, workspace=workspace.pk, opens=list_key(place, experiment))
+    )
     if not held:
         return None
     seen = {view.pk: view for view in visible_views(workspace, actor).filter(pk__in=held.values())}
@@ -90,13 +93,26 @@ def default_view(
     return found
 
 
+@fixed(user=BigIntegerField(), workspace=BigIntegerField(), opens=CharField())
+def _opening(user: Any, workspace: Any, opens: Any) -> "QuerySet[DefaultView, Any]":
+    whose = Q(user=user) | Q(user=None)
+    return DefaultView.objects.filter(whose, workspace=workspace, opens=opens).values_list(
+        "user", "view"
+    )
+
+
 def pinned_views(workspace: Workspace, user: User, actor: Actor) -> list[CustomView]:
     """The person's pins in their order, each with its experiment (1 query, and 1 more where there
     is any)."""
-    if not ViewPin.objects.filter(user=user).exists():
+    if not _any_pin(user=user.pk):
         return []
     found = visible_views(workspace, actor).filter(pins__user=user).select_related("experiment")
     return list(found.order_by("pins__position", "pk"))
+
+
+@fixed(user=BigIntegerField())
+def _any_pin(user: Any) -> "QuerySet[ViewPin, Any]":
+    return ViewPin.objects.filter(user=user).values_list("pk", flat=True)[:1]
 
 
 def kind_of_sharing(view: CustomView) -> str:

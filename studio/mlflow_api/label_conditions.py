@@ -8,10 +8,10 @@ from django.db.models.lookups import GreaterThanOrEqual, In, LessThan
 
 from studio.mlflow_api.filters import LIKES, Condition
 from studio.mlflow_api.likes import fits, like_q
+from studio.queries.ids import any_of
 from studio.runs.limits import MAX_KEY_AND_VALUE_BYTES, MAX_VALUE, bytes_of, split_value
 from studio.runs.models import Description, Parameter, Run, Tag
 from studio.search import distinct
-from studio.search.ids import any_of
 from studio.search.matching import nfc
 from studio.search.named_keys import MAX_VALUES
 from studio.search.scope import EVERYTHING, NOTHING, Scope, any_q

@@ -20,10 +20,10 @@ from studio.mlflow_api.likes import fits
 from studio.mlflow_api.moments import EPOCH, MOST_MS, ONE_MS
 from studio.mlflow_api.runs_json import STATUS
 from studio.mlflow_api.runs_read import USER_ID
+from studio.queries.ids import any_of
 from studio.runs.models import Experiment, Property, Run, Tag
 from studio.runs.querysets import RunQuerySet
 from studio.search.apply import all_of
-from studio.search.ids import any_of
 from studio.search.matching import nfc
 from studio.search.scope import NOTHING, Scope
 

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 
 COUNTED_TO = 10_000
+# What the columns of a list show of a run itself.
+SHOWN = (
+    *("uid", "number", "display_name", "type", "status"),
+    *("created_at", "started_at", "ended_at", "duration_s"),
+    *("experiment_id", "submitter_id", "target_id"),
+)
 
 
 class CountTo(models.Subquery):
@@ -191,20 +197,7 @@ class RunQuerySet(models.QuerySet["Run"]):
 
     def slim(self) -> Self:
         """With what columns show of a run itself only: thousands at once load in half the time."""
-        return self.only(
-            "uid",
-            "number",
-            "display_name",
-            "type",
-            "status",
-            "created_at",
-            "started_at",
-            "ended_at",
-            "duration_s",
-            "experiment_id",
-            "submitter_id",
-            "target_id",
-        )
+        return self.only(*SHOWN)
 
     def before(self, run: Run) -> Self:
         """The runs that follow `run` in the order of `newest` (keyset paging)."""
@@ -220,15 +213,15 @@ class RunQuerySet(models.QuerySet["Run"]):
         )
 
     def for_list(self) -> Self:
-        """What a row of the run list shows: 1 query + 2, whatever the page size.
+        """What a row of the run list shows of the run itself (1 query).
 
-        The workspace is left to the caller, who knows it, and so are the tags: as objects of
+        The workspace is left to the caller, who knows it, and so are tags and names: as objects of
         their own they would take longer than all else.
 
         No joins: with statistics at hand SQLite starts a join at the workspace and sorts all its
         runs, 35 ms instead of 0.3 ms at 100,000.
         """
-        return self.prefetch_related("experiment", "submitter")
+        return self.only(*SHOWN, "status_at", "parent_id")
 
     def for_detail(self) -> Self:
         return self.select_related(

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 
+from studio.queries.fixed import fixed
+from studio.queries.ids import Ids, IdsField
 from studio.runs.models import Run
 from studio.runs.status import Status
 
@@ -37,16 +40,16 @@ def rollups(parent_ids: Sequence[int]) -> dict[int, Rollup]:
     """Roll-ups by parent id, for parents that have children (1 query)."""
     if not parent_ids:
         return {}
-    rows = (
-        Run.objects.filter(parent__in=parent_ids, deleted_at=None)
-        .order_by()
-        .values_list("parent_id", "status")
-        .annotate(n=Count("id"))
-    )
     counts: dict[int, dict[str, int]] = {}
-    for parent_id, status, n in rows:
+    for parent_id, status, n in _counted(parents=parent_ids):
         counts.setdefault(parent_id, {})[status] = n
     return {parent_id: _rollup(of) for parent_id, of in counts.items()}
+
+
+@fixed(parents=IdsField())
+def _counted(parents: Any) -> "QuerySet[Run, Any]":
+    rows = Run.objects.filter(parent__in=Ids(parents), deleted_at=None).order_by()
+    return rows.values_list("parent_id", "status").annotate(n=Count("id"))
 
 
 def _rollup(counts: dict[str, int]) -> Rollup:

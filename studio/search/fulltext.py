@@ -6,9 +6,9 @@ from django.db import connection
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.expressions import RawSQL
 
+from studio.queries.ids import any_of
 from studio.runs.models import RunText
 from studio.runs.searchtext import folded
-from studio.search.ids import any_of
 from studio.search.scope import FEW, Scope, any_q
 
 # Trigrams know nothing of shorter texts.

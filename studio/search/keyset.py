@@ -12,11 +12,11 @@ from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
+from studio.queries.ids import any_of
 from studio.runs.models import Run
 from studio.runs.querysets import RunQuerySet, Shortlist
 from studio.search.blocks import Block, Shared, blocks
 from studio.search.cursors import Place, read_cursor, write_cursor
-from studio.search.ids import any_of
 from studio.search.lanes import SHARED
 from studio.search.order import NEWEST, SUBMITTED, Order, Step, print_order
 

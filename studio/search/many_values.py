@@ -11,10 +11,10 @@ from django.utils import timezone
 
 from studio.metrics.models import Metric
 from studio.metrics.points_at import values_at_best
+from studio.queries.ids import Ids
 from studio.runs.querysets import RunQuerySet
 from studio.search.column_values import LABELS, POINTING, Cell
 from studio.search.columns import Column
-from studio.search.ids import Ids
 
 # Family -> the fields of a run that it is made of.
 _OWN: dict[str, tuple[str, ...]] = {

@@ -9,13 +9,13 @@ from django.db.models import Exists, OuterRef, Q
 
 from studio.accounts.models import User
 from studio.compute.models import Target
+from studio.queries.ids import any_of
 from studio.runs.models import Description, Experiment, Run, Star
 from studio.runs.querysets import RunQuerySet
 from studio.runs.searchtext import folded
 from studio.runs.status import Status
 from studio.search.errors import SearchSyntaxError
 from studio.search.fulltext import body_q
-from studio.search.ids import any_of
 from studio.search.matching import (
     compare,
     duration_match,

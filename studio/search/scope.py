@@ -11,10 +11,10 @@ from django.db import connection
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet, Sum
 
 from studio.accounts.models import User, Workspace
+from studio.queries.ids import any_of
 from studio.runs.models import Experiment, Run
 from studio.runs.querysets import Shortlist
 from studio.runs.searchtext import folded
-from studio.search.ids import any_of
 
 # Up to so many runs, looking them up first beats walking the list and asking of each run.
 FEW = 1_000

@@ -5,20 +5,19 @@ A test walks the URL map and fails on a function without one of them.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import wraps
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.db.models import OuterRef, Subquery
 from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseNotAllowed
 from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
+from studio.accounts import rooms
 from studio.accounts.limits import (
     EXPORTS,
     SEARCHES,
@@ -27,7 +26,7 @@ from studio.accounts.limits import (
     LimitReached,
     spend,
 )
-from studio.accounts.models import Membership, Role, User, Workspace
+from studio.accounts.models import User, Workspace
 from studio.accounts.permissions import Actor, NotAllowed, Permission, permissions_of
 from studio.runs.models import Experiment, Run
 from studio.web.run_signs import signed, sourced
@@ -162,19 +161,11 @@ def sent_from(request: HttpRequest) -> str:
 
 def enter(request: Request, name: str) -> None:
     """Set `workspace`, `actor`, `permissions`; 404 for outsiders as for no workspace (1 query)."""
-    mine = Membership.objects.filter(user=request.user, workspace=OuterRef("pk"))
-    found = Workspace.objects.open().filter(name=name)
-    workspace = found.annotate(my_role=Subquery(mine.values("role")[:1])).first()
-    if workspace is None:
+    found = rooms.enter(Actor.of_user(request.user), name)
+    if found is None:
         raise Http404("There is no such workspace, or you are not a member of it.")
-    request.actor = Actor.of_user(request.user)
-    role = Role.OWNER.value if request.user.is_superuser else vars(workspace)["my_role"]
-    if role is not None:
-        request.actor = replace(request.actor, seen_role=(workspace.pk, role))
-    request.workspace = workspace
-    request.permissions = permissions_of(request.actor, workspace)
-    if Permission.SEE not in request.permissions:
-        raise Http404("There is no such workspace, or you are not a member of it.")
+    request.workspace, request.actor = found
+    request.permissions = permissions_of(request.actor, request.workspace)
 
 
 class InTrash(Http404):

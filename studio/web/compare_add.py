@@ -90,7 +90,7 @@ def _offers(
         except SearchSyntaxError as error:
             offers, wrong = [], error.message
     else:
-        first = runs.filter(uid__in=state.chosen[:1]).for_list().first()
+        first = runs.filter(uid__in=state.chosen[:1]).first()
         offers = [] if first is None else _near(others, first)
     return [offer for offer in (kept, *offers) if offer.runs], wrong
 

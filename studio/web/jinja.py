@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.template.backends.utils import csrf_input
 from django.template.loader import render_to_string
 from django.templatetags.static import static
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 from django.utils.functional import SimpleLazyObject
 from markupsafe import Markup
 
@@ -41,7 +41,13 @@ def one_csrf_input(request: HttpRequest) -> dict[str, Any]:
 
 def url(name: str, /, *args: Any, **kwargs: Any) -> str:
     """The path of the named page; raises NoReverseMatch on a name or argument that fits none."""
-    return reverse(name, args=args, kwargs=kwargs)
+    return _path(get_script_prefix(), name, args, tuple(kwargs.items()))
+
+
+# A page names fifty addresses, most of them those of the page before.
+@lru_cache(maxsize=4_096, typed=True)
+def _path(prefix: str, name: str, args: tuple[Any, ...], named: tuple[tuple[str, Any], ...]) -> str:
+    return reverse(name, args=args, kwargs=dict(named))
 
 
 def part(template: str, context: Mapping[str, Any]) -> Markup:

@@ -7,11 +7,14 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
+from django.db.models import QuerySet
 from django.urls import reverse
 
 from studio.accounts.models import User
+from studio.queries.fixed import fixed
+from studio.queries.ids import Ids, IdsField
 from studio.runs.machine_tags import is_machine_tag
-from studio.runs.models import Run, Tag
+from studio.runs.models import Experiment, Run, Tag
 from studio.runs.rollup import Rollup
 from studio.search.column_values import PLAIN, values_for
 from studio.search.column_values import Cell as Value
@@ -179,16 +182,26 @@ def cells_of(
 ) -> dict[int, list[Cell]]:
     """run id -> its cells in the order of the columns; `runs` as `for_list` loads them.
 
-    Queries: one for tags, and those of `values_for` for columns that are not read with the run.
+    Queries: one each for tags, experiments and submitters where these are shown, and those of
+    `values_for` for columns that are not read with the run.
     """
     asked = [shown.column for shown in columns if shown.column.family not in _AT_HAND]
     values = values_for(runs, asked, user=user) if asked else {}
-    tags = _tags_of(runs) if any(shown.column.family in _TAGS for shown in columns) else {}
+    families = {shown.column.family for shown in columns}
+    tags = _tags_of(runs) if families & _TAGS else {}
+    experiments = _experiments_of(runs) if "experiment" in families else {}
+    submitters = _submitters_of(runs) if "submitter" in families else {}
     conditions = Conditions(runs[0].workspace.name if runs else "")
     found = {}
     for run in runs:
         held = values.get(run.pk, {})
-        at_hand = AtHand(tags.get(run.pk, {}), children.get(run.pk), run.pk in starred)
+        at_hand = AtHand(
+            tags.get(run.pk, {}),
+            children.get(run.pk),
+            run.pk in starred,
+            experiments.get(run.experiment_id),
+            submitters.get(run.submitter_id),
+        )
         found[run.pk] = [
             Cell(
                 shown,
@@ -213,23 +226,50 @@ class AtHand:
     tags: dict[str, str | None]
     children: Rollup | None
     is_starred: bool
+    experiment: str | None
+    submitter: str | None
 
 
 def _tags_of(runs: Sequence[Run]) -> dict[int, dict[str, str | None]]:
     """run id -> its tags (1 query)."""
     found: dict[int, dict[str, str | None]] = {}
-    rows = Tag.objects.filter(run__in=runs).values_list("run_id", "key", "value")
+    rows = _tags(runs=[run.pk for run in runs])
     for pk, key, value in sorted(rows, key=lambda row: row[:2]):
         found.setdefault(pk, {})[key] = value
     return found
 
 
+def _experiments_of(runs: Sequence[Run]) -> dict[int, str]:
+    """id -> name of the runs' experiments (1 query)."""
+    return dict(_experiment_names(ids={run.experiment_id for run in runs}))
+
+
+def _submitters_of(runs: Sequence[Run]) -> dict[int | None, str]:
+    """id -> name of who submitted the runs (1 query)."""
+    return dict(_usernames(ids={run.submitter_id for run in runs} - {None}))
+
+
+@fixed(ids=IdsField())
+def _experiment_names(ids: Any) -> "QuerySet[Experiment, Any]":
+    return Experiment.objects.filter(pk__in=Ids(ids)).values_list("pk", "name")
+
+
+@fixed(ids=IdsField())
+def _usernames(ids: Any) -> "QuerySet[User, Any]":
+    return User.objects.filter(pk__in=Ids(ids)).values_list("pk", "username")
+
+
+@fixed(runs=IdsField())
+def _tags(runs: Any) -> "QuerySet[Tag, Any]":
+    return Tag.objects.filter(run__in=Ids(runs)).values_list("run_id", "key", "value")
+
+
 def _value(run: Run, column: Column, at_hand: AtHand) -> Value:
     match column.family:
         case "experiment":
-            return run.experiment.name
+            return at_hand.experiment
         case "submitter":
-            return run.submitter.username if run.submitter else None
+            return at_hand.submitter
         case "tags":
             return {key: at_hand.tags[key] for key in at_hand.tags if not is_machine_tag(key)}
         case "tag":

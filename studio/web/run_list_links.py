@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import BigIntegerField, QuerySet
+
 from studio.custom_views.state import FLAT, PAGE_SIZES, TREE, ViewState
+from studio.queries.fixed import fixed
 from studio.runs.models import Experiment
 from studio.runs.status import COUNTERS
 from studio.search.columns import Column
@@ -157,8 +160,14 @@ def experiment_links(request: Request, listing: Listing) -> list[Choice]:
     if listing.experiment is not None or listing.parent is not None:
         return []
     state = listing.state
-    names = Experiment.objects.of(request.workspace).listed().values_list("name", flat=True)
-    return [_experiment_link(listing, state, name) for name in names[:MAX_EXPERIMENTS]]
+    names = _experiment_names(workspace=request.workspace.pk)
+    return [_experiment_link(listing, state, name) for name in names]
+
+
+@fixed(workspace=BigIntegerField())
+def _experiment_names(workspace: Any) -> "QuerySet[Experiment, Any]":
+    listed = Experiment.objects.filter(workspace=workspace).listed()
+    return listed.values_list("name", flat=True)[:MAX_EXPERIMENTS]
 
 
 def _experiment_link(listing: Listing, state: ViewState, name: str) -> Choice:

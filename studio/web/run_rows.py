@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+from django.db.models import BigIntegerField, QuerySet
 from django.http import HttpResponse, QueryDict
 from django.urls import reverse
 from markupsafe import Markup
@@ -15,7 +16,9 @@ from markupsafe import Markup
 from studio.accounts.permissions import Permission
 from studio.custom_views.models import CustomView
 from studio.custom_views.state import TREE, ViewState
-from studio.runs.models import Experiment, Run
+from studio.queries.fixed import fixed
+from studio.queries.ids import Ids, IdsField
+from studio.runs.models import Experiment, Run, Star
 from studio.runs.rollup import Rollup, rollups
 from studio.web.access import Request
 from studio.web.run_cells import Cell, Shown, cells_of
@@ -115,11 +118,13 @@ def rows_of(
     depths: Mapping[int, int] | None = None,
 ) -> list[Row]:
     """Rows with roll-ups and stars (2 queries and those of `cells_of`)."""
+    if not runs:
+        return []
     for run in runs:
         run.workspace = request.workspace
     ids = [run.pk for run in runs]
     children = rollups(ids)
-    starred = set(request.user.stars.filter(run__in=ids).values_list("run", flat=True))
+    starred = set(_starred(user=request.user.pk, runs=ids))
     cells = cells_of(runs, columns, user=request.user, children=children, starred=starred)
     state, chosen = listing.state, set(listing.state.chosen)
     opened = set(state.open)
@@ -134,6 +139,11 @@ def rows_of(
             row.toggle_url = listing.url(state.with_open(run.uid, is_open=not row.is_open))
         found.append(row)
     return found
+
+
+@fixed(user=BigIntegerField(), runs=IdsField())
+def _starred(user: Any, runs: Any) -> "QuerySet[Star, Any]":
+    return Star.objects.filter(user=user, run__in=Ids(runs)).values_list("run", flat=True)
 
 
 def live_url(request: Request, listing: Listing, rows: list[Row]) -> str:

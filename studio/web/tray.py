@@ -10,7 +10,7 @@ from studio.accounts.permissions import Permission
 from studio.bulk.undoing import UNDO, can_undo
 from studio.web.access import Request
 from studio.web.work_words import doing, outcome
-from studio.work.models import State, Work
+from studio.work.models import State, Work, on_the_mind
 
 # So long after its end a work is told on the next page, should the person have left this one.
 TOLD_FOR_S = 10.0
@@ -43,7 +43,7 @@ def tray_of(request: Request, *, waited_for: Collection[str] = (), without: str 
     an end is news, of all on a new page. without: the uid of a work that the page shows anyway."""
     room = request.workspace
     seconds = TOLD_FOR_S if not waited_for else 10 * TOLD_FOR_S
-    found = list(Work.objects.on_the_mind(room, request.user, ended_within_s=seconds))
+    found = on_the_mind(room, request.user, ended_within_s=seconds)
     undone = {work.arguments.get("of") for work in found if work.kind == UNDO}
     works = [work for work in found if work.is_open and work.uid != without]
     ended = [work for work in found if not work.is_open and work.uid != without]

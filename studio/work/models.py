@@ -3,12 +3,13 @@ here."""
 
 import uuid
 from datetime import datetime, timedelta
-from typing import Self
+from typing import Any, Self
 
 from django.db import models
 from django.utils import timezone
 
 from studio.accounts.models import User, Workspace
+from studio.queries.fixed import fixed
 
 MAX_PROBLEMS = 100
 # A worker that has said nothing for so long has lost the work; its writes are refused from then on.
@@ -51,14 +52,6 @@ class WorkQuerySet(models.QuerySet["Work"]):
 
     def of_person(self, user: User) -> Self:
         return self.filter(actor_user=user)
-
-    def on_the_mind(self, workspace: Workspace, user: User, *, ended_within_s: float) -> Self:
-        """What a person has going on: open, or ended a moment ago; the newest first."""
-        newest = Work.objects.of(workspace).order_by("-pk")[:NEWEST]
-        moment = timezone.now() - timedelta(seconds=ended_within_s)
-        fresh = models.Q(state__in=OPEN) | models.Q(ended_at__gte=moment)
-        mine = self.of_person(user).filter(fresh, pk__in=newest.values("pk"))
-        return mine.order_by("-pk")
 
     def free(self) -> Self:
         """Open, and held by no worker that is alive."""
@@ -136,3 +129,19 @@ class Work(models.Model):
     def n_left(self) -> int:
         """How many were not looked at (yet); 0 as long as nobody has counted."""
         return max(0, (self.n_total or 0) - self.n_done - self.n_skipped - self.n_failed)
+
+
+def on_the_mind(workspace: Workspace, user: User, *, ended_within_s: float) -> list[Work]:
+    """What a person has going on: open, or ended a moment ago; the newest first (1 query)."""
+    moment = timezone.now() - timedelta(seconds=ended_within_s)
+    return _on_the_mind(workspace=workspace.pk, user=user.pk, moment=moment)
+
+
+@fixed(
+    workspace=models.BigIntegerField(), user=models.BigIntegerField(), moment=models.DateTimeField()
+)
+def _on_the_mind(workspace: Any, user: Any, moment: Any) -> models.QuerySet[Work]:
+    newest = Work.objects.filter(workspace=workspace).order_by("-pk")[:NEWEST]
+    fresh = models.Q(state__in=OPEN) | models.Q(ended_at__gte=moment)
+    mine = Work.objects.filter(fresh, actor_user=user, pk__in=newest.values("pk"))
+    return mine.order_by("-pk")

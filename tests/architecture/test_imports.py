@@ -20,6 +20,7 @@ from tests.architecture.sources import (
 
 RANKS = {
     "wire": 0,
+    "queries": 0,
     "blobs": 0,
     "broker": 0,
     "logbook": 0,
@@ -69,6 +70,7 @@ LEAN = {
     "studio.broker": {"kombu"},
     "studio.logbook": set(),
     "studio.counters": {"prometheus_client"},
+    "studio.queries": {"django"},
     "studio.compute.guard": set(),
     "studio.compute.guard_lifeline": set(),
     "studio.sdk": {

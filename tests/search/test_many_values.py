@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from studio.metrics.models import Metric
+from studio.queries.ids import Ids
 from studio.runs import actions
 from studio.runs.models import Run
 from studio.search.column_values import values_for
 from studio.search.columns import parse_columns
-from studio.search.ids import Ids
 from studio.search.many_values import many_values
 from tests import make
 from tests.browser import charting
