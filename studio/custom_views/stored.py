@@ -1,7 +1,7 @@
 """What a custom view keeps: a list's state as the parameters of its URL, checked before it is
 stored. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from studio.custom_views.charts import MAX_CHARTS, parse_charts
 from studio.custom_views.state import KNOWN, MAX_CHOSEN, PASSING, ViewState
@@ -15,7 +15,7 @@ from studio.search.syntax import parse
 from studio.search.tree import UNSTORABLE
 
 KEPT = tuple(sorted(KNOWN - PASSING))
-READERS = {
+READERS: dict[str, Callable[[str], object]] = {
     "q": parse,
     "off": parse,
     "order": parse_order,

@@ -18,7 +18,7 @@ from studio.search.fulltext import body_q
 from studio.search.plain_keys import begins, is_short_uid
 from studio.search.scope import NOTHING, Scope, all_q, any_q
 from studio.search.syntax import parse
-from studio.search.tree import And, Node, Not, Or, Term, Word, leaves
+from studio.search.tree import And, Node, Not, Op, Or, Term, Word, leaves
 
 A_PAGE = 50
 # Up to so many times longer, a list is looked for in the shortest quicker than run by run.
@@ -61,7 +61,7 @@ def apply(
     if node is None:
         return queryset
     scope = Scope.of(user, now or timezone.now(), workspace)
-    parts = node.children if isinstance(node, And) else (node,)
+    parts = sorted(node.children, key=_cost) if isinstance(node, And) else [node]
     return all_of(queryset, parts, scope, condition)
 
 
@@ -80,7 +80,9 @@ def all_of(
         scope.lists.clear()
         made = build(part, scope)
         # Inside of OR and NOT a list is only a part of what is found, or of what is not.
-        built.append((part, made, [] if isinstance(part, Or | And | Not) else list(scope.lists)))
+        known = [] if isinstance(part, Or | And | Not) else list(scope.lists)
+        built.append((part, made, known))
+        scope.most = min([scope.most, *(NEARLY_AS_SHORT * one.n for one in known)])
     lists = [one for _, _, some in built for one in some]
     begun = _beginning(lists, n_others=sum(not some for _, _, some in built), scope=scope)
     # Without questions about the plan, each run is asked.
@@ -97,6 +99,13 @@ def all_of(
     if shortest is not None:
         found.shortlist = shortest
     return found
+
+
+def _cost(node: Node) -> int:
+    """What is likely to be met by few runs, and quick to ask, comes first."""
+    if isinstance(node, Term):
+        return 0 if node.op is Op.EQ else 1
+    return 2 if isinstance(node, Word) else 3
 
 
 def _beginning(lists: list[Shortlist], *, n_others: int, scope: Scope) -> Shortlist | None:

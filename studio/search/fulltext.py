@@ -17,7 +17,7 @@ MIN_INDEXED = 3
 MANY = 10_000
 _MATCHES = "SELECT rowid FROM runs_runtext_fts WHERE runs_runtext_fts MATCH %s"
 _NEWEST = f"{_MATCHES} ORDER BY rowid DESC LIMIT {FEW + 1}"
-_COUNT = f"SELECT count(*) FROM ({_MATCHES} LIMIT {MANY + 1})"  # noqa: S608  (our own text)
+_COUNT = f"SELECT count(*) FROM ({_MATCHES} LIMIT %s)"  # noqa: S608  (our own text)
 
 
 class _Matching(RawSQL):
@@ -58,10 +58,11 @@ def _body_q(scope: Scope, asked: str) -> Q:
     if len(ids) <= FEW:
         return any_of(ids)
     # As many of all runs as of those since the last one found, if they are spread evenly.
-    if scope.n_runs * FEW > 2 * MANY * (ids[0] - ids[-1]):
+    if scope.n_runs * FEW > 2 * min(MANY, scope.most) * (ids[0] - ids[-1]):
         return walk
-    n = _rows(_COUNT, _phrase(asked))[0][0]
-    return walk if n > MANY else scope.listed(n, (_Matching(_phrase(asked)),)).test()
+    most = min(MANY, scope.most)
+    n = _rows(_COUNT, _phrase(asked), most + 1)[0][0]
+    return walk if n > most else scope.listed(n, (_Matching(_phrase(asked)),)).test()
 
 
 def _phrase(asked: str) -> str:
@@ -69,7 +70,7 @@ def _phrase(asked: str) -> str:
     return '"' + asked.replace('"', '""') + '"'
 
 
-def _rows(sql: str, *parameters: str) -> Any:
+def _rows(sql: str, *parameters: str | int) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         return cursor.fetchall()

@@ -6,7 +6,7 @@ those without one but with a value in the second; … ; then those without any. 
 each query walks one index from one place and stops when the page is full.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -33,6 +33,9 @@ A_PAGE = 51
 COST_OF_SORTING = 4
 
 
+Load = Callable[[RunQuerySet], RunQuerySet]
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """`newer` and `older` are cursors of the pages above and below, empty when there is none."""
@@ -43,15 +46,22 @@ class Page:
 
 
 def page(
-    queryset: RunQuerySet, order: Order, *, size: int, after: str = "", before: str = ""
+    queryset: RunQuerySet,
+    order: Order,
+    *,
+    size: int,
+    after: str = "",
+    before: str = "",
+    load: Load = RunQuerySet.all,
 ) -> Page:
     """One page of the runs in the order: below the cursor `after`, or above `before`, or the
     first; a made-up cursor gives the first.
 
-    The runs come as `queryset` loads them. Queries: those of one load, and unless the order is
-    NEWEST one for each lane of the order and two more, at most; whatever the depth.
+    load: makes of the runs of a page those with what the caller needs of them. Queries: those of
+    one load, and unless the order is NEWEST one for each lane of the order and two more, at most;
+    whatever the depth.
     """
-    walk, name = _Walk.of(queryset, order), print_order(order.keys)
+    walk, name = _Walk.of(queryset, order, load), print_order(order.keys)
     if before and (place := read_cursor(before, name)):
         above = walk.take(place, size + 1, back=True)
         if above:
@@ -85,31 +95,33 @@ def _is_better_sorted(runs: RunQuerySet, shortlist: Shortlist, order: Order) -> 
 class _Walk:
     """The runs of a list, and how their places are found."""
 
-    queryset: RunQuerySet
     runs: RunQuerySet
     order: Order
+    loaded: Load
     are_few: bool = False
 
     @classmethod
-    def of(cls, queryset: RunQuerySet, order: Order) -> "_Walk":
+    def of(cls, queryset: RunQuerySet, order: Order, load: Load) -> "_Walk":
         """Asks whether there are few runs, unless the order begins as usual (1 query)."""
         if order.keys == NEWEST:
-            return _Newest(queryset, queryset.order_by(), order)
+            return _Newest(load(queryset.order_by()), order, load)
         runs = queryset.select_related(None).prefetch_related(None).order_by()
         if order.keys[:1] == NEWEST:
-            return cls(queryset, runs, order)
+            return cls(runs, order, load)
         if runs.shortlist is not None and runs.shortlist.n > FEW:
             is_sorted = _is_better_sorted(runs, runs.shortlist, order)
-            return cls(queryset, runs.shortlisted() if is_sorted else runs, order, is_sorted)
+            return cls(runs.shortlisted() if is_sorted else runs, order, load, is_sorted)
         ids = list(runs.shortlisted().values_list("pk", flat=True)[: FEW + 1])
         if len(ids) > FEW:
-            return cls(queryset, runs, order)
-        return cls(queryset, Run.objects.filter(any_of(ids)), order, True)
+            return cls(runs, order, load)
+        return cls(Run.objects.filter(any_of(ids)), order, load, True)
 
     def load(self, places: list[Place]) -> list[Run]:
-        """The runs of these places; one that left the list meanwhile is left out."""
+        """The runs of these places; one that was deleted meanwhile is left out. What else a
+        search asks of them was asked a moment ago, and may take as long as all the rest."""
         ids = [place.pk for place in places]
-        by_id = {run.pk: run for run in self.queryset.order_by().filter(pk__in=ids)}
+        found = Run.objects.filter(any_of(ids), deleted_at=None)
+        by_id = {run.pk: run for run in self.loaded(found)}
         return [by_id[pk] for pk in ids if pk in by_id]
 
     @property
@@ -225,7 +237,7 @@ class _Walk:
         """Some runs in the order of the keys behind that of lane `index`."""
         keys = self.order.all_keys
         keys = keys[keys.index(self.steps[index].key) + 1 :]
-        return _Walk(self.queryset, runs, replace(self.order, keys=keys))
+        return _Walk(runs, replace(self.order, keys=keys), self.loaded)
 
     def _sorted(self, stage: "_Stage", place: Place | None, n: int) -> list[Place]:
         rows = stage.rows if place is None else stage.rows.filter(stage.beyond(place))

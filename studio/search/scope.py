@@ -41,6 +41,8 @@ class Scope:
     now: datetime
     workspace_ids: tuple[int, ...]
     n_probes_left: int = field(default=MAX_PROBES)
+    # A condition of more rows is not counted to its end: a shorter one was met already.
+    most: int = MANY
     # Conditions met so far that an index could answer: more than a few rows, but not too many.
     lists: list[Shortlist] = field(default_factory=list)
 
@@ -116,8 +118,8 @@ class Scope:
             return None
         n, held = 0, []
         for rows in (kind.order_by() for kind in kinds):
-            n += rows[: MANY + 1].count()
-            if n > MANY:
+            n += rows[: self.most + 1].count()
+            if n > self.most:
                 return None
             held.append(rows.values(run))
         return self.listed(n, tuple(held), "id" if run == "pk" else "run_id") if n else None

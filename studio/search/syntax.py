@@ -5,6 +5,7 @@ whether a key, a value or free text is being read. Depth is limited, so recursio
 """
 
 from dataclasses import replace
+from functools import lru_cache
 
 from studio.search import wrong
 from studio.search.errors import SearchSyntaxError
@@ -31,6 +32,8 @@ MAX_TERMS = 200
 MAX_DEPTH = 50
 
 
+# Links of a page, dozens of them, are each the same query with something more.
+@lru_cache(maxsize=512)
 def parse(text: str) -> Node | None:
     """Return the tree of a query, None for an empty one.
 

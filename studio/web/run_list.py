@@ -206,11 +206,12 @@ def row_context(
     """The rows of one page, and where it asks for news of them."""
     state = listing.state
     shown = keyset.page(
-        found.for_list(),
+        found,
         order_of(request, reading),
         size=state.size,
         after=state.after,
         before=state.before,
+        load=RunQuerySet.for_list,
     )
     runs, depths = with_children(request, listing, shown.runs)
     rows = rows_of(request, listing, runs, reading.columns, depths=depths)
