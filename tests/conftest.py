@@ -24,13 +24,11 @@ import pytest
 from django.test import Client
 
 from tests import make
-from tests.chromium import browser
-from tests.live.shared import shared_studio
 from tests.postgres import with_tables
 from tests.prepared import copy_database, migrated
 
-__all__ = ["browser", "shared_studio"]
-
+# Their fixtures are there for every test.
+pytest_plugins = ["tests.chromium", "tests.lasting", "tests.live.shared"]
 
 # Nothing is measured here: a busy machine may take long over an example.
 hypothesis.settings.register_profile("studio", deadline=None)
@@ -80,6 +78,14 @@ class People:
     dave: Any
 
 
+def make_people() -> People:
+    return People(*(make.user(name) for name in ("alice", "bob", "carol", "dave")))
+
+
+def make_lab(people: People) -> Any:
+    return make.workspace("lab", owner=people.alice, contributor=people.bob, reader=people.carol)
+
+
 @pytest.fixture(scope="session")
 def django_db_keepdb(django_db_modify_db_settings: None) -> bool:
     """Begin with a copy of tables that are made once for all processes of a test run."""
@@ -105,13 +111,19 @@ def _fast_and_local(settings: Any, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def people(db: None) -> People:
-    return People(*(make.user(name) for name in ("alice", "bob", "carol", "dave")))
+def people(request: pytest.FixtureRequest, db: None) -> People:
+    """The module's own where it uses `lasting_people`."""
+    if "lasting_people" in request.fixturenames:
+        return request.getfixturevalue("lasting_people")
+    return make_people()
 
 
 @pytest.fixture
-def workspace(people: People) -> Any:
-    return make.workspace("lab", owner=people.alice, contributor=people.bob, reader=people.carol)
+def workspace(request: pytest.FixtureRequest, people: People) -> Any:
+    """The module's own where it uses `lasting_workspace`."""
+    if "lasting_workspace" in request.fixturenames:
+        return request.getfixturevalue("lasting_workspace")
+    return make_lab(people)
 
 
 @pytest.fixture

@@ -1,7 +1,9 @@
 """One set of rows for all tests of a module: made once, and put back after each test.
 
 For the long tables (everybody at every address), where making the rows costs more than the test.
-A module imports the fixtures that it uses, and makes its own rows in one of its own scope.
+A module makes its own rows in a fixture of the module's scope. With
+`pytestmark = pytest.mark.usefixtures("lasting_people", "lasting_workspace")` its tests have these
+as their `people` and `workspace`.
 """
 
 from collections.abc import Iterator
@@ -13,8 +15,7 @@ import pytest
 from django.db import transaction
 from django.test import override_settings
 
-from tests import make
-from tests.conftest import People
+from tests.conftest import People, make_lab, make_people
 
 HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
@@ -50,22 +51,20 @@ def put_back(lasting_rows: None, db: None, lasting_storage: str, settings: Any) 
 
 @pytest.fixture(scope="module")
 def everybody(lasting_rows: None) -> People:
-    return People(*(make.user(name) for name in ("alice", "bob", "carol", "dave")))
+    return make_people()
 
 
 @pytest.fixture(scope="module")
 def lasting_lab(everybody: People) -> Any:
-    return make.workspace(
-        "lab", owner=everybody.alice, contributor=everybody.bob, reader=everybody.carol
-    )
+    return make_lab(everybody)
 
 
-@pytest.fixture(name="people")
-def people_put_back(everybody: People, put_back: None) -> People:
+@pytest.fixture
+def lasting_people(everybody: People, put_back: None) -> People:
     """Copies: what a test changes in them is seen by no other."""
     return deepcopy(everybody)
 
 
-@pytest.fixture(name="workspace")
-def workspace_put_back(lasting_lab: Any, put_back: None) -> Any:
+@pytest.fixture
+def lasting_workspace(lasting_lab: Any, put_back: None) -> Any:
     return deepcopy(lasting_lab)

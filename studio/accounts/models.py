@@ -220,10 +220,10 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         return self.filter(revoked_at=None)
 
     def made_by_hand(self, user: User) -> Self:
-        """The tokens `user` made and did not revoke, newest first, each with its workspace; those
-        of submitted runs come and go with them, those of a closed workspace with it."""
-        of_closed = models.Q(workspace__closed_at__isnull=False)
-        own = self.not_revoked().exclude(of_closed).filter(user=user, run_uid="")
+        """The tokens `user` made and did not revoke, newest first, each with its workspace, which
+        may be closed: opened again it would take them again. Those of submitted runs come and go
+        with them."""
+        own = self.not_revoked().filter(user=user, run_uid="")
         return own.select_related("workspace").order_by("-pk")
 
     def end_all(self, user: User) -> int:

@@ -10,11 +10,12 @@ from studio.alerts.matching import switch_off
 from studio.alerts.models import AlertRule, Edge
 from studio.custom_views.models import CustomView, Place
 from studio.custom_views.rights import may_see
-from studio.custom_views.state import FLAT, ViewState
+from studio.custom_views.scope import in_state
+from studio.custom_views.state import ViewState
 from studio.custom_views.stored import state_of
 from studio.runs.models import Run
 from studio.runs.querysets import RunQuerySet
-from studio.search.apply import apply, asks_for_archived
+from studio.search.apply import apply
 from studio.search.errors import SearchSyntaxError
 
 # So many runs of a view are remembered to tell who came and went.
@@ -26,20 +27,14 @@ NOT_SEEN = "The view is gone, or not shared with the rule's owner any more."
 
 def runs_of(view: CustomView, state: ViewState, rule: AlertRule) -> RunQuerySet:
     """The runs that the view lists for the rule's owner. Raises SearchSyntaxError."""
-    node = state.node
     runs = Run.objects.of(rule.workspace)
-    runs = runs if asks_for_archived(node) else runs.listed()
     if view.place == Place.EXPERIMENT:
         runs = runs.filter(experiment=view.experiment)
     if view.place == Place.PIPELINES:
         runs = runs.filter(type="pipeline")
-    if state.children != FLAT and not state.only:
-        runs = runs.roots()
-    if state.mine:
-        runs = runs.filter(submitter=rule.owner)
-    if state.only:
-        runs = runs.filter(uid__in=state.chosen)
-    return apply(runs, node, user=rule.owner, workspace=rule.workspace)
+    node, owner = state.node, rule.owner
+    runs = in_state(runs, state, node, user=owner)
+    return apply(runs, node, user=owner, workspace=rule.workspace)
 
 
 def happenings_of_view(

@@ -36,7 +36,8 @@ BEAT_S = 5.0
 KNOWN, GONE = "Here already, unchanged", "Deleted here, and stays so"
 NO_RUN = "Deleted in the source, or no run"
 OVER = object()
-COUNTS = ("n_new", "n_changed", "n_known", "n_gone", "n_points", "n_files", "n_problems")
+RUNS = ("n_new", "n_changed", "n_known", "n_gone")
+COUNTS = (*RUNS, "n_points", "n_files", "n_datasets", "n_models", "n_links", "n_problems")
 
 
 class CantImport(NotAllowed):
@@ -77,7 +78,7 @@ class ImportKind:
         skipped = {KNOWN: new["n_known"], GONE: new["n_gone"]}
         if opened.is_over and work.n_total:
             seen = work.n_done + work.n_skipped + work.n_failed
-            rest = work.n_total - seen - sum(new[n] for n in COUNTS[:4]) - n_skipped
+            rest = work.n_total - seen - sum(new[n] for n in RUNS) - n_skipped
             skipped[NO_RUN] = max(0, rest)
         problems = now.problems[len(told.problems) :]
         result: dict[str, Any] = {**new, "imported_bytes": now.n_bytes - told.n_bytes}

@@ -11,13 +11,14 @@ from django.utils import timezone
 from studio.artifacts.actions import TooLarge, import_artifact
 from studio.artifacts.models import Artifact, hash_of_path
 from studio.artifacts.paths import clean_path
-from studio.importers.past import ended_later, new_input, past_model
+from studio.importers.lineage_ahead import count_ahead
+from studio.importers.past import ended_later, new_input, past_input, past_model
 from studio.importers.records import FileRecord, SourceError, Unreadable
 from studio.importers.report import Report
 from studio.importers.tasks import Fate, Task
 from studio.importers.wish import Wish
 from studio.lineage.actions import note_inputs
-from studio.lineage.importing import import_models
+from studio.lineage.importing import PastInput, PastModel, import_models
 from studio.metrics.actions import merge_chunks
 from studio.metrics.importing import add_points
 from studio.metrics.summary import Series
@@ -55,7 +56,9 @@ class Filling:
             yield
         for task in tasks:
             yield from self._read_files(task)
-        if tasks and not self.wish.is_dry:
+        if self.wish.is_dry:
+            self._count_lineage(tasks)
+        elif tasks:
             self._close(tasks, label)
             yield
 
@@ -208,22 +211,36 @@ class Filling:
         """What it used; what is known already is stored once."""
         for used in task.record.datasets:
             try:
-                note_inputs(task.run, [new_input(used)], by=self.wish.by)
+                new = note_inputs(task.run, [new_input(used)], by=self.wish.by)
+                self.report.n_datasets += new
             except Invalid as refused:
                 self._trouble(task, f"data set {used.name[:80]}", str(refused))
 
     def _tell_models(self, tasks: Sequence[Task]) -> None:
         """The models that these runs made; what is known already is left as it is."""
-        by_run, news = {task.run.pk: task for task in tasks}, []
+        by_run = {task.run.pk: task for task in tasks}
+        news = [(task.run, model) for task, model in self._models_of(tasks)]
+        if news:
+            brought = import_models(self.wish.workspace, news, by=self.wish.by)
+            self.report.n_models += brought.n_new
+            for one in brought.refused:
+                self._trouble(by_run[one.run.pk], one.what, one.why)
+
+    def _models_of(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, PastModel]]:
         for task in tasks:
             for made in task.record.models:
                 try:
-                    news.append((task.run, past_model(made)))
+                    yield task, past_model(made)
                 except Invalid as refused:
                     self._trouble(task, f"model {made.name[:80]}", str(refused))
-        if news:
-            for one in import_models(self.wish.workspace, news, by=self.wish.by):
-                self._trouble(by_run[one.run.pk], one.what, one.why)
+
+    def _count_lineage(self, tasks: Sequence[Task]) -> None:
+        told: list[tuple[Task, PastInput | PastModel]] = [
+            (task, past_input(used)) for task in tasks for used in task.record.datasets
+        ]
+        told += self._models_of(tasks)
+        news = [(task.record.origin, task.row.run, what) for task, what in told]
+        count_ahead(self.wish.workspace, news, self.report)
 
     def _restate(self, task: Task, now: datetime, message: str) -> None:
         """An end that was guessed: the last sign of life, or what the source says now."""

@@ -32,11 +32,14 @@ Record = RunRecord | Unreadable | Note
 @runtime_checkable
 class WithParts(Protocol):
     """A reader whose source has more than runs: what they lean on is stored before them, what
-    leans on them after them. Both may be called again, and then change nothing."""
+    leans on them after them. Both may be called again, and then change nothing. A dry run calls
+    `foresee` instead, which counts and writes nothing."""
 
     def prepare(self, wish: Wish, report: Report) -> None: ...
 
     def finish(self, wish: Wish, report: Report) -> None: ...
+
+    def foresee(self, wish: Wish, report: Report) -> None: ...
 
 
 class Import:
@@ -65,8 +68,9 @@ class Import:
             yield from self._do(tasks, rows)
             self.n_seen += len(group)
             yield
-        if parts is not None and not self.wish.is_dry:
-            parts.finish(self.wish, self.report)
+        if parts is not None:
+            end = parts.foresee if self.wish.is_dry else parts.finish
+            end(self.wish, self.report)
 
     def _plan(self, group: Sequence[Record]) -> tuple[list[Task], Rows]:
         readable = self._readable(group)

@@ -18,10 +18,11 @@ class Trouble:
 @dataclass(slots=True)
 class Report:
     """Counts of runs: n_new were stored, n_changed grew since they were imported, n_known are as
-    they were, n_gone were deleted here, n_skipped can't be read or stored. n_points, n_files and
-    n_bytes: of what was stored. experiments: name -> runs stored in it. new_experiments: of these
-    those that were made. n_problems: also of those that are not kept. notes: what the import as a
-    whole left out.
+    they were, n_gone were deleted here, n_skipped can't be read or stored. n_points, n_files,
+    n_bytes, n_datasets (each use of one), n_models and n_links (of a run with a model that it used
+    or made, where the source tells them apart): of what was stored. experiments: name -> runs
+    stored in it. new_experiments: of these those that were made. n_problems: also of those that
+    are not kept. notes: what the import as a whole left out.
     """
 
     is_dry: bool = False
@@ -33,6 +34,9 @@ class Report:
     n_points: int = 0
     n_files: int = 0
     n_bytes: int = 0
+    n_datasets: int = 0
+    n_models: int = 0
+    n_links: int = 0
     experiments: dict[str, int] = field(default_factory=dict)
     new_experiments: list[str] = field(default_factory=list)
     problems: list[Trouble] = field(default_factory=list)
@@ -61,6 +65,9 @@ class Report:
             "n_points",
             "n_files",
             "n_bytes",
+            "n_datasets",
+            "n_models",
+            "n_links",
             "experiments",
             "new_experiments",
             "notes",
@@ -83,6 +90,11 @@ class Report:
         lines.append(
             f"          {self.n_points:,} points, {self.n_files:,} files, {self.n_bytes:,} bytes"
         )
+        if self.n_datasets or self.n_models or self.n_links:
+            lines.append(
+                f"          {self.n_datasets:,} data sets used, {self.n_models:,} logged models,"
+                f" {self.n_links:,} links to models"
+            )
         for name, n in sorted(self.experiments.items()):
             new = " (new)" if name in self.new_experiments else ""
             lines.append(f"          {n:,} in the experiment {name}{new}")

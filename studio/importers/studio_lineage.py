@@ -7,6 +7,8 @@ from typing import Any
 
 from studio.importers.archive_values import moment_of, text_of, texts_of
 from studio.importers.archive_zip import ArchiveZip
+from studio.importers.lineage_ahead import News, count_ahead
+from studio.importers.models import ImportedRun
 from studio.importers.natives import STUDIO, native_origin
 from studio.importers.past import past_input, past_model
 from studio.importers.records import DatasetRecord, ModelRecord
@@ -68,7 +70,8 @@ class Said:
 
 def store_lineage(archive: ArchiveZip, wish: Wish, report: Report) -> None:
     """Add what is missing of the lineage of imported runs; runs from here and deleted ones are left
-    alone. What can't be read or stored, and links to what is not here, are reported.
+    alone. What can't be read or stored, and links to what is not here, are reported. A dry run
+    counts what is missing, as if every run of the archive could be read.
 
     Queries: about 25 for each batch of MAX_LINES lines, MAX_POINTS points or MAX_CHARS characters.
     """
@@ -251,6 +254,8 @@ def _origin(line: Mapping[str, Any]) -> str:
 
 def _store(part: Sequence[Said], wish: Wish, report: Report, name: str) -> None:
     rows = rows_of(wish, STUDIO, [one.origin for one in part])
+    if wish.is_dry:
+        return _foresee(part, rows, wish, report)
     here = {
         origin: row.run
         for origin, row in rows.items()
@@ -259,8 +264,24 @@ def _store(part: Sequence[Said], wish: Wish, report: Report, name: str) -> None:
     }
     for origin in sorted({one.origin for one in part} - rows.keys()):
         _tell_unknown(origin, [one.what for one in part if one.origin == origin], report, name)
-    for one in _refused([(here[one.origin], one.what) for one in part if one.origin in here], wish):
+    news = [(here[one.origin], one.what) for one in part if one.origin in here]
+    for one in _bring(news, wish, report):
         report.note(f"{one.run.display_name}: {one.what}", one.why)
+
+
+def _foresee(
+    part: Sequence[Said], rows: Mapping[str, ImportedRun], wish: Wish, report: Report
+) -> None:
+    """Count what is missing of runs that an import brought, and of those that this one would."""
+    news: list[News] = []
+    for one in part:
+        row = rows.get(one.origin)
+        run = row.run if row is not None else None
+        is_from_here = row is not None and row.pk is None
+        is_gone = row is not None and (run is None or run.deleted_at is not None)
+        if not is_from_here and (wish.again or not is_gone):
+            news.append((one.origin, run, one.what))
+    count_ahead(wish.workspace, news, report)
 
 
 def _tell_unknown(origin: str, told: Sequence[Told], report: Report, name: str) -> None:
@@ -279,14 +300,21 @@ def _uid(origin: str) -> str:
     return f"“{origin.removeprefix('run:').rpartition('@')[0][:80]}”"
 
 
-def _refused(news: Sequence[tuple[Run, Told]], wish: Wish) -> Iterator[Refused]:
+def _bring(news: Sequence[tuple[Run, Told]], wish: Wish, report: Report) -> Iterator[Refused]:
+    """Store and count it; what is refused."""
     room, by = wish.workspace, wish.by
     if models := [(run, what) for run, what in news if isinstance(what, PastModel)]:
-        yield from import_models(room, models, by=by)
+        n_new, refused = import_models(room, models, by=by)
+        report.n_models += n_new
+        yield from refused
     if inputs := [(run, what) for run, what in news if isinstance(what, PastInput)]:
-        yield from import_inputs(room, inputs, by=by)
+        n_new, refused = import_inputs(room, inputs, by=by)
+        report.n_datasets += n_new
+        yield from refused
     if links := [(run, what) for run, what in news if isinstance(what, PastLink)]:
-        yield from import_links(room, links, by=by)
+        n_new, refused = import_links(room, links, by=by)
+        report.n_links += n_new
+        yield from refused
     points = [(run, one.link, one.points) for run, one in news if isinstance(one, Points)]
     if points:
         yield from import_points(room, points, by=by)

@@ -88,6 +88,10 @@ class StudioZip:
         store_lineage(self.archive, wish, report)
         take_views(self.archive, wish, report)
 
+    def foresee(self, wish: Wish, report: Report) -> None:
+        """Count the lineage; a dry run tells nothing of views and descriptions."""
+        store_lineage(self.archive, wish, report)
+
     def read(self) -> Iterator[RunRecord | Unreadable]:
         """The runs of each block, whose facts and history are verified before they are believed."""
         for name in self.archive.names("runs"):

@@ -54,8 +54,9 @@ class ModelPoint:
 
 def note_inputs(
     run: Run, inputs: Sequence[NewInput], *, models: Sequence[str] = (), by: Actor
-) -> None:
-    """Note which data sets and models a run used; what is known already is stored once.
+) -> int:
+    """Note which data sets and models a run used; what is known already is stored once. Returns how
+    many uses of data sets are new.
 
     One data set may be used for several things, each told by the label `CONTEXT`; said without one,
     a data set that is noted already is no other use. The first description of a data set stays.
@@ -75,18 +76,20 @@ def note_inputs(
             raise Invalid("models", f"A run notes at most {MOST_MODELS:,} models it used.")
         ModelInput.objects.bulk_create([ModelInput(run=run, model=one) for one in new])
         if told:
-            record_event(run, "datasets", by=by, after=told)
+            after = {name: ", ".join(filter(None, contexts)) for name, contexts in told.items()}
+            record_event(run, "datasets", by=by, after=after)
         if new:
             record_event(run, "models_used", by=by, after=_by_uid(new))
+    return sum(map(len, told.values()))
 
 
-def _store_inputs(run: Run, given: Sequence[NewInput]) -> dict[str, str]:
-    """Data sets noted for the first time, by name and digest, each with what they were used for."""
+def _store_inputs(run: Run, given: Sequence[NewInput]) -> dict[str, list[str]]:
+    """The uses noted for the first time: what for, by name and digest of the data set."""
     if not given:
         return {}
     datasets = _datasets(run, given)
     uses = {(use.dataset_id, use.context): use for use in run.inputs.all()}
-    told: dict[str, str] = {}
+    told: dict[str, list[str]] = {}
     for one in given:
         dataset, context = datasets[one.key], one.labels.get(CONTEXT, "")
         use = uses.get((dataset.pk, context))
@@ -94,7 +97,7 @@ def _store_inputs(run: Run, given: Sequence[NewInput]) -> dict[str, str]:
             use = next((use for (pk, _), use in uses.items() if pk == dataset.pk), None)
         if use is None:
             use = uses[dataset.pk, context] = RunInput(run=run, dataset=dataset, context=context)
-            told[str(dataset)] = ", ".join(filter(None, [told.get(str(dataset)), context]))
+            told.setdefault(str(dataset), []).append(context)
         use.labels = {**use.labels, **one.labels}
     if len(uses) > MOST_INPUTS:
         raise Invalid("datasets", f"A run notes at most {MOST_INPUTS:,} data sets it used.")

@@ -1,13 +1,14 @@
 """Storing the lineage of imported runs, many runs at once, with the ids and times it had elsewhere.
 
 All of these add what is missing and change nothing that is here: called again they do nothing. What
-can't be stored comes back as `Refused`; the rest is stored.
+can't be stored comes back as `Refused`; the rest is stored, and but for points counted.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from django.db.models import Count
 from django.utils import timezone
@@ -92,9 +93,16 @@ class PastLink:
         return f"model “{(self.name or self.uid)[:80]}”"
 
 
+class Brought(NamedTuple):
+    """How many were stored now, and what was left out."""
+
+    n_new: int
+    refused: list[Refused]
+
+
 def import_models(
     workspace: Workspace, news: Sequence[tuple[Run, PastModel]], *, by: Actor
-) -> list[Refused]:
+) -> Brought:
     """Models kept by runs of the workspace, those whose ids it does not know yet.
 
     Queries: at most 7, whatever the numbers.
@@ -134,12 +142,12 @@ def import_models(
             told = ((row, past) for row, past, _ in rows if (past.step is not None) == is_made)
             found.tell(kind, ((row.run, row.uid, row.name) for row, _ in told))
         insert_rows(found.events(by))
-    return found.refused
+    return Brought(len(rows), found.refused)
 
 
 def import_inputs(
     workspace: Workspace, news: Sequence[tuple[Run, PastInput]], *, by: Actor
-) -> list[Refused]:
+) -> Brought:
     """Data sets that runs of the workspace used; each use is known by the data set's name, its
     digest and the label `CONTEXT`. Queries: at most 7, whatever the numbers."""
     _require(workspace, by)
@@ -178,12 +186,12 @@ def import_inputs(
             ]
         )
         insert_rows(found.events(by))
-    return found.refused
+    return Brought(len(fresh), found.refused)
 
 
 def import_links(
     workspace: Workspace, news: Sequence[tuple[Run, PastLink]], *, by: Actor
-) -> list[Refused]:
+) -> Brought:
     """Which models runs of the workspace used and made. Queries: at most 7, whatever the
     numbers."""
     _require(workspace, by)
@@ -214,7 +222,7 @@ def import_links(
         insert_rows([row for row in rows if isinstance(row, ModelInput)])
         insert_rows([row for row in rows if isinstance(row, RunOutput)])
         insert_rows(found.events(by))
-    return found.refused
+    return Brought(len(rows), found.refused)
 
 
 def import_points(

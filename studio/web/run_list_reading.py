@@ -11,10 +11,11 @@ from django.urls import reverse
 
 from studio.custom_views.finding import base_of
 from studio.custom_views.models import CustomView, Place
-from studio.custom_views.state import FLAT, NO_VIEW, TREE, Base, ViewState
+from studio.custom_views.scope import in_state
+from studio.custom_views.state import NO_VIEW, TREE, Base, ViewState
 from studio.runs.models import Experiment, Run
 from studio.runs.querysets import RunQuerySet
-from studio.search.apply import apply, asks_for_archived
+from studio.search.apply import apply
 from studio.search.columns import DEFAULT_COLUMNS, Column, parse_columns
 from studio.search.errors import SearchSyntaxError
 from studio.search.grouping import parse_group
@@ -158,25 +159,12 @@ def order_of(request: Request, reading: Reading) -> Order:
 
 def scope(request: Request, listing: Listing, node: Node | None) -> RunQuerySet:
     """The runs the page is about, before its query `node`."""
-    state = listing.state
     runs = Run.objects.of(request.workspace)
-    if not asks_for_archived(node):
-        runs = runs.listed()
     if listing.experiment is not None:
         runs = runs.filter(experiment=listing.experiment)
     if listing.type:
         runs = runs.filter(type=listing.type)
-    # Who ticked child runs wants to see them.
-    has_all_levels = state.children == FLAT or state.only
-    if listing.parent is not None:
-        runs = runs.below(listing.parent, all_levels=has_all_levels)
-    elif not has_all_levels:
-        runs = runs.roots()
-    if state.mine:
-        runs = runs.filter(submitter=request.user)
-    if state.only:
-        runs = runs.filter(uid__in=state.chosen)
-    return runs
+    return in_state(runs, listing.state, node, user=request.user, parent=listing.parent)
 
 
 def matching(request: Request, listing: Listing, node: Node | None) -> RunQuerySet:

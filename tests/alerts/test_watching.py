@@ -133,6 +133,53 @@ def test_runs_that_enter_and_leave_a_view_are_told(
     assert [one["run"] for one in entered] == [run.uid]
 
 
+@pytest.mark.parametrize(
+    ("state", "place", "expected"),
+    [
+        ({}, "runs", "top pipeline other hers"),
+        ({"children": "flat"}, "runs", "top pipeline other hers child"),
+        ({"mine": "1"}, "runs", "top pipeline other"),
+        ({"q": "is:archived"}, "runs", "archived"),
+        ({}, "experiment", "top pipeline hers"),
+        ({"children": "flat", "mine": "1"}, "experiment", "top pipeline child"),
+        ({}, "pipelines", "pipeline"),
+    ],
+)
+def test_a_rule_watches_the_runs_that_the_views_page_lists(
+    state: dict[str, str],
+    place: str,
+    expected: str,
+    experiment: Any,
+    people: Any,
+    rule_of: Callable[..., AlertRule],
+) -> None:
+    top = make.run(experiment)
+    runs = {
+        "top": top,
+        "child": make.run(experiment, parent=top),
+        "pipeline": make.run(experiment),
+        "other": make.run(make.experiment(experiment.workspace, "other")),
+        "hers": make.run(experiment, by=people.alice),
+        "archived": make.run(experiment),
+    }
+    Run.objects.filter(pk=runs["pipeline"].pk).update(type="pipeline")
+    fail(runs["archived"])
+    actions.keeping.archive_run(runs["archived"], by=make.actor(people.bob))
+    within = experiment if place == "experiment" else None
+    draft = Draft("Some", state, place=place, experiment=within)
+    view = create_view(experiment.workspace, draft, by=make.actor(people.bob))
+    rule = rule_of(kind="view", edge="both", subject=view)
+
+    watch()
+    page = make.client(people.bob).get(f"/w/lab/views/{view.address}").content.decode()
+
+    rule.refresh_from_db()
+    assert {name for name, run in runs.items() if run.pk in rule.state["ids"]} == {
+        *expected.split()
+    }
+    assert {name for name, run in runs.items() if run.uid in page} == {*expected.split()}
+
+
 def test_the_number_of_runs_in_a_view_is_told_when_it_is_reached(
     view: Any, experiment: Any, rule_of: Callable[..., AlertRule]
 ) -> None:

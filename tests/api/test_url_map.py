@@ -19,10 +19,9 @@ from studio.work.running import run_work
 from tests import make
 from tests.architecture.test_policies import operations
 from tests.conftest import People
-from tests.lasting import lasting_rows, lasting_storage, put_back
 from tests.rows import all_rows, changed_tables
 
-__all__ = ["lasting_rows", "lasting_storage", "put_back"]
+pytestmark = pytest.mark.usefixtures("lasting_people", "lasting_workspace")
 
 OPERATIONS = [name for name, _ in operations()]
 IN_WORKSPACE = [name for name in OPERATIONS if "{workspace}" in name]
@@ -143,21 +142,9 @@ def writes(name: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def everybody(lasting_rows: None) -> People:
-    return People(*(make.user(name) for name in ("alice", "bob", "carol", "dave")))
-
-
-@pytest.fixture(scope="module")
-def lab(everybody: People) -> Any:
-    return make.workspace(
-        "lab", owner=everybody.alice, contributor=everybody.bob, reader=everybody.carol
-    )
-
-
-@pytest.fixture(scope="module")
-def all_values(lab: Any, everybody: People) -> dict[str, str]:
+def all_values(lasting_lab: Any, everybody: People) -> dict[str, str]:
     """A value for every path parameter; the run has one metric to ask for."""
-    experiment = make.experiment(lab, "vision")
+    experiment = make.experiment(lasting_lab, "vision")
     run = make.run(experiment)
     api = make.Api(run.submitter, run.workspace)
     point = {"name": "loss", "kind": "scalar", "steps": [0], "times": [1e9], "values": [0.3]}
@@ -177,7 +164,7 @@ def all_values(lab: Any, everybody: People) -> dict[str, str]:
     run_work(Work.objects.get(uid=work).pk)
     view = api.post("/views", {"name": "mine"}).json()["uid"]
     assert api.post(f"/views/{view}/share", {"everyone": "see"}).status_code == 200
-    owner = make.Api(everybody.alice, lab)
+    owner = make.Api(everybody.alice, lasting_lab)
     shared = {"name": "all", "statuses": ["Failed"], "shared": True}
     rule = owner.post("/alert-rules", shared).json()["uid"]
     Target.objects.create(name="spare", workspace=run.workspace)
@@ -199,16 +186,6 @@ def all_values(lab: Any, everybody: People) -> dict[str, str]:
         "target": "gpu",
         "rule": rule,
     }
-
-
-@pytest.fixture
-def people(everybody: People, put_back: None) -> People:
-    return everybody
-
-
-@pytest.fixture
-def workspace(lab: Any, put_back: None) -> Any:
-    return lab
 
 
 @pytest.fixture

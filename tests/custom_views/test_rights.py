@@ -21,28 +21,13 @@ from studio.custom_views.rights import may_see, rights
 from studio.custom_views.sharing import note_use, pin_view, set_default, share_view
 from tests import make
 from tests.custom_views.world import as_actor, events, found, member, reading, running, view
-from tests.lasting import (
-    everybody,
-    lasting_lab,
-    lasting_rows,
-    lasting_storage,
-    people_put_back,
-    put_back,
-    workspace_put_back,
-)
 from tests.rows import all_rows, changed_tables
 
-__all__ = [
-    "everybody",
-    "lasting_lab",
-    "lasting_rows",
-    "lasting_storage",
-    "people_put_back",
-    "put_back",
-    "workspace_put_back",
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.data,
+    pytest.mark.usefixtures("lasting_people", "lasting_workspace"),
 ]
-
-pytestmark = [pytest.mark.data, pytest.mark.django_db]
 
 # What each may do with a view of erin: nothing, see it, edit it (and not rename), manage it too.
 NOTHING, SEE, EDIT, MANAGE, OWN = range(5)

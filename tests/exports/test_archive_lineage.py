@@ -33,10 +33,12 @@ from studio.lineage.models import (
     RunOutput,
 )
 from studio.runs.actions import complete_run
+from studio.runs.actions.keeping import delete_run
 from studio.runs.models import Run, RunEvent
 from tests import make
 from tests.exports.archives import contents, json_lines, written
 from tests.exports.test_archive import brought, other, rewritten
+from tests.rows import all_rows, changed_tables
 
 pytestmark = [pytest.mark.django_db, pytest.mark.data]
 __all__ = ["other"]
@@ -169,6 +171,52 @@ def test_an_archive_of_version_1_comes_and_a_later_one_adds_its_lineage(
 
     brought(data, other, tmp_path)
     assert told(other) == told(room)
+
+
+def counted(data: bytes, room: Any, tmp_path: Path, *more: str) -> tuple[list[int], str]:
+    """(uses of data sets, models, links to models) of the report, and what the command said."""
+    report = tmp_path / "counts.json"
+    said = brought(data, room, tmp_path, "--report", str(report), *more)
+    found = json.loads(report.read_text())
+    return [found[f"n_{name}"] for name in ("datasets", "models", "links")], said
+
+
+def test_a_dry_run_counts_the_lineage_that_would_come_and_writes_nothing(
+    used: Any, other: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maker, user, _ = used
+    room = maker.workspace
+    monkeypatch.setattr(studio_lineage, "MAX_LINES", 3)
+    half, whole = b"".join(archive_of(room, [maker.pk]).stream()), written(room)
+    empty = all_rows()
+    words = "6 data sets used, 3 logged models, 5 links to models"
+
+    expected, said = counted(whole, other, tmp_path, "--dry-run")
+    assert words in said
+    assert not changed_tables(empty)
+
+    first = counted(half, other, tmp_path, "--dry-run")[0]
+    with pytest.raises(CommandError):
+        brought(half, other, tmp_path)
+    rest = counted(whole, other, tmp_path, "--dry-run")[0]
+    assert [sum(pair) for pair in zip(first, rest, strict=True)] == expected
+    assert rest == counted(whole, other, tmp_path)[0]
+    links = [kind.objects.filter(run__workspace=other).count() for kind in (ModelInput, RunOutput)]
+    uses, models = (
+        RunInput.objects.filter(run__workspace=other),
+        LoggedModel.objects.filter(workspace=other),
+    )
+    assert [uses.count(), models.count(), sum(links)] == expected
+
+    for into in (other, room):
+        nothing, said = counted(whole, into, tmp_path, "--dry-run")
+        assert nothing == [0, 0, 0]
+        assert "data sets" not in said
+    delete_run(Run.objects.get(workspace=other, uid=user.uid), by=make.actor(user.submitter))
+    RunInput.objects.filter(run__workspace=other, run__uid=user.uid).delete()
+    assert counted(whole, other, tmp_path, "--dry-run")[0] == [0, 0, 0]
+    assert counted(whole, other, tmp_path, "--dry-run", "--again")[0] == [1, 0, 0]
+    assert counted(whole, other, tmp_path, "--again")[0] == [1, 0, 0]
 
 
 def test_what_is_not_in_the_archive_is_told_and_comes_with_a_later_one(

@@ -1,6 +1,7 @@
 """Histories become ordinary runs, once, whole, and without anybody being told."""
 
 import io
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,14 @@ from studio.artifacts.actions import open_artifact
 from studio.artifacts.models import Artifact
 from studio.importers.filling import MAX_POINTS
 from studio.importers.models import ImportedRun
-from studio.importers.records import FileRecord, Points, Unreadable
+from studio.importers.records import (
+    DatasetRecord,
+    FileRecord,
+    ModelRecord,
+    Points,
+    Unreadable,
+)
+from studio.lineage.checks import CONTEXT
 from studio.metrics.models import Metric, MetricChunk
 from studio.runs.actions.keeping import delete_run
 from studio.runs.actions.tags import change_tags
@@ -21,6 +29,10 @@ from tests.importers.made_up import BEGIN, bring, files, points, record
 from tests.rows import all_rows, changed_tables
 
 pytestmark = [pytest.mark.data, pytest.mark.django_db]
+
+IRIS = DatasetRecord("iris", "ab12", labels={CONTEXT: "train"})
+NET = ModelRecord(f"m-{'1' * 32}", "net", "ready", BEGIN)
+BAD = ModelRecord("no id", "bad", "ready", BEGIN)
 
 
 def test_a_run_comes_with_all_it_had(workspace: Any) -> None:
@@ -86,7 +98,13 @@ def test_a_dry_run_tells_the_same_and_writes_nothing(workspace: Any) -> None:
     told = [
         bring(
             workspace,
-            record("a", points=points(10), files=files(notes=b"xyz")),
+            record(
+                "a",
+                points=points(10),
+                files=files(notes=b"xyz"),
+                datasets=[IRIS],
+                models=[NET, BAD],
+            ),
             record("b", experiment="other", status="Sleeping"),
             Unreadable("runs/c", "No meta.yaml."),
             is_dry=dry,
@@ -98,7 +116,21 @@ def test_a_dry_run_tells_the_same_and_writes_nothing(workspace: Any) -> None:
     assert [report.pop("is_dry") for report in told] == [True, False]
     assert told[0] == told[1]
     assert (told[0]["n_new"], told[0]["n_skipped"], told[0]["n_bytes"]) == (1, 2, 3)
-    assert [problem["place"] for problem in told[0]["problems"]] == ["run b", "runs/c"]
+    assert (told[0]["n_datasets"], told[0]["n_models"]) == (1, 1)
+    places = [problem["place"] for problem in told[0]["problems"]]
+    assert places == ["run b", "runs/c", "run a: model bad"]
+
+
+def test_of_a_run_that_grew_a_dry_run_counts_the_lineage_that_is_new(workspace: Any) -> None:
+    bring(workspace, record(datasets=[IRIS], models=[NET]))
+    more = replace(IRIS, labels={CONTEXT: "eval"})
+
+    told = [
+        bring(workspace, record(datasets=[IRIS, more], models=[NET]), is_dry=dry)
+        for dry in (True, False, True)
+    ]
+
+    assert [(report.n_datasets, report.n_models) for report in told] == [(1, 0), (1, 0), (0, 0)]
 
 
 def test_a_run_that_grew_gets_what_is_new(workspace: Any) -> None:

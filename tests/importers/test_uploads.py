@@ -14,13 +14,20 @@ from tensorboardX import SummaryWriter
 from studio.artifacts.models import Upload
 from studio.artifacts.uploads import sweep_uploads
 from studio.importers.archives import MAX_FILES
+from studio.lineage.actions import note_inputs
+from studio.lineage.checks import NewInput
+from studio.lineage.model_actions import NewModel, create_model
+from studio.lineage.models import RunInput
 from studio.runs.models import Run
 from studio.work.models import State, Work
 from studio.work.running import run_work
+from tests import make
+from tests.exports.archives import written
 from tests.importers import made_mlruns
 from tests.importers.made_mlruns import RUNS
 from tests.importers.test_wandb import REAL as WANDB
 from tests.rows import all_rows, changed_tables
+from tests.web.pages import read
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -76,6 +83,27 @@ def test_an_upload_is_looked_through_then_imported_then_removed(
     assert not list((tmp_path / "imports").iterdir())
     again = bob_client.post(f"/w/lab/import/{looked.uid}/start")
     assert (again.status_code, "no longer here" in again.content.decode()) == (409, True)
+
+
+def test_the_lineage_of_an_archive_is_told_before_and_after(
+    bob_client: Client, people: Any, workspace: Any
+) -> None:
+    elsewhere = make.workspace("elsewhere", owner=people.alice, contributor=people.bob)
+    source, by = make.run(make.experiment(elsewhere)), make.actor(people.bob)
+    note_inputs(source, [NewInput("iris", "ab12"), NewInput("iris", "cd34")], by=by)
+    create_model(source.experiment, NewModel("net"), source=source, by=by)
+    content = written(elsewhere)
+
+    send(bob_client, content, name="runs.zip", kind="studio-zip")
+    check = worked()
+    assert not RunInput.objects.filter(run__workspace=workspace).exists()
+    bob_client.post(f"/w/lab/import/{check.uid}/start")
+    brought = worked()
+
+    assert RunInput.objects.filter(run__workspace=workspace).count() == 2
+    for work in (check, brought):
+        text = read(bob_client.get(f"/w/lab/work/{work.uid}")).text
+        assert "Data sets used 2 Logged models 1" in text
 
 
 def test_zipped_logs_of_tensorboard_and_wandb_come_once(bob_client: Client, tmp_path: Path) -> None:

@@ -9,29 +9,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests import make
-from tests.lasting import (
-    everybody,
-    lasting_lab,
-    lasting_rows,
-    lasting_storage,
-    people_put_back,
-    put_back,
-    workspace_put_back,
-)
 from tests.mlflow_api.search_world import Door, build, in_order, matches, uids
 from tests.search import world
 
-__all__ = [
-    "everybody",
-    "lasting_lab",
-    "lasting_rows",
-    "lasting_storage",
-    "people_put_back",
-    "put_back",
-    "workspace_put_back",
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.data,
+    pytest.mark.usefixtures("lasting_people", "lasting_workspace"),
 ]
-
-pytestmark = [pytest.mark.django_db, pytest.mark.data]
 
 TEXTS = [unicodedata.normalize("NFC", text) for text in world.TEXTS if "'" not in text]
 TEXT = st.sampled_from([*TEXTS, "", "alice", "Bob", "x" * 2_000, "x" * 2_000 + "end"])
@@ -269,7 +254,7 @@ def test_a_large_answer_comes_in_pieces_and_is_the_same(
             assert door.post("runs/search", **body) == whole
 
 
-def test_users_are_found_and_sorted_as_runs_show_them(people: Any, put_back: None) -> None:
+def test_users_are_found_and_sorted_as_runs_show_them(people: Any) -> None:
     own = make.workspace("own", owner=people.alice, contributor=people.bob)
     experiment = make.experiment(own)
     door = Door(people.bob, experiment.workspace)

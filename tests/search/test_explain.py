@@ -16,30 +16,15 @@ from studio.search.syntax import parse
 from studio.search.tree import Node, all_of
 from tests import make
 from tests.amount import form
-from tests.lasting import (
-    everybody,
-    lasting_lab,
-    lasting_rows,
-    lasting_storage,
-    people_put_back,
-    put_back,
-    workspace_put_back,
-)
 from tests.search import world
 from tests.search.reference import Facts, matches
 from tests.search.test_reference import NODES
 
-__all__ = [
-    "everybody",
-    "lasting_lab",
-    "lasting_rows",
-    "lasting_storage",
-    "people_put_back",
-    "put_back",
-    "workspace_put_back",
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.data,
+    pytest.mark.usefixtures("lasting_people", "lasting_workspace"),
 ]
-
-pytestmark = [pytest.mark.django_db, pytest.mark.data]
 
 
 @pytest.fixture(scope="module")

@@ -9,27 +9,12 @@ from studio.search.fields import FIELDS
 from studio.search.syntax import parse_key
 from studio.search.tree import NAMED_KEYS, Key
 from tests import make
-from tests.lasting import (
-    everybody,
-    lasting_lab,
-    lasting_rows,
-    lasting_storage,
-    people_put_back,
-    put_back,
-    workspace_put_back,
-)
 
-__all__ = [
-    "everybody",
-    "lasting_lab",
-    "lasting_rows",
-    "lasting_storage",
-    "people_put_back",
-    "put_back",
-    "workspace_put_back",
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.data,
+    pytest.mark.usefixtures("lasting_people", "lasting_workspace"),
 ]
-
-pytestmark = [pytest.mark.django_db, pytest.mark.data]
 
 
 @pytest.fixture(scope="module")

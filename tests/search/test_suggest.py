@@ -11,27 +11,12 @@ from studio.search.suggest import MAX_SUGGESTIONS, suggest
 from studio.search.syntax import parse
 from studio.search.words import describe
 from tests import make
-from tests.lasting import (
-    everybody,
-    lasting_lab,
-    lasting_rows,
-    lasting_storage,
-    people_put_back,
-    put_back,
-    workspace_put_back,
-)
 
-__all__ = [
-    "everybody",
-    "lasting_lab",
-    "lasting_rows",
-    "lasting_storage",
-    "people_put_back",
-    "put_back",
-    "workspace_put_back",
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.data,
+    pytest.mark.usefixtures("lasting_people", "lasting_workspace"),
 ]
-
-pytestmark = [pytest.mark.django_db, pytest.mark.data]
 
 
 @pytest.fixture(scope="module")

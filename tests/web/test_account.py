@@ -12,6 +12,8 @@ from django.utils import timezone
 
 from studio.accounts.actions import find_token
 from studio.accounts.models import ApiToken, Scope, new_token
+from studio.accounts.permissions import Actor
+from studio.operations.closing import close_workspace, reopen_workspace
 from tests import make
 from tests.rows import all_rows, changed_tables
 from tests.web.forms import form_of
@@ -171,6 +173,34 @@ def test_nobody_revokes_or_sees_a_token_of_another(
 
     assert find_token(secret)
     assert token.hint not in read(bob_client.get("/account")).text
+
+
+def test_a_token_of_a_closed_workspace_is_told_so_and_revoked_by_its_owner_alone(
+    people: Any, workspace: Any
+) -> None:
+    _, secret = new_token(people.bob, name="cluster", scope=Scope.WRITE, workspace=workspace)
+    new_token(people.bob, name="everywhere", scope=Scope.READ)
+    close_workspace(workspace, by=Actor.system("command line"))
+    token = ApiToken.objects.get(name="cluster")
+    wanted = {"token": str(token.pk)}
+
+    for other in (people.alice, make.user("root", admin=True)):
+        client = make.client(other)
+        assert "cluster" not in read(client.get("/account")).text
+        assert client.post("/account/tokens/revoke", wanted).status_code == 303
+        assert "There is no such token of yours" in read(client.get("/account")).text
+    assert find_token(secret)
+
+    bob = make.client(people.bob)
+    text = read(bob.get("/account")).text
+    assert "lab closed" in text
+    assert text.count("closed") == 1
+    assert bob.post("/account/tokens/revoke", wanted).status_code == 303
+    text = read(bob.get("/account")).text
+    assert "Revoked “cluster”" in text
+    assert "lab" not in text
+    reopen_workspace(workspace, by=Actor.system("command line"))
+    assert find_token(secret) is None
 
 
 def test_tokens_of_runs_are_not_listed_and_expired_ones_say_so(

@@ -13,11 +13,10 @@ from studio.web.access import PERSONAL
 from tests import make
 from tests.architecture.test_policies import policy_of
 from tests.conftest import People
-from tests.lasting import lasting_rows, lasting_storage, put_back
 from tests.rows import all_rows, changed_tables
 from tests.web.whole_world import PATTERNS, PNG, RULE_DELIVERY, TABLE, World, make_world
 
-__all__ = ["lasting_rows", "lasting_storage", "put_back"]
+pytestmark = pytest.mark.usefixtures("lasting_people")
 
 MEMBER_PAGES = [name for name, found in PATTERNS.items() if policy_of(found) == "member"]
 PERSONAL_PAGES = [name for name, found in PATTERNS.items() if policy_of(found) == PERSONAL]
@@ -175,18 +174,8 @@ ANSWERS |= {"view-used": 204, "run-log-mark": 302, "run-charts-at-line": 302}
 
 
 @pytest.fixture(scope="module")
-def everybody(lasting_rows: None) -> People:
-    return People(*(make.user(name) for name in ("alice", "bob", "carol", "dave")))
-
-
-@pytest.fixture(scope="module")
 def whole_world(everybody: People) -> World:
     return make_world(everybody)
-
-
-@pytest.fixture
-def people(everybody: People, put_back: None) -> People:
-    return everybody
 
 
 @pytest.fixture
