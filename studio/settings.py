@@ -153,10 +153,17 @@ def database(url: str) -> dict[str, Any]:
     """What `url` names, else SQLite in STUDIO_HOME, where writers queue instead of failing."""
     if url and not url.startswith("sqlite"):
         config: dict[str, Any] = dict(dj_database_url.parse(url))
-        # Pages ask many short questions: compiling one takes longer than answering it, and the
-        # indexes lie in memory or on disks that do not seek. `?options=` in the URL replaces it.
+        # Pages ask many short questions: compiling one takes longer than answering it, starting
+        # further processes for it too, and the indexes lie in memory: a look-up costs less than
+        # reading a page in a row from a disk. `?options=` in the URL replaces it.
         config["OPTIONS"] = {
-            "options": "-c jit=off -c random_page_cost=1.1",
+            "options": " ".join(
+                [
+                    "-c jit=off",
+                    "-c max_parallel_workers_per_gather=0",
+                    "-c random_page_cost=0.5",
+                ]
+            ),
             **config.get("OPTIONS", {}),
             # The pool waits twice as long after each failed try; a new series of tries begins when
             # somebody asks, so that who was cut off is back within seconds of the network.
