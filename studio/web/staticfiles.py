@@ -72,4 +72,6 @@ class StudioStaticStorage(CompressedManifestStaticFilesStorage):
     manifest_strict = True
 
     def create_compressor(self, **kwargs: Any) -> Compressor:
+        # Only tools of developers ask for the maps of libraries, which are a third of all bytes.
+        kwargs["extensions"] = (*Compressor.SKIP_COMPRESS_EXTENSIONS, "map")
         return Compressor(use_brotli=False, **kwargs)

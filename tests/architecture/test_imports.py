@@ -25,6 +25,7 @@ RANKS = {
     "broker": 0,
     "logbook": 0,
     "counters": 0,
+    "migrating": 0,
     "accounts": 1,
     "compute": 2,
     "runs": 3,

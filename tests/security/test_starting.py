@@ -79,6 +79,25 @@ def test_the_whole_studio_gives_up_at_once_and_says_why(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("broken", "made"),
+    [("static", "studio.sqlite3"), ("studio.sqlite3", "static/staticfiles.json")],
+)
+def test_a_studio_that_could_be_half_prepared_does_not_start(
+    broken: str, made: str, tmp_path: Path
+) -> None:
+    (tmp_path / broken).write_text("neither a folder nor a database")
+
+    done = manage(tmp_path, "up", PORT=str(free_port()))
+
+    assert done.returncode == 1
+    assert "web and worker" not in done.stdout
+    error, told = done.stderr.splitlines()[-2:]
+    assert "Error" in error
+    assert told == "CommandError: The studio could not be prepared; the lines above say why."
+    assert (tmp_path / made).stat().st_size > 0
+
+
+@pytest.mark.parametrize(
     ("name", "change"),
     [
         ("studio.E001", {"SECRET_KEY": "short-but-Random_8"}),

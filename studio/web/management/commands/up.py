@@ -48,8 +48,7 @@ class Command(BaseCommand):
         signal.signal(signal.SIGTERM, self._ask_stop)
         signal.signal(signal.SIGINT, self._ask_stop)
         check_port_is_free()
-        self._step("database", lambda: aside(prepare_database))
-        self._step("static files", lambda: aside(collect_static))
+        self._step("database, files", lambda: aside(prepare_database, collect_static))
         start = first_start.prepare()
         children = [
             Child("web", web.arguments_of(options["web_processes"])),
@@ -113,12 +112,15 @@ class Command(BaseCommand):
             time.sleep(0.2)
 
 
-def aside(work: Callable[[], object]) -> None:
-    """Do it in a forked process: what it loads would stay in memory as long as the studio runs."""
-    process = get_context("fork").Process(target=work)
-    process.start()
-    process.join()
-    if process.exitcode:
+def aside(*works: Callable[[], object]) -> None:
+    """Do them at once, each in a forked process: what it loads would stay in memory as long as the
+    studio runs. Raises CommandError when one failed, after all have ended."""
+    processes = [get_context("fork").Process(target=work) for work in works]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    if any(process.exitcode for process in processes):
         raise CommandError("The studio could not be prepared; the lines above say why.")
 
 
