@@ -224,7 +224,8 @@ def _loaded(options: Options, database: str, n_runs: int, notes: list[str]) -> I
             _in_postgresql(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
 
 
-SETTINGS = ("shared_buffers", "effective_cache_size", "work_mem", "random_page_cost")
+# What else matters to plans each connection of the studio sets: docs/settings.md, DATABASE_URL.
+SETTINGS = ("shared_buffers", "effective_cache_size", "work_mem")
 
 
 def _postgresql() -> str:
