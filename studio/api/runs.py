@@ -1,5 +1,6 @@
 """Runs: list, create, read, and their way from start to end."""
 
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -44,8 +45,13 @@ def list_runs(request: HttpRequest, workspace: Path[str], wanted: Query[RunFilte
     if wanted.cursor and not is_cursor(wanted.cursor, chosen.order):
         message = "This is no cursor of a list in this order. Start again without one."
         raise Invalid("cursor", message)
-    runs = with_parts(chosen.runs, user=user)
-    found = page(runs, chosen.order, size=wanted.limit, after=wanted.cursor)
+    found = page(
+        chosen.runs,
+        chosen.order,
+        size=wanted.limit,
+        after=wanted.cursor,
+        load=partial(with_parts, user=user),
+    )
     return JsonResponse(
         {"items": listed(found.runs, chosen.columns, user=user), "next": found.older or None}
     )

@@ -6,13 +6,14 @@ those without one but with a value in the second; … ; then those without any. 
 each query walks one index from one place and stops when the page is full.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from django.db import connection
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from studio.queries.ids import any_of
+from studio.queries.ids import Ids, any_of
 from studio.runs.models import Run
 from studio.runs.querysets import RunQuerySet, Shortlist
 from studio.search.blocks import Block, Shared, blocks
@@ -99,6 +100,8 @@ class _Walk:
     order: Order
     loaded: Load
     are_few: bool = False
+    # The runs themselves, where they were found already.
+    ids: Sequence[int] = ()
 
     @classmethod
     def of(cls, queryset: RunQuerySet, order: Order, load: Load) -> "_Walk":
@@ -114,7 +117,7 @@ class _Walk:
         ids = list(runs.shortlisted().values_list("pk", flat=True)[: FEW + 1])
         if len(ids) > FEW:
             return cls(runs, order, load)
-        return cls(Run.objects.filter(any_of(ids)), order, load, True)
+        return cls(Run.objects.filter(any_of(ids)), order, load, True, ids)
 
     def load(self, places: list[Place]) -> list[Run]:
         """The runs of these places; one that was deleted meanwhile is left out. What else a
@@ -207,7 +210,7 @@ class _Walk:
 
     def _big_blocks(self, stage: "_Stage", place: Place | None) -> Iterator[str]:
         """The first values in the way, as long as each is that of very many rows."""
-        if stage.id == "pk" or len(stage.lanes) < 2:
+        if stage.id == "pk" or self.are_few or len(stage.lanes) < 2:
             return
         lane, name, step = stage.lanes[0]
         if step.key.column.family == "metric" or not isinstance(step.lane.rows, QuerySet):
@@ -253,20 +256,24 @@ class _Walk:
 
     def _prepared(self, index: int, *, back: bool) -> "_Stage":
         """A stage reads the table whose index holds its values and asks of each row whether its
-        run is in the list; without such a table, or for few runs, it reads the runs themselves."""
+        run is in the list, or of few runs what they have there; without such a table it reads the
+        runs themselves."""
         runs, newest_first = self._without(index), self.order.newest_first != back
         if index == len(self.steps):
             return _Stage(runs, [], back, newest_first)
         own = self.steps[index]
         later = [(i, s) for i, s in enumerate(self.steps) if i > index and s.key is not own.key]
         lanes = [(i, f"lane{i}", step) for i, step in [(index, own), *later]]
-        driven = own.lane.rows is not None and not self.are_few
-        if driven and own.lane.rows is not None:
+        rows: QuerySet[Any] = runs if own.lane.never_empty else runs.filter(own.lane.present)
+        # SQLite would walk the index of the values and look for each among the ids.
+        is_known = bool(self.ids) and index == 0 and connection.vendor == "postgresql"
+        driven = own.lane.rows is not None and (is_known or not self.are_few)
+        if own.lane.rows is not None and is_known:
+            rows = own.lane.rows.filter(run__in=Ids(self.ids))
+        elif own.lane.rows is not None and driven:
             rows = own.lane.rows.filter(Exists(runs.filter(pk=OuterRef("run_id"))))
             if runs.shortlist is not None:
                 rows = rows.filter(runs.shortlist.test("run_id"))
-        else:
-            rows = runs if own.lane.never_empty else runs.filter(own.lane.present)
         values = {name: step.lane.value("run__" if driven else "") for _, name, step in lanes}
         if driven:
             values[f"lane{index}"] = F(own.lane.column)
