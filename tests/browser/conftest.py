@@ -4,11 +4,14 @@ Each page collects what goes wrong in it: console errors, exceptions and refused
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
+from threading import Condition
 from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.signals import request_finished, request_started
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.chromium import PATIENCE_MS, is_trouble
@@ -34,7 +37,7 @@ class FromMemory:
     """Answers for static files from memory, to be kept by the browser, as in production: Django's
     own handler looks for each of a page's forty files in every application's folder again."""
 
-    def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
+    def __init__(self, app: Callable[..., Any]) -> None:
         self.app = app
         self.answers: dict[str, tuple[str, list[tuple[str, str]], bytes]] = {}
 
@@ -44,7 +47,8 @@ class FromMemory:
             return self.app(environ, start)
         if path not in self.answers:
             told: list[Any] = []
-            body = b"".join(self.app(environ, lambda *words: told.extend(words[:2])))
+            with closing(self.app(environ, lambda *words: told.extend(words[:2]))) as answer:
+                body = b"".join(answer)
             status, headers = told
             if not status.startswith("200"):
                 start(status, headers)
@@ -54,6 +58,38 @@ class FromMemory:
         status, headers, body = self.answers[path]
         start(status, headers)
         return [body]
+
+
+class Requests:
+    """How many requests the server is answering. A page asks on while its test ends; what is not
+    answered by then would use the database that is being emptied."""
+
+    def __init__(self) -> None:
+        self.n = 0
+        self.changed = Condition()
+
+    def begin(self, **_: Any) -> None:
+        with self.changed:
+            self.n += 1
+
+    def end(self, **_: Any) -> None:
+        with self.changed:
+            self.n -= 1
+            self.changed.notify_all()
+
+    def wait_for_none(self) -> None:
+        with self.changed:
+            assert self.changed.wait_for(lambda: not self.n, PATIENCE_MS / 1_000), self.n
+
+
+@pytest.fixture(scope="session")
+def requests() -> Iterator[Requests]:
+    counted = Requests()
+    request_started.connect(counted.begin)
+    request_finished.connect(counted.end)
+    yield counted
+    request_started.disconnect(counted.begin)
+    request_finished.disconnect(counted.end)
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +104,7 @@ def live_server(live_server: Any) -> Any:
 
 @pytest.fixture
 def open_tab(
-    browser: Browser, live_server: Any, transactional_db: None
+    browser: Browser, live_server: Any, requests: Requests, transactional_db: None
 ) -> Iterator[Callable[..., Tab]]:
     """`open_tab(user, width=1440, theme="light")`: a tab in which `user` is signed in.
 
@@ -96,6 +132,7 @@ def open_tab(
     yield make_tab
     for context in contexts:
         context.close()
+    requests.wait_for_none()
 
 
 def sign_in(context: BrowserContext, user: Any, site: str) -> None:
