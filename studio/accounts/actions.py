@@ -18,7 +18,7 @@ from studio.accounts.models import (
 )
 from studio.accounts.new_workspaces import CLOSED, give_owner
 from studio.accounts.permissions import Actor, NotAllowed
-from studio.accounts.reading import columns, read
+from studio.queries.reading import columns, read
 
 MAX_TOKEN_NAME = 100
 

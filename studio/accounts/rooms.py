@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from studio.accounts.models import Workspace
 from studio.accounts.permissions import Actor
-from studio.accounts.reading import columns, read
+from studio.queries.reading import columns, read
 
 # Written out because most requests of programs pass here: built by the ORM it takes ten times
 # longer (0.7 ms) than it runs.

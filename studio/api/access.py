@@ -8,8 +8,8 @@ from studio.accounts.actions import find_token
 from studio.accounts.limits import EXPORTS, SEARCHES, UPLOADS, WRITES, owe, spend
 from studio.accounts.models import ApiToken, Workspace
 from studio.accounts.permissions import Actor
-from studio.accounts.reading import read
 from studio.accounts.rooms import enter, let_in
+from studio.queries.reading import read
 from studio.runs.models import Experiment, Run
 from studio.runs.querysets import RunQuerySet
 

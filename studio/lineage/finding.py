@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from django.db import connection
 from django.db.models import Q
 
-from studio.accounts.reading import these
 from studio.lineage.models import Dataset, LoggedModel, RunInput, RunOutput
+from studio.queries.reading import these
 from studio.runs.models import Run
 
 # Of schemas and profiles, so much is read for an answer about many runs.

@@ -8,10 +8,10 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from studio.accounts.permissions import Actor, Permission
-from studio.accounts.reading import columns, read, read_values
 from studio.metrics import chunks, summary
 from studio.metrics.models import Batch, Metric
 from studio.metrics.summary import MAX_STEP, Series
+from studio.queries.reading import columns, read, read_values
 from studio.runs.actions import warn_run
 from studio.runs.actions.rights import require_on
 from studio.runs.lifecycle import beat

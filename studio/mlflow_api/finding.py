@@ -5,9 +5,9 @@ import re
 from django.db.models import Q
 
 from studio.accounts.permissions import Permission, require
-from studio.accounts.reading import columns, read
 from studio.mlflow_api.asked import Asked
 from studio.mlflow_api.errors import missing, wrong
+from studio.queries.reading import columns, read
 from studio.runs.actions import ensure_experiment
 from studio.runs.models import Experiment, Run
 from studio.runs.status import Status

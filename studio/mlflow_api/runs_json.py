@@ -6,7 +6,6 @@ from typing import Any
 from django.db.models import QuerySet, prefetch_related_objects
 from django.db.models.expressions import RawSQL
 
-from studio.accounts.reading import these
 from studio.mlflow_api.answers import filled, pairs
 from studio.mlflow_api.finding import experiment_id_of, lifecycle_of
 from studio.mlflow_api.lineage_json import inputs_and_outputs
@@ -19,6 +18,7 @@ from studio.mlflow_api.runs_read import (
     parameters_of,
     tags_of,
 )
+from studio.queries.reading import these
 from studio.runs.actions import NewRun
 from studio.runs.limits import clean_labels
 from studio.runs.models import Run

@@ -7,9 +7,9 @@ from typing import Any
 
 from django.db import connection
 
-from studio.accounts.reading import these
 from studio.metrics.models import NUMERIC
 from studio.mlflow_api.answers import double
+from studio.queries.reading import these
 from studio.runs.limits import whole_value
 
 # The property that keeps who the client said that it is, where it is not its token's owner.

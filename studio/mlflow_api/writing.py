@@ -7,12 +7,12 @@ from django.http import HttpRequest
 
 from studio.accounts.models import Workspace
 from studio.accounts.permissions import Actor
-from studio.accounts.reading import read
 from studio.accounts.rooms import let_in
 from studio.mlflow_api.access import HEADER, USUAL, room_of
 from studio.mlflow_api.asked import Asked, arguments_of
 from studio.mlflow_api.errors import missing, wrong
 from studio.mlflow_api.finding import refuse_if_cancelled, run_id_of
+from studio.queries.reading import read
 from studio.runs.models import Run
 
 RUN = (
