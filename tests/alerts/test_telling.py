@@ -247,7 +247,7 @@ def test_the_link_of_a_mail_stops_the_mails_of_its_rule(
 ) -> None:
     rule = rule_of()
     token = unsubscribe_url(Destination.objects.get()).rpartition("/")[2]
-    assert unsubscribe(token[:-2] + "xx") is None
+    assert unsubscribe(f"{token}x") is None
 
     assert unsubscribe(token) is not None
 

@@ -210,7 +210,7 @@ def test_who_one_is_counts_for_every_call(today: MlflowClient, shared_studio: St
         "workspace": {"MLFLOW_TRACKING_TOKEN": admin, "MLFLOW_WORKSPACE": "default"},
         "reading": {"MLFLOW_TRACKING_TOKEN": reader},
         "nothing": {},
-        "another token": {"MLFLOW_TRACKING_TOKEN": admin[:-1] + "0"},
+        "another token": {"MLFLOW_TRACKING_TOKEN": f"{admin}0"},
         "password": {"MLFLOW_TRACKING_USERNAME": "admin", "MLFLOW_TRACKING_PASSWORD": PASSWORD},
         "another password": {"MLFLOW_TRACKING_USERNAME": "admin", "MLFLOW_TRACKING_PASSWORD": "x"},
         "no such workspace": {"MLFLOW_TRACKING_TOKEN": admin, "MLFLOW_WORKSPACE": "nowhere"},
