@@ -34,7 +34,9 @@ def test_rules_are_made_listed_and_deleted(live_server: Any, token: str) -> None
     assert ws.alert_rules.list() == []
 
 
-def test_one_is_told_when_a_run_ends(live_server: Any, token: str, run: Any, people: Any) -> None:
+def test_one_is_told_when_a_run_ends(
+    live_server: Any, token: str, run: Any, people: Any, tmp_path: Path
+) -> None:
     from studio.alerts.models import AlertRule
 
     ws = Workspace("lab", url=live_server.url, token=token)
@@ -47,7 +49,9 @@ def test_one_is_told_when_a_run_ends(live_server: Any, token: str, run: Any, peo
     address = {"STUDIO_URL": live_server.url, "STUDIO_WORKSPACE": "lab", "STUDIO_TOKEN": token}
     done = subprocess.run(
         [sys.executable, "-m", "studio.cli", "run", "notify", "-r", run.uid],
-        env={**os.environ, **address},
+        # Here a studio that was started before has left the way to itself.
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path.cwd()), **address},
         capture_output=True,
         text=True,
         timeout=120,
