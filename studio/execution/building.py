@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -117,7 +118,7 @@ class EnvironmentBuild:
         """Ship what it said, and say on the page what it is at. Trouble with the database waits."""
         try:
             if self.shipper.is_due() and still_held(self.claim):
-                self.shipper.ship()
+                self.shipper.ship(partial(still_held, self.claim))
             self._explain()
         except (DatabaseError, InterfaceError) as error:
             logger.warning("not shown run=%s because=%s", self.claim.run.uid, error)

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from django.conf import settings
@@ -29,19 +30,23 @@ class LogShipper:
         self.trouble = ""
         self._sent_at = 0.0
 
-    def ship(self) -> int:
+    def ship(self, is_held: Callable[[], bool] = lambda: True) -> int:
         """Send what is new; returns the number of bytes sent. Trouble is kept, not raised: the
-        bytes stay in the local file and go out with the next call."""
+        bytes stay in the local file and go out with the next call. is_held: whether the run is
+        still this worker's, asked before each further piece: the one before may have waited for a
+        network that was away so long that the run was given up."""
         try:
-            return self._send()
+            return self._send(is_held)
         except (DatabaseError, InterfaceError) as away:
             self._note(f"The log waits: {away}")
             return 0
 
-    def _send(self) -> int:
+    def _send(self, is_held: Callable[[], bool] = lambda: True) -> int:
         """The same, but the database's trouble is raised: it passes, a full store may stay."""
         sent = 0
         while piece := self._read():
+            if sent and not is_held():
+                return sent
             try:
                 end = logs.append_log(self.run, self.path, self.offset, piece, by=self.by)
             except LogGap as gap:

@@ -340,7 +340,7 @@ class Supervisor(HeldRun, threading.Thread):
             return
         try:
             if still_held(self.claim):
-                self.shipper.ship()
+                self.shipper.ship(partial(still_held, self.claim))
             else:
                 self.abandon()
         except (DatabaseError, InterfaceError) as error:

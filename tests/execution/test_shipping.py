@@ -47,6 +47,19 @@ def test_a_restarted_worker_sends_nothing_twice(run: Run, tmp_path: Path) -> Non
     assert stored(run) == source.read_bytes()
 
 
+def test_what_was_printed_after_the_run_was_lost_stays_here(run: Run, tmp_path: Path) -> None:
+    """The first piece waited for a network that was away, and the run was given up meanwhile."""
+    source = tmp_path / "output.log"
+    source.write_bytes(b"x" * 3_000_000)
+    shipper = LogShipper(run, source, by=BY)
+
+    n_sent = shipper.ship(lambda: False)
+
+    assert 0 < n_sent < 3_000_000
+    assert stored(run) == b"x" * n_sent
+    assert shipper.ship(lambda: True) == 3_000_000 - n_sent
+
+
 def test_a_full_store_is_told_and_the_bytes_wait(run: Run, tmp_path: Path, full_disk: Any) -> None:
     source = tmp_path / "output.log"
     source.write_bytes(b"small\n")

@@ -52,9 +52,22 @@ def _accept(listener: socket.socket, service: tuple[str, int]) -> None:
     with contextlib.suppress(OSError):
         while True:
             client, _ = listener.accept()
+            _look_after(client)
             server = socket.create_connection(service)
             for pair in ((client, server), (server, client)):
                 threading.Thread(target=_copy, args=pair, daemon=True).start()
+
+
+def _look_after(client: socket.socket) -> None:
+    """As PostgreSQL is told to by each connection: here it is connected to this process, which is
+    always there."""
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (
+        (socket.TCP_KEEPIDLE, 10),
+        (socket.TCP_KEEPINTVL, 5),
+        (socket.TCP_KEEPCNT, 3),
+    ):
+        client.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:

@@ -22,6 +22,8 @@ from tests.waiting import wait_until
 pytestmark = [pytest.mark.live, pytest.mark.faults]
 
 TARGET = "gpu"
+# Lines: a second's. Without network it prints for four seconds and more.
+MOST_ON_ITS_WAY = 20
 SCRIPT = """
 import os, socket, sys, time
 print("host", socket.gethostname(), flush=True)
@@ -127,7 +129,11 @@ def test_a_machine_without_network_loses_its_run_and_writes_nothing_when_it_is_b
     print(f"ended {time.monotonic() - began:.1f} s after the network was back")
     assert on_alpha.run.get_status() == "Failed"
     assert moves(on_alpha.run).count("Failed") == 1
-    assert log_of(on_alpha.run) == log
+    # What was on its way when the cable was pulled may arrive: a fifth of a second's output, not
+    # that of all the time without network.
+    late = log_of(on_alpha.run).removeprefix(log)
+    assert late == "tick\n" * (len(late) // 5)
+    assert len(late) // 5 <= MOST_ON_ITS_WAY
     assert on_beta.run.get_status() == "Running"
     on_beta.finish()
 
