@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
+from django.db.models import BigIntegerField
 from django.http import HttpRequest, JsonResponse
 from ninja import Path, Query, Router
 
@@ -18,10 +19,12 @@ from studio.api.body import documented, read_body
 from studio.api.listing import ListedRunPage, RunFilter, chosen_runs, listed
 from studio.api.schemas import Beat, RunItem, answers
 from studio.api.serialize import beat_dict, run_dict, with_parts
+from studio.queries.fixed import fixed
 from studio.runs import actions
 from studio.runs.actions.beats import note_heartbeat
 from studio.runs.limits import Invalid
 from studio.runs.models import Run
+from studio.runs.querysets import RunQuerySet
 from studio.search.keyset import is_cursor, page
 
 router = Router(tags=["runs"])
@@ -33,7 +36,15 @@ def run_answer(request: HttpRequest, run: Run, *, status: int = 200, notice: str
 
 
 def _fresh(request: HttpRequest, run: Run) -> Run:
-    return with_parts(Run.objects.filter(pk=run.pk), user=actor_of(request).user).get()
+    user = actor_of(request).user
+    for found in _whole(run=run.pk, user=user.pk if user else None):
+        return found
+    raise Run.DoesNotExist(f"run {run.uid} was deleted meanwhile")
+
+
+@fixed(run=BigIntegerField(), user=BigIntegerField())
+def _whole(run: Any, user: Any) -> RunQuerySet:
+    return with_parts(Run.objects.filter(pk=run), user=user)
 
 
 @router.get("/runs", response=answers(ListedRunPage))

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
+from django.db.models.expressions import BaseExpression
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -128,19 +129,18 @@ def transition_many(
     **facts: Any,
 ) -> list[Run]:
     """As `transition`, for a few hundred runs at once: moves those that may become `to`, leaves
-    the others, and returns the moved ones fresh, with their jobs.
+    the others, and returns the moved ones as they are stored now, with their jobs.
 
     Queries: four, and one more for each further set of times that goes with the move.
     """
     may_move = _movable(to, only_from)
     with in_turn():
         # In one order, so that two of these never wait for each other in a circle.
-        locked = runs.select_for_update(of=("self",)).order_by("pk")
+        locked = runs.select_related("job").select_for_update(of=("self",)).order_by("pk")
         current = list(locked.filter(may_move))
         if current and not _move(current, may_move, to, by=by, reason=reason, facts=facts):
             raise RuntimeError(f"a locked run became {to} by somebody else")
-        moved = Run.objects.filter(pk__in=[run.pk for run in current]).order_by("pk")
-        return list(moved.select_related("job")) if current else []
+        return current
 
 
 def _movable(
@@ -167,14 +167,16 @@ def _move(
     facts: Mapping[str, Any],
 ) -> bool:
     """Write the move of runs that were read and locked, with an event each; whether all of them
-    might still be moved."""
+    might still be moved. They have then what was written."""
     now, n_changed = timezone.now(), 0
-    alike: dict[tuple[Any, ...], list[int]] = {}
+    alike: dict[tuple[Any, ...], list[Run]] = {}
     for run in current:
-        alike.setdefault(tuple((_outdated(run) | _times(run, to, now)).items()), []).append(run.pk)
-    for times, ids in alike.items():
+        alike.setdefault(tuple((_outdated(run) | _times(run, to, now)).items()), []).append(run)
+    written = [(dict(times) | dict(facts), of) for times, of in alike.items()]
+    for columns, of in written:
+        ids = [run.pk for run in of]
         n_changed += Run.objects.filter(may_move, pk__in=ids).update(
-            status=to, status_at=now, status_reason=reason, **(dict(times) | dict(facts))
+            status=to, status_at=now, status_reason=reason, **columns
         )
     if n_changed < len(current):
         return False
@@ -187,7 +189,21 @@ def _move(
         if to in TERMINAL and run.last_beat_at is not None:
             # A ring that is lost costs nothing but a little room.
             transaction.on_commit(partial(ring, TIDY, queue="studio", run_id=run.pk))
+    for columns, of in written:
+        for run in of:
+            _take_over(run, {"status": to.value, "status_at": now, "status_reason": reason})
+            _take_over(run, columns)
     return True
+
+
+def _take_over(run: Run, columns: Mapping[str, Any]) -> None:
+    """Give a run what was written of it. What the database worked out is read when it is asked
+    for."""
+    for name, value in columns.items():
+        if isinstance(value, BaseExpression):
+            run.__dict__.pop(name, None)
+        else:
+            setattr(run, name, value)
 
 
 def explain(run: Run, reason: str, *, lease: str) -> bool:

@@ -35,12 +35,23 @@ def clean_text(value: object, *, field: str, most: int, allow_empty: bool = True
         raise Invalid(field, f"{field} must be text, not {type(value).__name__}.")
     if len(value) > most:
         raise Invalid(field, f"{field} has {len(value):,} characters; at most {most:,} fit.")
-    if "\0" in value or any(0xD800 <= ord(c) <= 0xDFFF for c in value):
+    # ASCII has no surrogates and is its own NFC: most of what comes in is, and more would be asked
+    # of each character.
+    is_ascii = value.isascii()
+    if "\0" in value or not (is_ascii or _is_utf8(value)):
         raise Invalid(field, f"{field} holds a character that can't be stored (NUL or surrogate).")
-    text = unicodedata.normalize("NFC", value)
+    text = value if is_ascii else unicodedata.normalize("NFC", value)
     if not allow_empty and not is_visible(text):
         raise Invalid(field, f"{field} must not be empty.")
     return text
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def is_visible(text: str) -> bool:

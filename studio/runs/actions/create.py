@@ -14,6 +14,7 @@ from studio.accounts.permissions import Actor, Permission, require
 from studio.compute.actions import find_target, queue_job
 from studio.compute.models import Job, Target
 from studio.compute.requirements import RequirementsError, check_package
+from studio.queries.reading import columns, read
 from studio.runs.actions.definitions import definition_of
 from studio.runs.actions.rights import require_on
 from studio.runs.attachments import note_uses
@@ -102,7 +103,10 @@ class NewRun:
 SUBMITTED_TYPES = {"pipeline", "step"}
 # Written out because each new run passes here: built by the ORM they take ten times longer than
 # they run.
-EXPERIMENT_OF_NAME = "SELECT * FROM runs_experiment WHERE workspace_id = %s AND name = %s"
+EXPERIMENT, EXPERIMENT_COLUMNS = columns(Experiment)
+EXPERIMENT_OF_NAME = f"""
+SELECT {EXPERIMENT_COLUMNS} FROM runs_experiment WHERE workspace_id = %s AND name = %s
+"""  # noqa: S608  (columns of the model)
 TAKE_NUMBERS = """
 UPDATE runs_experiment SET last_number = last_number + %s, latest_run_at = %s WHERE id = %s
 RETURNING last_number
@@ -137,7 +141,8 @@ def ensure_experiment(
 
 def known_experiment(workspace: Workspace, name: str) -> Experiment | None:
     """The experiment of that name, None if there is none (1 query)."""
-    for found in Experiment.objects.raw(EXPERIMENT_OF_NAME, [workspace.pk, str(name)]):
+    asked = [workspace.pk, str(name)]
+    for found, _ in read(Experiment, EXPERIMENT, EXPERIMENT_OF_NAME, asked):
         found.workspace = workspace
         return found
     return None
