@@ -1,5 +1,6 @@
 """Metrics of runs: one summary row per name, points packed in chunks, batches seen."""
 
+from collections.abc import Sequence
 from typing import Self
 
 from django.db import models
@@ -35,6 +36,22 @@ def _begins(start: str) -> models.Q:
 
 # Metrics that a training logged: those of a machine (`system/…`) are shown apart from them.
 ORDINARY = ~_begins(PREFIX)
+
+
+class _IsInfinite(models.Func):
+    """Whether a text is one of two. They are written out, as in the index `metric_infinite`: SQLite
+    takes an index of some rows only for a query with the same words."""
+
+    template = "%(expressions)s IN ('Infinity', '-Infinity')"
+    arity = 1
+    output_field = models.BooleanField()
+
+
+def infinite(words: Sequence[str]) -> models.Q:
+    """Numbers of which the last is one of `words`: "Infinity", "-Infinity". That it is empty is not
+    asked: databases would take that for a reason to read all that ended with NaN."""
+    among = models.Q(last_text__in=words, kind__in=sorted(NUMERIC))
+    return models.Q(_IsInfinite("last_text")) & among
 
 
 class MetricQuerySet(models.QuerySet["Metric"]):

@@ -56,7 +56,7 @@ def _stored_q(model: Any, family: str, condition: Condition, scope: Scope) -> Q:
     if condition.comparator == "IS NULL":
         found = ~scope.runs_with(model, named)
         # The runs that have it are no list to begin at.
-        scope.lists.clear()
+        scope.forget_lists()
         return found
     if condition.comparator == "IS NOT NULL":
         return scope.runs_with(model, named)

@@ -12,7 +12,7 @@ from django.db.models.lookups import GreaterThanOrEqual, LessThan
 
 from studio.accounts.models import User
 from studio.lineage.models import RunInput
-from studio.metrics.models import NUMERIC, Metric
+from studio.metrics.models import NUMERIC, Metric, infinite
 from studio.mlflow_api.filters import LIKES, Condition
 from studio.mlflow_api.finding import DEFAULT_ID, DEFAULT_NAME, known_as
 from studio.mlflow_api.label_conditions import USER, parameter_q, tag_q, text_q
@@ -78,7 +78,7 @@ def _metric_q(condition: Condition, scope: Scope) -> Q:
     elif comparator != "=" and (asked > 0) == comparator.startswith("<"):
         rows.append(Q(last__isnull=False))
     if words:
-        rows.append(odd & Q(last_text__in=words))
+        rows.append(infinite(words))
     return scope.runs_with(Metric, *(named & row for row in rows)) if rows else NOTHING
 
 

@@ -14,12 +14,11 @@ from django.db.models.lookups import GreaterThanOrEqual, LessThanOrEqual
 from studio.mlflow_api.run_orders import Key, Lane, lacks_row
 from studio.runs.models import Experiment, Run
 from studio.runs.querysets import RunQuerySet
+from studio.search.choosing import COST_OF_SORTING
 from studio.search.cursors import Place
 
 # Of so few runs all values are read and sorted; of more, an index is walked.
 FEW = 1_000
-# Reading a run and sorting it, to looking at one on the way.
-COST_OF_SORTING = 4
 
 
 @dataclass(frozen=True, slots=True)

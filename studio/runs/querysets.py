@@ -53,16 +53,27 @@ class ListOf(models.Subquery):
         return self.as_sql(compiler, connection, template=template, **extra)
 
 
+class _Among(In):
+    """PostgreSQL makes a join of an IN, and loses the order of the index that is walked. Not of
+    one about whose answer something is said."""
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> Any:
+        sql, values = self.as_sql(compiler, connection)
+        return f"({sql}) IS TRUE", values
+
+
 class Shortlist(NamedTuple):
     """A condition that an index answers: `n` runs or a few more rows, whose ids are any of `rows`,
     each a subquery; `of`: about how many runs there are in all; `is_begun`: the runs it belongs to
-    are read from there in any case; `column`: where querysets among the rows have the run's id."""
+    are read from there in any case; `column`: where querysets among the rows have the run's id;
+    `is_wider`: it has other runs too, and each is to be asked for the condition itself."""
 
     n: int
     rows: tuple[Any, ...]
     of: int = 1
     is_begun: bool = False
     column: str = "run_id"
+    is_wider: bool = False
 
     @property
     def runs(self) -> Q:
@@ -82,10 +93,11 @@ class Shortlist(NamedTuple):
         return self._replace(rows=found)
 
     def test(self, column: str = "pk") -> Q:
-        """The condition as a test of each row by its run's id in `column`. The sum keeps SQLite
-        from beginning here: it reads the ids once and asks them."""
+        """The condition as a test of each row by its run's id in `column`, for which the ids are
+        read once. The sum keeps SQLite from beginning here, and what is said of the answer keeps
+        PostgreSQL from it."""
         value = ExpressionWrapper(F(column) + Value(0), models.BigIntegerField())
-        return reduce(or_, (Q(In(value, rows)) for rows in self.rows))
+        return reduce(or_, (Q(_Among(value, rows)) for rows in self.rows))
 
 
 class ExperimentQuerySet(models.QuerySet["Experiment"]):
@@ -133,10 +145,12 @@ class RunQuerySet(models.QuerySet["Run"]):
     # What all of these runs meet and an index answers with not too many rows: where all of them
     # are read, reading begins there. Set by a search.
     shortlist: Shortlist | None = None
+    # PostgreSQL: conditions that an index answers, of which nobody has counted the rows yet.
+    uncounted: tuple[Shortlist, ...] = ()
 
     def _clone(self) -> Self:
         copy: Self = super()._clone()  # type: ignore[misc]
-        copy.shortlist = self.shortlist
+        copy.shortlist, copy.uncounted = self.shortlist, self.uncounted
         return copy
 
     def shortlisted(self) -> Self:
@@ -228,7 +242,7 @@ class RunQuerySet(models.QuerySet["Run"]):
             "workspace", "experiment", "submitter", "target", "parent", "root", "job"
         ).select_related("description_row", "definition")
 
-    def starred_by(self, user: User) -> Self:
+    def starred_by(self, user: User | models.Expression) -> Self:
         from studio.runs.models import Star
 
         return self.annotate(is_starred=Exists(Star.objects.filter(user=user, run=OuterRef("pk"))))

@@ -76,11 +76,14 @@ def all_of(
     length does, would cost more than that.
     """
     built: list[tuple[Part, Q, list[Shortlist]]] = []
+    uncounted: list[Shortlist] = []
     for part in parts:
-        scope.lists.clear()
+        scope.forget_lists()
         made = build(part, scope)
-        # Inside of OR and NOT a list is only a part of what is found, or of what is not.
-        known = [] if isinstance(part, Or | And | Not) else list(scope.lists)
+        if isinstance(part, Or | And | Not):
+            scope.forget_lists()
+        known = list(scope.lists)
+        uncounted += scope.uncounted
         built.append((part, made, known))
         scope.most = min([scope.most, *(NEARLY_AS_SHORT * one.n for one in known)])
     lists = [one for _, _, some in built for one in some]
@@ -91,13 +94,20 @@ def all_of(
     for part, made, some in built:
         if begun is None or not some:
             found = found.filter(made)
-        elif some[0] is not shortest:
-            both = begun.both(some[0]) if some[0].n < NEARLY_AS_SHORT * begun.n else None
-            begun, found = both or begun, found if both else found.filter(build(part, scope))
+            continue
+        own, both = some[0], None
+        if own is not shortest and own.n < NEARLY_AS_SHORT * begun.n:
+            both = begun.both(own)
+            begun = both or begun
+        is_met = own is shortest or both is not None
+        if own.is_wider or not is_met:
+            found = found.filter(build(part, scope))
     if begun is not None:
         found, shortest = found.filter(begun.runs), begun._replace(is_begun=True)
     if shortest is not None:
         found.shortlist = shortest
+    if uncounted:
+        found.uncounted = tuple(uncounted)
     return found
 
 
@@ -161,8 +171,7 @@ def _word_q(text: str, scope: Scope) -> Q:
     if is_short_uid(text):
         others.append(_uid_q(text, scope))
     if others:
-        # What is in the text is then only a part of what is found.
-        scope.lists.clear()
+        scope.forget_lists()
     return any_q([found, *others])
 
 

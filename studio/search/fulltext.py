@@ -42,7 +42,7 @@ def body_q(scope: Scope, *texts: str) -> Q:
     found = any_q(_body_q(scope, folded(text)) for text in texts)
     if len(texts) > 1:
         # Each is then only a part of what is found.
-        scope.lists.clear()
+        scope.forget_lists()
     return found
 
 

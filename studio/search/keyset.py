@@ -8,6 +8,7 @@ each query walks one index from one place and stops when the page is full.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from math import ceil
 from typing import Any
 
 from django.db import connection
@@ -17,6 +18,7 @@ from studio.queries.ids import Ids, any_of
 from studio.runs.models import Run
 from studio.runs.querysets import RunQuerySet, Shortlist
 from studio.search.blocks import Block, Shared, blocks
+from studio.search.choosing import A_PAGE, is_better_sorted, likely_list, share_of
 from studio.search.cursors import Place, read_cursor, write_cursor
 from studio.search.lanes import SHARED
 from studio.search.order import NEWEST, SUBMITTED, Order, Step, print_order
@@ -29,9 +31,6 @@ BIG = 10_000
 MAX_BLOCKS = 8
 # Of so many runs at most all are sorted by a column with few values.
 BLOCKS_FROM = 20_000
-A_PAGE = 51
-# Reading and sorting a run, to looking at one on the way.
-COST_OF_SORTING = 4
 
 
 Load = Callable[[RunQuerySet], RunQuerySet]
@@ -60,7 +59,8 @@ def page(
 
     load: makes of the runs of a page those with what the caller needs of them. Queries: those of
     one load, and unless the order is NEWEST one for each lane of the order and two more, at most;
-    whatever the depth.
+    on PostgreSQL also one for each condition and two more, and two for each some hundred runs that
+    are passed by; whatever the depth.
     """
     walk, name = _Walk.of(queryset, order, load), print_order(order.keys)
     if before and (place := read_cursor(before, name)):
@@ -82,16 +82,6 @@ def is_cursor(text: str, order: Order) -> bool:
     return read_cursor(text, print_order(order.keys)) is not None
 
 
-def _is_better_sorted(runs: RunQuerySet, shortlist: Shortlist, order: Order) -> bool:
-    """Whether reading and sorting the whole shortlist is less than walking the index of the order
-    till a page is full (1 query, which looks at the first of the list)."""
-    if order.keys[0].column.family in SHARED:
-        return shortlist.n <= BLOCKS_FROM
-    n_seen = min(FEW, shortlist.n)
-    share = max(1, runs.filter(shortlist.first(n_seen)).count()) / n_seen
-    return A_PAGE * shortlist.of / (share * shortlist.n) > COST_OF_SORTING * shortlist.n
-
-
 @dataclass(frozen=True, slots=True)
 class _Walk:
     """The runs of a list, and how their places are found."""
@@ -111,9 +101,19 @@ class _Walk:
         runs = queryset.select_related(None).prefetch_related(None).order_by()
         if order.keys[:1] == NEWEST:
             return cls(runs, order, load)
-        if runs.shortlist is not None and runs.shortlist.n > FEW:
-            is_sorted = _is_better_sorted(runs, runs.shortlist, order)
+        listed = runs.shortlist
+        if listed is not None and listed.n > FEW:
+            if order.keys[0].column.family in SHARED:
+                is_sorted = listed.n <= BLOCKS_FROM
+            else:
+                is_sorted = is_better_sorted(listed, share_of(runs, listed))
             return cls(runs.shortlisted() if is_sorted else runs, order, load, is_sorted)
+        if (likely := likely_list(runs, order, more_than=FEW)) is not None:
+            share = share_of(runs, likely)
+            if not is_better_sorted(likely, share):
+                # Half as many again: where a page falls just short, there is a second turn.
+                n_at_once = ceil(1.5 * A_PAGE / share)
+                return _Along(runs, order, load, among=likely, n_at_once=n_at_once)
         ids = list(runs.shortlisted().values_list("pk", flat=True)[: FEW + 1])
         if len(ids) > FEW:
             return cls(runs, order, load)
@@ -254,6 +254,13 @@ class _Walk:
             places.append(Place(tuple(values), pk))
         return places
 
+    def _among(self, rows: "QuerySet[Any]", runs: RunQuerySet) -> "QuerySet[Any]":
+        """Those rows of an index that is walked whose run is one of `runs`."""
+        found = rows.filter(Exists(runs.filter(pk=OuterRef("run_id"))))
+        if runs.shortlist is None:
+            return found
+        return found.filter(runs.shortlist.test("run_id"))
+
     def _prepared(self, index: int, *, back: bool) -> "_Stage":
         """A stage reads the table whose index holds its values and asks of each row whether its
         run is in the list, or of few runs what they have there; without such a table it reads the
@@ -271,15 +278,42 @@ class _Walk:
         if own.lane.rows is not None and is_known:
             rows = own.lane.rows.filter(run__in=Ids(self.ids))
         elif own.lane.rows is not None and driven:
-            rows = own.lane.rows.filter(Exists(runs.filter(pk=OuterRef("run_id"))))
-            if runs.shortlist is not None:
-                rows = rows.filter(runs.shortlist.test("run_id"))
+            rows = self._among(own.lane.rows, runs)
         values = {name: step.lane.value("run__" if driven else "") for _, name, step in lanes}
         if driven:
             values[f"lane{index}"] = F(own.lane.column)
         return _Stage(
             rows.annotate(**values), lanes, back, newest_first, "run_id" if driven else "pk"
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Along(_Walk):
+    """The index of the order is walked for the runs of a list, so many at once that a page is
+    likely among them, and those are asked for the rest. In one question PostgreSQL would find a way
+    of its own, which now and then takes five times as long."""
+
+    among: Shortlist
+    n_at_once: int
+
+    def _among(self, rows: "QuerySet[Any]", runs: RunQuerySet) -> "QuerySet[Any]":
+        return rows.filter(self.among.test("run_id"))
+
+    def _sorted(self, stage: "_Stage", place: Place | None, n: int) -> list[Place]:
+        """2 queries for each so many; there are twice as many each time."""
+        if stage.id == "pk":
+            return _Walk._sorted(self, stage, place, n)
+        runs, size = self._without(stage.lanes[0][0]), self.n_at_once
+        found: list[Place] = []
+        while len(found) < n:
+            listed = _Walk._sorted(self, stage, place, size)
+            asked = runs.filter(any_of([one.pk for one in listed]))
+            met = set(asked.values_list("pk", flat=True))
+            found += [one for one in listed if one.pk in met]
+            if len(listed) < size:
+                break
+            place, size = listed[-1], 2 * size
+        return found[:n]
 
 
 @dataclass(frozen=True, slots=True)

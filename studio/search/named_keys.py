@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from django.db.models import Q
 
-from studio.metrics.models import NUMERIC, ORDINARY, Metric
+from studio.metrics.models import NUMERIC, ORDINARY, Metric, infinite
 from studio.runs.models import Parameter, Property, Tag
 from studio.runs.searchtext import folded
 from studio.search import distinct
@@ -140,7 +140,7 @@ def _last_matches(term: Term, op: Op) -> list[Q]:
     finite = Q(last__isnull=False)
     for one, bound in bounds:
         finite &= Q(**{f"last__{LOOKUPS[one]}": bound})
-    return [finite, _special(words)] if words else [finite]
+    return [finite, infinite(words)] if words else [finite]
 
 
 def _text_last(op: Op, texts: tuple[str, ...]) -> Q:

@@ -109,10 +109,16 @@ def _pointing(column: str, rows: Any, name: str, op: Op, term: Term) -> Q:
 def name_q(term: Term, scope: Scope) -> Q:
     def match(op: Op) -> Q:
         found = text_match("display_name", op, term.values)
-        # What a name holds, the search text holds too, and that has an index.
-        return found if op is Op.EQ else found & body_q(scope, *term.values)
+        return found if op is Op.EQ else found & _in_body(term, scope)
 
     return compare(term, EVERYTHING, match)
+
+
+def _in_body(term: Term, scope: Scope) -> Q:
+    """What a name or a description holds, the search text holds too, and that has an index."""
+    found = body_q(scope, *term.values)
+    scope.widen_lists()
+    return found
 
 
 def description_q(term: Term, scope: Scope) -> Q:
@@ -123,8 +129,7 @@ def description_q(term: Term, scope: Scope) -> Q:
         if op is Op.EQ:
             # No row and an empty text are the same to a reader.
             return found | ~present if "" in term.values else found
-        # What a description holds, the search text holds too, and that has an index.
-        return found & body_q(scope, *term.values)
+        return found & _in_body(term, scope)
 
     if term.op is Op.EQ:
         return match(Op.EQ)

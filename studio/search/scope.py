@@ -45,6 +45,8 @@ class Scope:
     most: int = MANY
     # Conditions met so far that an index could answer: more than a few rows, but not too many.
     lists: list[Shortlist] = field(default_factory=list)
+    # The same on PostgreSQL, however many rows they have.
+    uncounted: list[Shortlist] = field(default_factory=list)
 
     @classmethod
     def of(cls, user: User | None, now: datetime, workspace: Workspace | None) -> "Scope":
@@ -113,8 +115,12 @@ class Scope:
 
     def _list(self, kinds: list[QuerySet[Any]], run: str = "run") -> Shortlist | None:
         """Rows that are many, but not too many (1 query for each kind, as each has an index of its
-        own). PostgreSQL knows by itself."""
-        if connection.vendor != "sqlite" or not self.may_ask():
+        own). PostgreSQL knows by itself, unless the runs are sorted: who sorts them counts."""
+        if connection.vendor != "sqlite":
+            asked = tuple(kind.order_by().values(run) for kind in kinds)
+            self.uncounted.append(Shortlist(0, asked))
+            return None
+        if not self.may_ask():
             return None
         n, held = 0, []
         for rows in (kind.order_by() for kind in kinds):
@@ -123,6 +129,15 @@ class Scope:
                 return None
             held.append(rows.values(run))
         return self.listed(n, tuple(held), "id" if run == "pk" else "run_id") if n else None
+
+    def forget_lists(self) -> None:
+        """What was met is only a part of what is found, or of what is not."""
+        self.lists.clear()
+        self.uncounted.clear()
+
+    def widen_lists(self) -> None:
+        """What was met has all that is found, and more."""
+        self.lists[:] = [one._replace(is_wider=True) for one in self.lists]
 
     def listed(self, n: int, rows: tuple[Any, ...], column: str = "run_id") -> Shortlist:
         """Remember a condition at which a list may begin."""
