@@ -43,11 +43,11 @@ class Crew:
         wait_until(lambda: f"worker {name} serves" in heard.read_text(), 60, "a worker")
         return psutil.Process(self.workers[node].pid)
 
-    def ready(self) -> None:
-        """The first worker serves; it is started when it is not there, or was killed."""
-        first = self.workers.get("first")
-        if first is None or first.poll() is not None:
-            self.start()
+    def ready(self, node: str = "first") -> None:
+        """That worker serves; it is started when it is not there, or was killed."""
+        worker = self.workers.get(node)
+        if worker is None or worker.poll() is not None:
+            self.start(node)
 
     def log_of(self, node: str) -> Path:
         return self.studio.folder / f"{self.target}-{node}.log"

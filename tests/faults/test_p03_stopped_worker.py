@@ -123,7 +123,7 @@ def test_a_worker_stopped_before_it_began_starts_nothing_that_another_took_over(
     promise("P3 worker stopped before scripts begin", n=n, broker=broker)
     chance, source = dice(f"stopped {broker}"), large_source(tmp_path / "src", BRIEF)
     crew.ready()
-    crew.start("second")
+    crew.ready("second")
     for size in rounds(n, AT_ONCE):
         stopped_while_preparing(crew, ledger, source, size, chance.randrange(1, size + 1))
     ledger.check()
