@@ -6,6 +6,7 @@ parameter, a tag. Runs of few, and by other keys, are sorted.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Q, Subquery
@@ -14,7 +15,7 @@ from django.db.models.lookups import GreaterThanOrEqual, LessThanOrEqual
 from studio.mlflow_api.run_orders import Key, Lane, lacks_row
 from studio.runs.models import Experiment, Run
 from studio.runs.querysets import RunQuerySet
-from studio.search.choosing import COST_OF_SORTING
+from studio.search.choosing import is_better_sorted
 from studio.search.cursors import Place
 
 # Of so few runs all values are read and sorted; of more, an index is walked.
@@ -23,7 +24,8 @@ FEW = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """The runs of a search in its order. experiment_ids: those it was asked for."""
+    """The runs of a search in its order. experiment_ids: those it was asked for, the one with most
+    runs first."""
 
     runs: RunQuerySet
     keys: tuple[Key, ...]
@@ -38,17 +40,10 @@ class Walk:
         if len(ids) <= FEW:
             few = Run.objects.filter(pk__in=ids)
             return self._read(few, 0, None, place, n)
-        if self._is_better_sorted(n):
+        listed = self.runs.shortlist
+        if listed is not None and is_better_sorted(listed, n=n):
             return self._read(self.runs.shortlisted(), 0, None, place, n)
         return self._walked(self.runs, 0, place, n)
-
-    def _is_better_sorted(self, n: int) -> bool:
-        """Whether a condition that an index answers leaves so few runs that reading them all is
-        less than looking for them along the order."""
-        listed = self.runs.shortlist
-        if listed is None:
-            return False
-        return n * listed.of / listed.n > COST_OF_SORTING * listed.n
 
     def _walked(self, runs: RunQuerySet, index: int, place: Place | None, n: int) -> list[Place]:
         """The next runs by key `index` and those behind it, lane by lane."""
@@ -107,7 +102,8 @@ class Walk:
 
     def _within(self, runs: RunQuerySet, index: int, place: Place | None, n: int) -> RunQuerySet:
         """Those of several experiments that may be among the next `n`: each experiment has its own
-        index by start, and of none more than `n` are taken (1 query)."""
+        index by start, and of none more than `n` are taken (2 queries: where those of the largest
+        end, there the others need not be read further)."""
         if len(self.experiment_ids) < 2:
             return runs
         key = self.keys[index]
@@ -115,15 +111,18 @@ class Walk:
         if place is not None:
             bound = {f"started__{'lt' if key.descending else 'gt'}": place.values[2 * index + 1]}
             started = started.filter(**bound)
-        own = started.filter(experiment=OuterRef("pk"))
-        last = own.order_by(f"{'-' if key.descending else ''}started").values("started")[n - 1 : n]
-        rows = Experiment.objects.filter(pk__in=self.experiment_ids).order_by()
-        ends = [end for end in rows.values_list(Subquery(last), flat=True) if end is not None]
+        in_order = started.order_by(f"{'-' if key.descending else ''}started")
+        largest, *others = self.experiment_ids
+        first = in_order.filter(experiment=largest).values_list("started", flat=True)[n - 1 : n]
+        ends = list(first)
+        if ends:
+            in_order = in_order.filter(_reaching(key, ends[0]))
+        own = in_order.filter(experiment=OuterRef("pk")).values("started")[n - 1 : n]
+        rows = Experiment.objects.filter(pk__in=others).order_by()
+        ends += [end for end in rows.values_list(Subquery(own), flat=True) if end is not None]
         if not ends:
             return runs
-        if key.descending:
-            return runs.filter(Q(GreaterThanOrEqual(key.value(""), max(ends))))
-        return runs.filter(Q(LessThanOrEqual(key.value(""), min(ends))))
+        return runs.filter(_reaching(key, max(ends) if key.descending else min(ends)))
 
     def _read(
         self, rows: Any, index: int, lane: Lane | None, place: Place | None, n: int
@@ -179,6 +178,12 @@ class Walk:
         if lane is not None:
             values[2 * index] = lane.rank
         return Place((*values, uid), pk)
+
+
+def _reaching(key: Key, end: datetime) -> Q:
+    """Runs that do not come after a start, in the order of the key."""
+    reaches = GreaterThanOrEqual if key.descending else LessThanOrEqual
+    return Q(reaches(key.value(""), end))
 
 
 def _slot(name: str) -> int:

@@ -52,6 +52,8 @@ def search_runs(asked: Asked) -> Mapping[str, Any] | HttpResponseBase:
     if not experiments:
         return {}
     scope = Scope.of(None, timezone.now(), asked.workspace)
+    if not keys[0].lanes:
+        scope.n_walked_for = size + 1
     runs = apply(_in_view(experiments, view, scope), conditions, scope)
     places = Walk(runs, keys, tuple(experiments)).page(place, size + 1)
     token = token_of(places[size - 1], name) if len(places) > size else ""
@@ -73,11 +75,11 @@ def _experiment_ids(asked: Asked) -> list[str]:
 
 
 def _experiments(asked: Asked, ids: Sequence[str]) -> dict[int, bool]:
-    """Those experiments of the workspace that there are: primary key -> whether it is archived (1
-    query)."""
+    """Those experiments of the workspace that there are, those with most runs first: primary key ->
+    whether it is archived (1 query)."""
     if not ids:
         return {}
-    rows = Experiment.objects.of(asked.workspace).order_by("pk")
+    rows = Experiment.objects.of(asked.workspace).order_by("-last_number", "pk")
     found = among(rows, [int(one) for one in ids], column="pk")
     if DEFAULT_ID in ids:
         found = found | rows.filter(known_as(DEFAULT_NAME))

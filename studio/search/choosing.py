@@ -1,12 +1,11 @@
-"""Which way to a page of sorted runs is shorter: to read a list that an index gives and sort it, or
-to walk the index of the order and look each run up in the list."""
+"""Which way to a page of runs is shorter: to read a list that an index gives, or to walk the index
+of the order and look each run up."""
 
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 
 from studio.queries.estimates import estimated
 from studio.runs.models import Experiment
 from studio.runs.querysets import RunQuerySet, Shortlist
-from studio.search.order import Order
 from studio.search.scope import MANY
 
 A_PAGE = 51
@@ -22,20 +21,29 @@ def share_of(runs: RunQuerySet, shortlist: Shortlist) -> float:
     return max(1, runs.filter(shortlist.first(n_seen)).count()) / n_seen
 
 
-def is_better_sorted(shortlist: Shortlist, share: float) -> bool:
-    """Whether reading and sorting the whole shortlist is less than walking the index of the order
-    till a page is full."""
-    return A_PAGE * shortlist.of / (share * shortlist.n) > COST_OF_SORTING * shortlist.n
+def is_better_sorted(shortlist: Shortlist, share: float = 1.0, *, n: int = A_PAGE) -> bool:
+    """Whether reading and sorting the whole shortlist, of which a share is looked for, is less than
+    walking the index of the order till `n` of these are met."""
+    return n * shortlist.of / (share * shortlist.n) > COST_OF_SORTING * shortlist.n
 
 
-def likely_list(runs: RunQuerySet, order: Order, *, more_than: int) -> Shortlist | None:
-    """On PostgreSQL the shortest of the lists that a search met, if it is long and the index of the
-    order can be walked instead (1 query for each, and one more)."""
-    if not runs.uncounted or order.steps[0].lane.rows is None:
+def first_steps(shortlist: Shortlist) -> int:
+    """How many of a shortlist are met on a walk that takes half as long as sorting them all, which
+    tells how many of them are looked for; not more than a sample."""
+    n = COST_OF_SORTING * shortlist.n**2 // (2 * shortlist.of)
+    return min(SAMPLE, max(A_PAGE, n))
+
+
+def likely_list(
+    runs: RunQuerySet, experiments: QuerySet[Experiment], *, more_than: int
+) -> Shortlist | None:
+    """On PostgreSQL the shortest of the lists that a search of these experiments met, if it is long
+    (1 query for each, and one more)."""
+    if not runs.uncounted:
         return None
     lists = [one._replace(n=sum(map(estimated, one.rows))) for one in runs.uncounted]
     shortest = min(lists, key=lambda one: one.n)
     if not more_than < shortest.n <= MANY:
         return None
-    numbered = Experiment.objects.of(order.workspace).aggregate(n=Sum("last_number"))
+    numbered = experiments.order_by().aggregate(n=Sum("last_number"))
     return shortest._replace(of=numbered["n"] or 1)

@@ -15,10 +15,10 @@ from django.db import connection
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from studio.queries.ids import Ids, any_of
-from studio.runs.models import Run
+from studio.runs.models import Experiment, Run
 from studio.runs.querysets import RunQuerySet, Shortlist
 from studio.search.blocks import Block, Shared, blocks
-from studio.search.choosing import A_PAGE, is_better_sorted, likely_list, share_of
+from studio.search.choosing import first_steps, is_better_sorted, likely_list, share_of
 from studio.search.cursors import Place, read_cursor, write_cursor
 from studio.search.lanes import SHARED
 from studio.search.order import NEWEST, SUBMITTED, Order, Step, print_order
@@ -59,7 +59,7 @@ def page(
 
     load: makes of the runs of a page those with what the caller needs of them. Queries: those of
     one load, and unless the order is NEWEST one for each lane of the order and two more, at most;
-    on PostgreSQL also one for each condition and two more, and two for each some hundred runs that
+    on PostgreSQL also one for each condition and one more, and two for each some hundred runs that
     are passed by; whatever the depth.
     """
     walk, name = _Walk.of(queryset, order, load), print_order(order.keys)
@@ -108,12 +108,11 @@ class _Walk:
             else:
                 is_sorted = is_better_sorted(listed, share_of(runs, listed))
             return cls(runs.shortlisted() if is_sorted else runs, order, load, is_sorted)
-        if (likely := likely_list(runs, order, more_than=FEW)) is not None:
-            share = share_of(runs, likely)
-            if not is_better_sorted(likely, share):
-                # Half as many again: where a page falls just short, there is a second turn.
-                n_at_once = ceil(1.5 * A_PAGE / share)
-                return _Along(runs, order, load, among=likely, n_at_once=n_at_once)
+        if order.steps[0].lane.rows is not None:
+            experiments = Experiment.objects.of(order.workspace)
+            likely = likely_list(runs, experiments, more_than=FEW)
+            if likely is not None and not is_better_sorted(likely):
+                return _Along(runs, order, load, among=likely)
         ids = list(runs.shortlisted().values_list("pk", flat=True)[: FEW + 1])
         if len(ids) > FEW:
             return cls(runs, order, load)
@@ -289,22 +288,24 @@ class _Walk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Along(_Walk):
-    """The index of the order is walked for the runs of a list, so many at once that a page is
-    likely among them, and those are asked for the rest. In one question PostgreSQL would find a way
-    of its own, which now and then takes five times as long."""
+    """The index of the order is walked for the runs of a list, some hundred at once, and those are
+    asked for the rest. In one question PostgreSQL would find a way of its own, which now and then
+    takes five times as long."""
 
     among: Shortlist
-    n_at_once: int
 
     def _among(self, rows: "QuerySet[Any]", runs: RunQuerySet) -> "QuerySet[Any]":
         return rows.filter(self.among.test("run_id"))
 
     def _sorted(self, stage: "_Stage", place: Place | None, n: int) -> list[Place]:
-        """2 queries for each so many; there are twice as many each time."""
+        """2 queries for some hundred, from which follows how many more are walked, or that the
+        whole list is better sorted."""
         if stage.id == "pk":
             return _Walk._sorted(self, stage, place, n)
-        runs, size = self._without(stage.lanes[0][0]), self.n_at_once
+        index = stage.lanes[0][0]
+        runs, size = self._without(index), first_steps(self.among)
         found: list[Place] = []
+        n_seen = 0
         while len(found) < n:
             listed = _Walk._sorted(self, stage, place, size)
             asked = runs.filter(any_of([one.pk for one in listed]))
@@ -312,8 +313,18 @@ class _Along(_Walk):
             found += [one for one in listed if one.pk in met]
             if len(listed) < size:
                 break
-            place, size = listed[-1], 2 * size
+            place, n_seen, missing = listed[-1], n_seen + size, n - len(found)
+            share = max(1, len(found)) / n_seen
+            if missing > 0 and is_better_sorted(self.among, share, n=missing):
+                return found + self._read()._stage(index, place, missing, back=stage.back)
+            # A quarter more: where a page falls just short, there is a further turn.
+            size = ceil(1.25 * missing / share)
         return found[:n]
+
+    def _read(self) -> _Walk:
+        """The same runs, all of them read (1 query)."""
+        ids = list(self.runs.values_list("pk", flat=True))
+        return _Walk(Run.objects.filter(any_of(ids)), self.order, self.loaded, True, ids)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from django.db import connection
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet, Sum
 
 from studio.accounts.models import User, Workspace
+from studio.queries.estimates import estimated
 from studio.queries.ids import any_of
 from studio.runs.models import Experiment, Run
 from studio.runs.querysets import Shortlist
@@ -21,6 +22,8 @@ FEW = 1_000
 MAX_PROBES = 24
 # Up to so many rows, counting them in their index takes a few milliseconds.
 MANY = 50_000
+# Looking one run up in an index, to reading one id of a list, on PostgreSQL.
+COST_OF_LOOKUP = 10
 
 NOTHING = Q(pk__in=[])
 EVERYTHING = ~NOTHING
@@ -47,6 +50,8 @@ class Scope:
     lists: list[Shortlist] = field(default_factory=list)
     # The same on PostgreSQL, however many rows they have.
     uncounted: list[Shortlist] = field(default_factory=list)
+    # How many runs are looked for along an index of runs; 0: not known.
+    n_walked_for: int = 0
 
     @classmethod
     def of(cls, user: User | None, now: datetime, workspace: Workspace | None) -> "Scope":
@@ -117,9 +122,9 @@ class Scope:
         """Rows that are many, but not too many (1 query for each kind, as each has an index of its
         own). PostgreSQL knows by itself, unless the runs are sorted: who sorts them counts."""
         if connection.vendor != "sqlite":
-            asked = tuple(kind.order_by().values(run) for kind in kinds)
-            self.uncounted.append(Shortlist(0, asked))
-            return None
+            known = Shortlist(0, tuple(kind.order_by().values(run) for kind in kinds))
+            self.uncounted.append(known)
+            return self._likely(known) if self.n_walked_for and run == "run" else None
         if not self.may_ask():
             return None
         n, held = 0, []
@@ -129,6 +134,13 @@ class Scope:
                 return None
             held.append(rows.values(run))
         return self.listed(n, tuple(held), "id" if run == "pk" else "run_id") if n else None
+
+    def _likely(self, listed: Shortlist) -> Shortlist | None:
+        """On PostgreSQL a list whose ids are better read once than each run of a walk looked up,
+        which has as many steps as finding the runs in it takes, or more (1 query for each kind)."""
+        n = sum(map(estimated, listed.rows))
+        is_shorter = 0 < n**2 < COST_OF_LOOKUP * self.n_walked_for * self.n_runs
+        return listed if is_shorter and n <= MANY else None
 
     def forget_lists(self) -> None:
         """What was met is only a part of what is found, or of what is not."""

@@ -135,7 +135,7 @@ def test_walks_and_sorts_give_the_same_pages(
     ids: list[str], workspace: Any, people: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from studio.mlflow_api import run_pages
-    from studio.search import apply, scope
+    from studio.search import apply, choosing, scope
 
     door = Door(people.carol, workspace)
     monkeypatch.setattr(run_pages, "FEW", 1)
@@ -149,10 +149,12 @@ def test_walks_and_sorts_give_the_same_pages(
         orders(),
         st.integers(1, 4),
         st.sampled_from([0, 10**9]),
+        st.sampled_from([0, 10**9]),
         st.sampled_from([50, 10**9]),
     )
-    def try_one(asked: Any, order: Any, n: int, cost: int, a_page: int) -> None:
-        monkeypatch.setattr(run_pages, "COST_OF_SORTING", cost)
+    def try_one(asked: Any, order: Any, n: int, cost: int, lookup: int, a_page: int) -> None:
+        monkeypatch.setattr(choosing, "COST_OF_SORTING", cost)
+        monkeypatch.setattr(scope, "COST_OF_LOOKUP", lookup)
         # Of a page as long as that, reading begins at a list wherever there is one.
         monkeypatch.setattr(apply, "A_PAGE", a_page)
         check(door, ids[:n], asked, order)
@@ -230,11 +232,11 @@ def test_a_page_takes_the_same_queries_whatever_its_size(
     # Notes that the token was used, once a minute.
     door.post("runs/search", experiment_ids=ids, max_results=1)
     for most, body in (
-        (14, {}),
+        (15, {}),
         (14, {"experiment_ids": ids[:1]}),
-        (18, {"filter": "tags.quality = 'yes' AND metrics.loss > 0 AND status = 'FINISHED'"}),
+        (20, {"filter": "tags.quality = 'yes' AND metrics.loss > 0 AND status = 'FINISHED'"}),
         (18, {"order_by": ["metrics.loss DESC"]}),
-        (18, {"filter": "params.lr LIKE '%5%'"}),
+        (19, {"filter": "params.lr LIKE '%5%'"}),
     ):
         for size in (1, 20, 1_000):
             with django_assert_max_num_queries(most):

@@ -10,11 +10,12 @@ from django.test.utils import CaptureQueriesContext
 from studio.metrics.models import Metric
 from studio.metrics.seeding import Seeder
 from studio.queries.estimates import estimated
-from studio.runs.models import Run, Tag
-from studio.search import keyset, scope
+from studio.runs.models import Experiment, Run, Tag
+from studio.search import choosing, keyset, scope
 from studio.search.apply import search
 from studio.search.order import Order, parse_order
 from tests import make
+from tests.mlflow_api.search_world import Door
 
 # The load is written in transactions of its own.
 pytestmark = [pytest.mark.data, pytest.mark.django_db(transaction=True)]
@@ -80,6 +81,59 @@ def test_a_long_list_is_tested_along_the_index_of_the_order(
     assert "metric_by_last" in told
     assert "hashed SubPlan" in told or "LIST SUBQUERY" in told
     assert [run.pk for run in page(room, query, order).runs] == usual
+
+
+@pytest.mark.parametrize("cost", [0.2, 1_000.0])
+def test_a_walk_that_meets_few_goes_on_or_becomes_a_sort(
+    room: Any, monkeypatch: pytest.MonkeyPatch, cost: float
+) -> None:
+    query, order = "has:tag.owner metric.loss<0.5 status:Failed", "-metric.accuracy,name"
+
+    def met() -> list[list[int]]:
+        found, after = [], ""
+        while True:
+            runs = search(Run.objects.of(room), query, user=None, workspace=room)
+            by = Order(parse_order(order), room)
+            one = keyset.page(runs, by, size=50, after=after)
+            found.append([run.pk for run in one.runs])
+            if not one.older:
+                back = keyset.page(runs, by, size=50, before=one.newer)
+                return [*found, [run.pk for run in back.runs]]
+            after = one.older
+
+    usual = met()
+    assert len(usual) > 3
+    monkeypatch.setattr(scope, "FEW", 10)
+    monkeypatch.setattr(keyset, "FEW", 10)
+    monkeypatch.setattr(choosing, "SAMPLE", 60)
+    monkeypatch.setattr(choosing, "COST_OF_SORTING", cost)
+
+    queries = asked(lambda: page(room, query, order))
+
+    assert met() == usual
+    if connection.vendor == "postgresql":
+        walks = [sql for sql in queries if "IS TRUE" in sql and "ORDER BY" in sql]
+        assert (len(walks) == 1) == (cost < 1)
+
+
+def test_the_ids_of_a_list_are_read_once_for_a_walk_through_mlflows_door(
+    room: Any, people: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scope, "FEW", 10)
+    door = Door(people.alice, room)
+    ids = [str(one.pk) for one in Experiment.objects.of(room)]
+    text = "tags.owner = 'team-7' AND metrics.loss < 0.9"
+    asking = {"experiment_ids": ids, "filter": text, "max_results": 1_000}
+    usual = door.search(**asking)
+
+    queries = asked(lambda: door.search(**asking))
+
+    walks = [sql for sql in queries if "started_at" in sql and "ORDER BY" in sql]
+    assert walks
+    if connection.vendor == "postgresql":
+        assert "hashed SubPlan" in plan(walks[0])
+    monkeypatch.setattr(scope, "COST_OF_LOOKUP", 0)
+    assert door.search(**asking) == usual
 
 
 def test_postgresql_is_asked_what_it_takes_a_list_for(room: Any) -> None:
