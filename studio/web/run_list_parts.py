@@ -6,6 +6,7 @@ from django.http import HttpResponse
 from django.urls import reverse
 
 from studio.runs.models import Run
+from studio.search.choosing import status_counts
 from studio.search.errors import SearchSyntaxError
 from studio.search.sweeps import primary_of
 from studio.search.syntax import parse
@@ -27,7 +28,7 @@ def count_context(request: Request, listing: Listing) -> dict[str, Any]:
     that can't be read counts nothing."""
     others = listing.state.without_key("status")
     try:
-        found = matching(request, listing, parse(others.q)).bounded_status_counts(EXACT_UP_TO + 1)
+        found = status_counts(matching(request, listing, parse(others.q)), EXACT_UP_TO + 1)
         counts = {status: min(n, EXACT_UP_TO) for status, n in found.items()}
         if others.q == listing.state.q:
             n = sum(found.values())

@@ -1,5 +1,6 @@
 """Of many runs, the questions of a filtered list are answered by the index made for them."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -11,8 +12,11 @@ from studio.metrics.models import Metric
 from studio.metrics.seeding import Seeder
 from studio.queries.estimates import estimated
 from studio.runs.models import Experiment, Run, Tag
+from studio.runs.querysets import RunQuerySet
+from studio.runs.status import Status
 from studio.search import choosing, keyset, scope
 from studio.search.apply import search
+from studio.search.newest import newest_of
 from studio.search.order import Order, parse_order
 from tests import make
 from tests.mlflow_api.search_world import Door
@@ -134,6 +138,29 @@ def test_the_ids_of_a_list_are_read_once_for_a_walk_through_mlflows_door(
         assert "hashed SubPlan" in plan(walks[0])
     monkeypatch.setattr(scope, "COST_OF_LOOKUP", 0)
     assert door.search(**asking) == usual
+
+
+def test_a_short_list_is_counted_and_grouped_in_one_question(
+    room: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scope, "FEW", 10)
+
+    def found() -> RunQuerySet:
+        return search(Run.objects.of(room), "tag.owner:team-7", user=None, workspace=room)
+
+    by_hand = Counter(found().values_list("status", flat=True))
+    for limit, n_questions in ((5, len(Status)), (10_000, 1)):
+        queries = asked(lambda limit=limit: choosing.status_counts(found(), limit))
+        counts = [sql for sql in queries if "COUNT(" in sql and "status" in sql]
+        if connection.vendor == "postgresql":
+            assert len(counts) == n_questions
+        told = {status: min(n, limit) for status, n in by_hand.items()}
+        assert choosing.status_counts(found(), limit) == told
+
+    for n, is_all in ((5, False), (10_000, True)):
+        newest, is_whole = newest_of(found(), n)
+        assert is_whole is is_all
+        assert newest.count() == (by_hand.total() if is_all else n)
 
 
 def test_postgresql_is_asked_what_it_takes_a_list_for(room: Any) -> None:
