@@ -91,6 +91,10 @@ def cases(deep: str, deep_loss: str, *older: str) -> list[Case]:
             COMBINED,
         ),
         Case("grouped by a tag", "/runs?group=tag.model", is_bounded=True),
+        Case(
+            *("common word, grouped by a tag", "/runs?q=baseline&group=tag.model"),
+            is_bounded=True,
+        ),
         Case("total and counters", "/runs-counts"),
         Case(
             *("total and counters of a filter", "/runs-counts?q=tag.owner:team-7"),

@@ -147,10 +147,13 @@ class RunQuerySet(models.QuerySet["Run"]):
     shortlist: Shortlist | None = None
     # PostgreSQL: conditions that an index answers, of which nobody has counted the rows yet.
     uncounted: tuple[Shortlist, ...] = ()
+    # Those that a search looked through.
+    searched: RunQuerySet | None = None
 
     def _clone(self) -> Self:
         copy: Self = super()._clone()  # type: ignore[misc]
         copy.shortlist, copy.uncounted = self.shortlist, self.uncounted
+        copy.searched = self.searched
         return copy
 
     def shortlisted(self) -> Self:

@@ -108,6 +108,7 @@ def all_of(
         found.shortlist = shortest
     if uncounted:
         found.uncounted = tuple(uncounted)
+    found.searched = runs
     return found
 
 

@@ -85,9 +85,10 @@ def group_page(
     columns are passed over. after: what no page gave means the first page.
     At most 1,000 groups are told apart, the largest; and of a list of more than 50,000 runs, or
     fewer with many metrics, the newest alone are grouped, so that the time has a bound: 100,000
-    look-ups of a tag, a parameter or a metric.
-    Queries: 2, one for each further 10 metrics, one for each key that names a row, and one more
-    when there are more groups.
+    look-ups of a tag, a parameter or a metric. Of a filter that no index answers these are the ones
+    among the newest 50,000 of all runs, if they are 1,000.
+    Queries: those of `newest_of` and one, one for each further 10 metrics, one for each key that
+    names a row, and one more when there are more groups.
     """
     parts = [part_of(key, index) for index, key in enumerate(keys)]
     wanted = {

@@ -15,6 +15,7 @@ from studio.runs.models import Experiment, Run, Tag
 from studio.runs.querysets import RunQuerySet
 from studio.runs.status import Status
 from studio.search import choosing, keyset, scope
+from studio.search import newest as newest_module
 from studio.search.apply import search
 from studio.search.newest import newest_of
 from studio.search.order import Order, parse_order
@@ -161,6 +162,24 @@ def test_a_short_list_is_counted_and_grouped_in_one_question(
         newest, is_whole = newest_of(found(), n)
         assert is_whole is is_all
         assert newest.count() == (by_hand.total() if is_all else n)
+
+
+def test_of_a_search_that_no_index_answers_the_newest_of_all_runs_are_looked_at(
+    room: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found() -> tuple[list[int], bool]:
+        runs = search(Run.objects.of(room), "duration>0", user=None, workspace=room)
+        newest, is_all = newest_of(runs, 100)
+        return [run.pk for run in newest.newest()], is_all
+
+    every = Run.objects.of(room).newest()
+    met = [run.pk for run in every if (run.duration_s or 0) > 0]
+    within = {run.pk for run in every[:100]} & set(met)
+    assert 5 < len(within) < 100
+    monkeypatch.setattr(newest_module, "ENOUGH", len(within))
+    assert found() == (met[: len(within)], False)
+    monkeypatch.setattr(newest_module, "ENOUGH", len(within) + 1)
+    assert found() == (met[:100], False)
 
 
 def test_postgresql_is_asked_what_it_takes_a_list_for(room: Any) -> None:
