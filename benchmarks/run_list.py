@@ -49,6 +49,15 @@ def filtered(name: str, q: str, more: str = "", share: float = FILTERED) -> Case
     return Case(name, f"/runs?q={quote(q)}{more}", share)
 
 
+GROUPED = [
+    Case(name, path, is_bounded=True)
+    for name, path in (
+        ("grouped by a tag", "/runs?group=tag.model"),
+        ("common word, grouped by a tag", "/runs?q=baseline&group=tag.model"),
+    )
+]
+
+
 def cases(deep: str, deep_loss: str, *older: str) -> list[Case]:
     """`deep`: the cursor after nine tenths of the list; `deep_loss`: the same, sorted by loss;
     `older`: those of pages that share no run."""
@@ -90,11 +99,7 @@ def cases(deep: str, deep_loss: str, *older: str) -> list[Case]:
             "&order=-metric.accuracy",
             COMBINED,
         ),
-        Case("grouped by a tag", "/runs?group=tag.model", is_bounded=True),
-        Case(
-            *("common word, grouped by a tag", "/runs?q=baseline&group=tag.model"),
-            is_bounded=True,
-        ),
+        *GROUPED,
         Case("total and counters", "/runs-counts"),
         Case(
             *("total and counters of a filter", "/runs-counts?q=tag.owner:team-7"),
