@@ -10,12 +10,15 @@ from pathlib import Path
 
 from django.db import connection, transaction
 
-# How long the processes queue; then SQLite's own lock, which also has an end, decides.
-PATIENCE_S = 10.0
+# How long a process queues; then SQLite's own lock, which also has an end, decides.
+PATIENCE_S = 5.0
 LOOK_EVERY_S = 0.0001
 _queue = threading.Lock()
 # Path of the lock -> its descriptor: a thread at a time uses it.
 _opened: dict[Path, int] = {}
+# Locks for which this process queued in vain. Whoever holds one hangs, or was stopped in the moment
+# around its transaction: each write would wait as long again, for as long as that lasts.
+_stuck: set[Path] = set()
 
 
 @contextmanager
@@ -42,10 +45,12 @@ def in_turn() -> Iterator[None]:
 
 @contextmanager
 def _among_processes() -> Iterator[None]:
-    fd = _descriptor(Path(f"{connection.settings_dict['NAME']}.turn"))
-    until = time.monotonic() + PATIENCE_S
-    while not _is_taken(fd) and time.monotonic() < until:
+    path = Path(f"{connection.settings_dict['NAME']}.turn")
+    fd = _descriptor(path)
+    until = time.monotonic() + (0.0 if path in _stuck else PATIENCE_S)
+    while not (is_mine := _is_taken(fd)) and time.monotonic() < until:
         time.sleep(LOOK_EVERY_S)
+    (_stuck.discard if is_mine else _stuck.add)(path)
     try:
         yield
     finally:
@@ -73,6 +78,7 @@ def _forget() -> None:
     for fd in _opened.values():
         os.close(fd)
     _opened.clear()
+    _stuck.clear()
 
 
 os.register_at_fork(after_in_child=_forget)

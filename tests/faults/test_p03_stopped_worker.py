@@ -147,8 +147,7 @@ def stopped_while_preparing(
     crew.pause()
     crew.go_on("second")
     try:
-        # They are noticed, and then their files are unpacked once more.
-        ledger.all_ended(2 * SLOW)
+        ledger.all_ended(SLOW)
     finally:
         crew.go_on()
     wait_until(lambda: living(ledger.studio, runs) == [], 20, "the fenced processes to end")

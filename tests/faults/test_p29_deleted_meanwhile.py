@@ -141,13 +141,15 @@ class Writers:
         wait_until(lambda: not self.room.processes_of(mine), 60, "the end of the script")
 
 
-def files_of(studio: Studio, part: int) -> set[str]:
-    """After a sweep, what the keys of all bytes say in that part: 1 the workspace, 2 the run."""
+def owners_of_bytes(studio: Studio, part: int, kind: str = "") -> set[str]:
+    """After a sweep, what the keys of all bytes, or those of one kind, say in that part: 1 the
+    workspace, and 2 the run in those of "runs/"."""
     listed = studio.manage("shell", "-c", f"{SWEEP}; {LIST}").splitlines()
     path = studio.folder / "home" / "studio.sqlite3"
     with contextlib.closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
-    return {key.split("/")[part] for key in listed if key.count("/") > 1}
+    kept = [key for key in listed if key.startswith(kind) and key.count("/") > 1]
+    return {key.split("/")[part] for key in kept}
 
 
 def test_writers_of_a_deleted_run_are_told_and_nothing_of_it_is_left(
@@ -169,7 +171,7 @@ def test_writers_of_a_deleted_run_are_told_and_nothing_of_it_is_left(
         return not rows(studio, left, *writers.uids)
 
     wait_until(is_purged, 120, "the runs to be purged", every_s=2)
-    assert files_of(studio, 2).isdisjoint(map(str, keys))
+    assert owners_of_bytes(studio, 2, "runs/").isdisjoint(map(str, keys))
     assert writers.program.sync().returncode in {0, 3}
     promise("P29", "runs deleted while three kinds of writers write", n=len(writers.uids))
 
@@ -192,7 +194,7 @@ def test_writers_of_a_deleted_workspace_are_told_and_nothing_of_it_is_left(
     wait_until(is_deleted, 120, "the workspace to be deleted", every_s=1)
     assert not rows(studio, "SELECT id FROM accounts_workspace WHERE name = ?", room.name)
     assert not rows(studio, "SELECT id FROM runs_run WHERE workspace_id = ?", room.id)
-    assert room.id not in files_of(studio, 1)
+    assert room.id not in owners_of_bytes(studio, 1)
     assert room.call("GET", "{api}/runs").status == 401, "its token went with it"
     assert writers.program.sync().returncode in {0, 3}
     promise("P29", "a workspace deleted while three kinds of writers write", n=len(writers.uids))

@@ -1,13 +1,16 @@
 """Transactions of several threads, one after the other on SQLite."""
 
+import contextlib
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.db import connection, transaction
 
+from studio.runs import turn
 from studio.runs.models import Run
 from studio.runs.turn import in_turn
 
@@ -76,12 +79,22 @@ signal.pause()
 """
 
 
-def test_processes_wait_for_each_other_and_not_for_one_that_died(run: Any) -> None:
+@contextlib.contextmanager
+def holding() -> Iterator[subprocess.Popen[bytes]]:
+    """Another process that has the turn, and keeps it till it is killed."""
     place = f"{connection.settings_dict['NAME']}.turn"
     other = subprocess.Popen([sys.executable, "-c", HOLD, place], stdout=subprocess.PIPE)
     with other:
         assert other.stdout
         assert other.stdout.readline() == b"held\n"
+        try:
+            yield other
+        finally:
+            other.kill()
+
+
+def test_processes_wait_for_each_other_and_not_for_one_that_died(run: Any) -> None:
+    with holding() as other:
         writer = in_thread(lambda: rename(run, "at last"))
         writer.join(0.2)
         assert writer.is_alive()
@@ -91,3 +104,28 @@ def test_processes_wait_for_each_other_and_not_for_one_that_died(run: Any) -> No
     assert not writer.is_alive()
     run.refresh_from_db()
     assert run.display_name == "at last"
+
+
+def test_a_process_that_hangs_with_the_turn_is_waited_for_once(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with holding():
+        monkeypatch.setattr(turn, "PATIENCE_S", 0.05)
+        rename(run, "first")
+        monkeypatch.setattr(turn, "PATIENCE_S", 3_600.0)
+        for i in range(3):
+            writer = in_thread(lambda i=i: rename(run, f"again {i}"))
+            writer.join(20)
+            assert not writer.is_alive()
+    run.refresh_from_db()
+    assert run.display_name == "again 2"
+
+    rename(run, "free")
+    with holding() as other:
+        writer = in_thread(lambda: rename(run, "in turn"))
+        writer.join(0.2)
+        assert writer.is_alive()
+        other.kill()
+        writer.join(20)
+    run.refresh_from_db()
+    assert run.display_name == "in turn"
