@@ -93,17 +93,21 @@ def holding() -> Iterator[subprocess.Popen[bytes]]:
             other.kill()
 
 
-def test_processes_wait_for_each_other_and_not_for_one_that_died(run: Any) -> None:
+def writes_once_the_holder_died(run: Any, name: str) -> None:
+    """A write waits for the process that has the turn, and is done once that died."""
     with holding() as other:
-        writer = in_thread(lambda: rename(run, "at last"))
+        writer = in_thread(lambda: rename(run, name))
         writer.join(0.2)
         assert writer.is_alive()
-
         other.kill()
-        writer.join(5)
+        writer.join(20)
     assert not writer.is_alive()
     run.refresh_from_db()
-    assert run.display_name == "at last"
+    assert run.display_name == name
+
+
+def test_processes_wait_for_each_other_and_not_for_one_that_died(run: Any) -> None:
+    writes_once_the_holder_died(run, "at last")
 
 
 def test_a_process_that_hangs_with_the_turn_is_waited_for_once(
@@ -121,11 +125,4 @@ def test_a_process_that_hangs_with_the_turn_is_waited_for_once(
     assert run.display_name == "again 2"
 
     rename(run, "free")
-    with holding() as other:
-        writer = in_thread(lambda: rename(run, "in turn"))
-        writer.join(0.2)
-        assert writer.is_alive()
-        other.kill()
-        writer.join(20)
-    run.refresh_from_db()
-    assert run.display_name == "in turn"
+    writes_once_the_holder_died(run, "in turn")
