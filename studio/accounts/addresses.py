@@ -2,11 +2,12 @@
 
 import logging
 
-from django.contrib.auth.hashers import check_password
 from django.core.exceptions import ValidationError
 
 from studio.accounts.models import User
+from studio.accounts.passwords import TooManyTries, is_own_password
 from studio.accounts.permissions import Actor, NotAllowed
+from studio.accounts.sources import Source
 
 logger = logging.getLogger(__name__)
 
@@ -22,15 +23,18 @@ class WrongAddress(Exception):
         self.field = field
 
 
-def change_email(user: User, address: str, *, password: str, by: Actor) -> bool:
+def change_email(user: User, address: str, *, password: str, by: Actor, source: Source) -> bool:
     """Send the person's mails to another address from now on, "" for no mails; False when it was
-    this one (at most 2 queries). Raises NotAllowed for another person's account, WrongAddress.
+    this one (at most 5 queries). Raises NotAllowed for another person's account, WrongAddress.
     """
     if by.user is None or by.user.pk != user.pk or by.run_uid:
         raise NotAllowed("Only the person themself can change the e-mail address of an account.")
     known = User.objects.get(pk=user.pk)
-    # Not User.check_password: that may write a new hash, which would end the person's sessions.
-    if not check_password(password, known.password):
+    try:
+        is_theirs = is_own_password(known, password, source=source)
+    except TooManyTries as problem:
+        raise WrongAddress("password", f"{problem} The address is as it was.") from problem
+    if not is_theirs:
         raise WrongAddress("password", "This is not your password. The address is as it was.")
     wanted = clean_email(address)
     if wanted == known.email:

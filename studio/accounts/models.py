@@ -209,6 +209,25 @@ class SignInEvent(models.Model):
         return f"{self.how} of {self.name}: {'yes' if self.succeeded else 'no'}"
 
 
+class WrongPassword(models.Model):
+    """One password that did not fit. `account`: the SHA-256 of the name as typed, in hex, whether
+    there is such an account or not; `forgiven`: the right one came from there afterwards."""
+
+    at = models.DateTimeField(default=timezone.now)
+    account = models.CharField(max_length=64)
+    address = models.CharField(max_length=45, blank=True)
+    forgiven = models.BooleanField(default=False)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["account", "at"], name="wrong_password_of_account"),
+            models.Index(fields=["address", "at"], name="wrong_password_from"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account[:12]} from {self.address}"
+
+
 class Scope(models.TextChoices):
     READ = "read", "Read"
     WRITE = "write", "Read and write"

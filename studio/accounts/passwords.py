@@ -1,7 +1,7 @@
-"""Programs that give a name and a password with each request.
+"""Passwords that are given with a request: by programs with each, by people for what matters most.
 
-Looking at a password takes a tenth of a second by design, so one that was right is known for a
-minute, in this process alone, as long as the account and its password stay as they are.
+Looking at a password takes a tenth of a second by design, so one that a program had right is known
+for a minute, in this process alone, as long as the account and its password stay as they are.
 """
 
 import hashlib
@@ -22,6 +22,7 @@ from studio.accounts.tries import Tries
 KNOWN_FOR_S = 60.0
 TOLD_EVERY_S = 3600
 WRONG, TOO_MANY = "wrong password or no such account", "too many tries"
+PATIENCE = "Too many tries with a wrong password. Wait five minutes."
 MOST_KNOWN = 1_000
 _key = secrets.token_bytes(32)
 # Digest of name and password -> (the stored hash that they fit, until when).
@@ -33,8 +34,8 @@ class TooManyTries(Exception):
 
 
 def find_by_password(name: str, password: str, *, source: Source) -> User | None:
-    """The active user with this name and password, else None. 1 query; 1 more to record a sign-in
-    when the password was looked at. Raises TooManyTries."""
+    """The active user with this name and password, else None. 1 query; when the password is looked
+    at, 1 more to count tries and up to 2 to record. Raises TooManyTries."""
     user = User.objects.filter(username=name[:150]).first() if name and password else None
     digest = hmac.digest(_key, f"{name}\0{password}".encode(errors="replace"), hashlib.sha256)
     known = user is not None and user.is_active and _is_known(digest, user.password)
@@ -46,7 +47,7 @@ def find_by_password(name: str, password: str, *, source: Source) -> User | None
     if tries.are_used_up:
         if tries.is_first_refusal:
             refused(name, user, "program", TOO_MANY, source)
-        raise TooManyTries("Too many tries with a wrong password. Wait five minutes.")
+        raise TooManyTries(PATIENCE)
     if not _fits(user, password):
         tries.count()
         refused(name, user, "program", WRONG, source)
@@ -56,6 +57,24 @@ def find_by_password(name: str, password: str, *, source: Source) -> User | None
         _tell(user, source)
         _remember(digest, user.password)
     return user
+
+
+def is_own_password(user: User, password: str, *, source: Source) -> bool:
+    """Whether somebody who is signed in knows the password of the account: a browser left open is
+    no place to guess it. Each wrong one is counted and recorded (1 query, up to 2 more). Raises
+    TooManyTries."""
+    tries = Tries(user.username, source.address)
+    if tries.are_used_up:
+        if tries.is_first_refusal:
+            refused(user.username, user, "asked-again", TOO_MANY, source)
+        raise TooManyTries(PATIENCE)
+    # Not User.check_password: that may write a new hash, which would end the person's sessions.
+    if check_password(password, user.password):
+        tries.forget()
+        return True
+    tries.count()
+    refused(user.username, user, "asked-again", WRONG, source)
+    return False
 
 
 def refused(name: str, user: User | None, how: str, why: str, source: Source) -> None:

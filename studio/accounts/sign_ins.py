@@ -21,6 +21,7 @@ HOW = {
     "password": "Signed in by password",
     "program": "Program signed in by password",
     "oidc": "Signed in by single sign-on",
+    "asked-again": "Password asked for again",
     "linked": "Single sign-on linked",
     "signed-out": "Signed out",
     "session-ended": "Session ended",

@@ -4,6 +4,7 @@ from celery import shared_task
 
 from studio.accounts.sessions import forget_sessions
 from studio.accounts.sign_ins import forget_sign_ins
+from studio.accounts.tries import forget_tries
 from studio.artifacts.log_findings import forget_log_searches
 from studio.artifacts.purging import sweep_orphans
 from studio.bulk.expiry import start_expiry
@@ -27,3 +28,4 @@ def sweep() -> None:
     forget_batches()
     forget_sessions()
     forget_sign_ins()
+    forget_tries()

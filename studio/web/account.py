@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.forms import PasswordChangeForm
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpResponse
 from django.urls import reverse
@@ -18,6 +19,7 @@ from studio.accounts.actions import MAX_TOKEN_NAME, WrongToken, make_token, revo
 from studio.accounts.addresses import WrongAddress
 from studio.accounts.addresses import change_email as change_address
 from studio.accounts.models import ApiToken, OidcIdentity, Scope, User, Workspace
+from studio.accounts.passwords import TooManyTries, is_own_password
 from studio.accounts.permissions import NotAllowed
 from studio.accounts.sessions import (
     end_other_sessions,
@@ -26,7 +28,7 @@ from studio.accounts.sessions import (
     sessions_of,
 )
 from studio.accounts.sign_ins import record_sign_in
-from studio.accounts.sources import source_of
+from studio.accounts.sources import Source, source_of
 from studio.web.access import Request, enter, personal
 from studio.web.accounts import last_workspace
 from studio.web.browser_words import browser_words
@@ -45,6 +47,24 @@ LIFETIMES = {
 USUAL = {"name": "", "scope": Scope.WRITE.value, "workspace": "", "days": "90"}
 
 
+class NewPasswordForm(PasswordChangeForm):
+    """Django's own form; wrong old passwords are counted and recorded."""
+
+    def __init__(self, *args: Any, source: Source, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.source = source
+
+    def clean_old_password(self) -> str:
+        old = str(self.cleaned_data["old_password"])
+        try:
+            is_theirs = is_own_password(self.user, old, source=self.source)
+        except TooManyTries as problem:
+            raise ValidationError(str(problem), code="too_many") from problem
+        if not is_theirs:
+            raise ValidationError(self.error_messages["password_incorrect"], "password_incorrect")
+        return old
+
+
 @personal("GET", "HEAD")
 def own_account(request: Request) -> HttpResponse:
     return shown(request)
@@ -54,7 +74,7 @@ def own_account(request: Request) -> HttpResponse:
 @sensitive_post_parameters()
 def change_password(request: Request) -> HttpResponse:
     """Another password; this session goes on, the person's others end. Tokens stay."""
-    form = PasswordChangeForm(request.user, request.POST)
+    form = NewPasswordForm(request.user, request.POST, source=source_of(request))
     if not form.is_valid():
         return shown(request, form=form, status=422)
     with transaction.atomic():
@@ -73,7 +93,11 @@ def change_email(request: Request) -> HttpResponse:
     typed = request.POST.get("email", "")
     try:
         changed = change_address(
-            request.user, typed, password=request.POST.get("password", ""), by=request.actor
+            request.user,
+            typed,
+            password=request.POST.get("password", ""),
+            by=request.actor,
+            source=source_of(request),
         )
     except WrongAddress as wrong:
         return shown(request, email=typed, email_errors={wrong.field: str(wrong)}, status=422)

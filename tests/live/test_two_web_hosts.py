@@ -69,6 +69,17 @@ def test_one_session_holds_on_both_and_ends_on_both(hosts: Hosts) -> None:
         assert after.status_code == 302, url
 
 
+def test_wrong_passwords_are_counted_for_all_hosts_together(hosts: Hosts) -> None:
+    def told(url: str) -> str:
+        page = f"{url}/sign-in"
+        return Browser().form(page, page, username="nobody-here", password="guess").text
+
+    for n in range(10):
+        assert "do not match" in told(hosts.urls[n % 2])
+    for url in hosts.urls:
+        assert "Too many tries" in told(url)
+
+
 def test_a_single_sign_on_begun_on_one_host_ends_on_the_other(hosts: Hosts) -> None:
     first, second = hosts.urls
     hosts.provider.claims = {"sub": "7", "email": "eve@acme.org", "email_verified": True}

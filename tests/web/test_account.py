@@ -5,13 +5,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from studio.accounts.actions import find_token
-from studio.accounts.models import ApiToken, Scope, new_token
+from studio.accounts.models import ApiToken, Scope, SignInEvent, new_token
+from studio.accounts.passwords import TOO_MANY, WRONG
 from studio.accounts.permissions import Actor
 from studio.operations.closing import close_workspace, reopen_workspace
 from tests import make
@@ -267,4 +269,33 @@ def test_a_wrong_address_or_password_changes_nothing_and_keeps_what_was_typed(
     page = read(answer)
     assert page.one("p", id=f"address-{field}-error")
     assert page.one("input", id="address-email")["value"].split() == sent["email"].split()
-    assert not changed_tables(before)
+    guessed = ["accounts.signinevent", "accounts.wrongpassword"] if field == "password" else []
+    assert changed_tables(before) == guessed
+
+
+def test_a_password_is_not_guessed_where_somebody_is_signed_in(
+    bob_client: Client, people: Any
+) -> None:
+    # Which refusals were told of is kept there.
+    cache.clear()
+    new = {"new_password1": "a quite new password", "new_password2": "a quite new password"}
+
+    def ask(old: str) -> list[str]:
+        answers = [
+            bob_client.post("/account/email", {"email": "eve@example.org", "password": old}),
+            bob_client.post("/account/password", {"old_password": old, **new}),
+        ]
+        return [read(answer).text for answer in answers]
+
+    for n in range(5):
+        by_email, by_password = ask(f"guess {n}")
+        assert "This is not your password." in by_email
+        assert "Too many tries" not in by_password
+    before = all_rows()
+
+    for text in ask(OLD):
+        assert "Too many tries with a wrong password. Wait five minutes." in text
+    assert changed_tables(before) == ["accounts.signinevent"]
+    told = SignInEvent.objects.filter(user=people.bob, how="asked-again", succeeded=False)
+    assert [event.detail for event in told.order_by("pk")] == [*[WRONG] * 10, TOO_MANY]
+    assert "Password asked for again" in read(bob_client.get("/account/sign-ins")).text

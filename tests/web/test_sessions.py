@@ -9,9 +9,16 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
-from studio.accounts.models import ApiToken, BrowserSession, SignInEvent, User
+from studio.accounts.models import (
+    ApiToken,
+    BrowserSession,
+    SignInEvent,
+    User,
+    WrongPassword,
+)
 from studio.accounts.sessions import forget_sessions
 from studio.accounts.sign_ins import forget_sign_ins
+from studio.accounts.tries import forget_tries
 from tests import make
 from tests.web.pages import read
 
@@ -184,18 +191,39 @@ def test_guessing_ends_per_source_and_per_account_whatever_headers_say(
 
     for n in range(10):
         assert guess("bob", "x", HTTP_X_FORWARDED_FOR=f"1.1.1.{n}") == "422"
+    # As another process would: it has seen nothing of this.
+    cache.clear()
     assert guess("bob", PASSWORD, HTTP_X_FORWARDED_FOR="9.9.9.9") == "too many"
     settings.TRUST_PROXY = True
     assert guess("bob", PASSWORD, HTTP_X_FORWARDED_FOR="made up, 1.1.1.1") == "302"
     settings.TRUST_PROXY = False
 
-    cache.clear()
+    WrongPassword.objects.all().delete()
     for n in range(50):
         guess("carol" if n % 2 else "nobody", "x", REMOTE_ADDR=f"10.1.0.{n}")
         guess("carol" if n % 2 == 0 else "nobody", "x", REMOTE_ADDR=f"10.1.0.{n}")
     for name in ("carol", "nobody"):
         assert guess(name, PASSWORD, REMOTE_ADDR="10.2.0.1") == "too many"
     assert is_in(known)
+
+
+def test_tries_count_for_five_minutes_and_until_the_right_password(workspace: Any) -> None:
+    def guess(password: str) -> int:
+        sent = {"username": "bob", "password": password}
+        return Client(REMOTE_ADDR="10.3.0.1").post("/sign-in", sent).status_code
+
+    for _ in range(9):
+        assert guess("x") == 422
+    assert guess(PASSWORD) == 302
+    for _ in range(10):
+        assert guess("x") == 422
+    assert guess(PASSWORD) == 422
+    oldest = WrongPassword.objects.filter(forgiven=False).order_by("pk")[:1]
+    at = timezone.now() - timedelta(seconds=301)
+    WrongPassword.objects.filter(pk__in=list(oldest.values_list("pk", flat=True))).update(at=at)
+    assert guess(PASSWORD) == 302
+    assert forget_tries() == 1
+    assert WrongPassword.objects.filter(forgiven=True).count() == 18
 
 
 def test_nobody_is_locked_out_by_those_who_guess_elsewhere(workspace: Any) -> None:
