@@ -102,9 +102,16 @@ def _by_email(person: Person, signed_in: User | None, source: Source) -> User:
 def _check_link(user: User, signed_in: User | None, source: Source) -> None:
     """Anybody can write any address into their own account, to be joined by whom it belongs to. So
     an account that opens by a password is linked by who is in it; of others, what opened them
-    before ends."""
+    before ends. One that another person of the provider opens already is no account of theirs,
+    whatever address it has."""
     if signed_in is not None:
         return
+    if user.identities.filter(issuer=settings.OIDC_ISSUER).exists():
+        raise SignInRefused(
+            "The account here with your e-mail address is linked to somebody else. Ask an admin"
+            " of the studio.",
+            user,
+        )
     if user.has_usable_password() and settings.PASSWORD_SIGN_IN:
         raise SignInRefused(
             "Your account here has a password. Sign in with it once, then link single sign-on"

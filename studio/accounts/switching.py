@@ -2,7 +2,7 @@
 
 from django.db import transaction
 
-from studio.accounts.models import ApiToken, Scope, User
+from studio.accounts.models import ApiToken, OidcIdentity, Scope, User
 from studio.accounts.permissions import Actor, NotAllowed
 from studio.accounts.sessions import end_sessions
 from studio.accounts.sign_ins import record_sign_in
@@ -24,8 +24,9 @@ def require_admin(by: Actor) -> None:
 
 
 def switch_account(name: str, *, on: bool, by: Actor, source: Source | None = None) -> User:
-    """Let an account in again, or no longer: then its sessions and tokens end at once, those of its
-    unfinished runs too (5 queries). Again changes nothing. Raises NotAllowed, WrongSwitch."""
+    """Let an account in again, or no longer: then its sessions, its tokens, those of its unfinished
+    runs too, and its links to single sign-on end at once (6 queries). Again
+    changes nothing. Raises NotAllowed, WrongSwitch."""
     require_admin(by)
     with transaction.atomic():
         user = User.objects.select_for_update().filter(username=name[:150]).first()
@@ -40,6 +41,7 @@ def switch_account(name: str, *, on: bool, by: Actor, source: Source | None = No
         # When it comes back, nothing from before opens it: each sign-in is a new one.
         end_sessions(user)
         ApiToken.objects.end_all(user)
+        OidcIdentity.objects.filter(user=user).delete()
         how = "switched-on" if on else "switched-off"
         record_sign_in(how, user=user, actor=by.name, source=source)
     return user

@@ -72,10 +72,11 @@ def use_link(
 
 def new_link(workspace: Workspace, name: str, *, by: Actor) -> User:
     """Let a member set a password by a new link, and say so in the history; earlier links to an
-    account without a password end (8 queries). `link_parts` of the answer is the link.
+    account without a password end (9 queries). `link_parts` of the answer is the link.
 
-    An owner may do this only for accounts made here that have no password and are in no other
-    workspace: else the link would open what is not the owner's. Raises NotAllowed, WrongMember.
+    An owner may do this only for accounts made here that nothing opens yet, neither a password nor
+    single sign-on, and that are in no other workspace: else the link would open
+    what is not the owner's. Raises NotAllowed, WrongMember.
     """
     with transaction.atomic():
         lock_for(workspace, by)
@@ -93,7 +94,7 @@ def new_link(workspace: Workspace, name: str, *, by: Actor) -> User:
 
 
 def _is_only_ours(user: User, workspace: Workspace) -> bool:
-    if user.has_usable_password() or user.is_superuser:
+    if user.has_usable_password() or user.is_superuser or user.identities.exists():
         return False
     if Membership.objects.filter(user=user).exclude(workspace=workspace).exists():
         return False

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from studio.accounts.actions import set_member
 from studio.accounts.members import WrongMember, add_member, create_member, remove_member
-from studio.accounts.models import MemberEvent, Role, User, Workspace
+from studio.accounts.models import MemberEvent, OidcIdentity, Role, User, Workspace
 from studio.accounts.permissions import NotAllowed
 from studio.accounts.welcome import link_parts, new_link, use_link, user_of_link
 from tests import make
@@ -97,6 +97,14 @@ def test_an_owner_makes_no_link_to_what_is_not_theirs(
 def test_only_owners_make_links(who: str, erin: User, people: Any, workspace: Workspace) -> None:
     with pytest.raises(NotAllowed):
         new_link(workspace, "erin", by=make.actor(getattr(people, who)))
+
+
+def test_an_owner_makes_no_link_past_single_sign_on(
+    erin: User, people: Any, workspace: Workspace
+) -> None:
+    OidcIdentity.objects.create(user=erin, issuer="https://login.example.org", subject="7")
+    with pytest.raises(NotAllowed, match="erin"):
+        new_link(workspace, "erin", by=make.actor(people.alice))
 
 
 def test_an_admin_makes_links_for_every_member(

@@ -18,6 +18,7 @@ from studio.accounts.models import (
     SignInEvent,
     User,
 )
+from studio.accounts.switching import switch_account
 from tests import make
 from tests.web.oidc_provider import CLIENT, SECRET, Provider, running
 from tests.web.pages import read
@@ -168,6 +169,30 @@ def test_what_opened_an_account_ends_when_it_is_linked_by_its_address(
     assert secret
     assert not ApiToken.objects.not_revoked().filter(user=bob).exists()
     assert BrowserSession.objects.of(bob).count() == 1
+
+
+def test_an_account_is_one_persons_until_an_admin_ends_the_link(
+    provider: Provider, settings: Any
+) -> None:
+    bob = User.objects.get(username="bob")
+    User.objects.filter(pk=bob.pk).update(email="eve@acme.org")
+    assert come_in(make.client(bob)).status_code == 302
+    # Bob writes the address of somebody else into his account, who comes for the first time.
+    User.objects.filter(pk=bob.pk).update(email="vic@acme.org")
+    settings.PASSWORD_SIGN_IN = False
+    provider.claims.update(sub="2", email="vic@acme.org")
+    vic = Client()
+
+    refused = come_in(vic)
+
+    assert refused.status_code == 403
+    assert "is linked to somebody else. Ask an admin" in read(refused).text
+    assert not is_in(vic)
+    admin = make.actor(make.user("root", admin=True))
+    for on in (False, True):
+        switch_account("bob", on=on, by=admin)
+    assert come_in(vic).status_code == 302
+    assert [one.subject for one in OidcIdentity.objects.filter(user=bob)] == ["2"]
 
 
 def test_only_those_with_an_account_come_in_where_nobody_is_named(
