@@ -17,8 +17,8 @@ from studio.accounts.sign_ins import record_sign_in
 from studio.accounts.sources import Source
 
 ADMIN_ONLY = (
-    "Only an admin of the studio can make a password link for {name}: the account has a password,"
-    " is used in other workspaces, or was not created here."
+    "Only an admin of the studio can make a password link for {name}: the account has a password or"
+    " single sign-on, is used in other workspaces, or was not created here."
 )
 
 
