@@ -3,7 +3,7 @@
 import hashlib
 import time
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 
 from django.conf import settings
@@ -86,11 +86,12 @@ def ask(searches: Sequence[int], sizes: dict[int, int]) -> None:
         )
 
 
-def look(searches: Sequence[int]) -> None:
+def look(searches: Sequence[int], *, tick: Callable[[], None]) -> None:
     """Look at all that is asked for, each in a write of its own: reading takes long, and nobody
-    should wait for the database meanwhile. May be repeated."""
+    should wait for the database meanwhile. May be repeated. `tick` is called before each run."""
     pending = LogFinding.objects.filter(search__in=searches, is_pending=True)
     for finding in pending.select_related("search").order_by("-run"):
+        tick()
         logs = list(Artifact.objects.filter(run=finding.run_id, is_log=True).order_by("path"))
         logs.sort(key=lambda log: log.path != MAIN_LOG)
         finding.n_bytes, finding.is_pending = sum(log.n_bytes for log in logs), False

@@ -7,7 +7,7 @@ missing bytes, and what is still on disk is named. See docs/adr/0014.
 
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from django.db import transaction
 from django.db.models import Sum
@@ -23,7 +23,7 @@ from studio.artifacts.store import folder_of, folders_of_workspace, store
 from studio.artifacts.uploads import sweep_uploads
 from studio.blobs import BlobNotFound
 from studio.compute.models import Job
-from studio.runs.families import IDS_PER_QUERY, families_of, locked
+from studio.runs.families import IDS_PER_QUERY, Family, families_of, locked
 from studio.runs.history import Outcome
 from studio.runs.models import Run
 from studio.runs.turn import in_turn
@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 NOT_IN_TRASH = "It is not in the trash. Delete it first."
 WENT_ALONG = "It went to the trash with a run above it. Purge that one."
+CHILD_IS_USED = "A child run of it is not in the trash. Delete that one first."
 STILL_ENDING = "It, or a child run of it, is still ending. Purge it once that is over."
 # An upload is on disk before its row is: younger bytes without a row may be one.
 UPLOAD_TAKES_S = 86_400
@@ -42,7 +43,7 @@ def purge_runs(workspace: Workspace, runs: Sequence[Run], *, by: Actor) -> Outco
     """Remove runs of the trash with all below them: rows now, bytes by `finish_removals`.
 
     `facts` tell n_bytes (of files, freed once the removals are finished) and n_runs. Refused: what
-    is not in the trash, or still has a process.
+    is not in the trash with all below it, or still has a process.
     """
     require(by, Permission.PURGE, workspace)
     outcome = Outcome(facts={"n_bytes": 0, "n_runs": 0})
@@ -57,16 +58,22 @@ def purge_runs(workspace: Workspace, runs: Sequence[Run], *, by: Actor) -> Outco
                 chosen.append(run)
         doomed: list[Run] = []
         for family in families_of(chosen, among=Run.objects.filter(workspace=workspace)):
-            if all(run.is_terminal for run in family.members):
-                doomed += family.members
+            if why := _why_kept(family):
+                outcome.refused.append((family.top, why))
             else:
-                outcome.refused.append((family.top, STILL_ENDING))
+                doomed += family.members
         outcome.facts = {"n_bytes": _remove_rows(doomed), "n_runs": len(doomed)}
     gone = {run.pk for run in doomed}
     refused = {run.pk for run, _ in outcome.refused}
     outcome.done = [run for run in chosen if run.pk in gone]
     outcome.refused += [(r, STILL_ENDING) for r in chosen if r.pk not in gone | refused]
     return outcome
+
+
+def _why_kept(family: Family) -> str:
+    if any(run.deleted_at is None for run in family.members):
+        return CHILD_IS_USED
+    return "" if all(run.is_terminal for run in family.members) else STILL_ENDING
 
 
 def _remove_rows(runs: Sequence[Run]) -> int:
@@ -115,10 +122,15 @@ def remove_bytes_of(workspace: Workspace) -> int:
     return n_files
 
 
-def finish_removals(workspace: Workspace | None = None) -> int:
+def finish_removals(
+    workspace: Workspace | None = None, *, tick: Callable[[], None] = lambda: None
+) -> int:
     """Delete the bytes that purged rows left named, with what was noted beside them and those of
     images that no description names any more; how many files. Two at once are harmless. While
-    bytes are held, none."""
+    bytes are held, none.
+
+    `tick` is called before each file: a bucket may take long.
+    """
     if are_held():
         return 0
     forget_unused(workspace)
@@ -128,6 +140,7 @@ def finish_removals(workspace: Workspace | None = None) -> int:
     n_files = 0
     for removal in waiting.iterator(chunk_size=100):
         for key in list(store().list(removal.prefix)):
+            tick()
             n_files += store().delete(key) and key == owner_key(key)
         removal.delete()
     return n_files

@@ -17,6 +17,7 @@ from studio.runs.limits import Invalid
 from studio.runs.models import Run
 from studio.runs.querysets import RunQuerySet
 from studio.work.actions import start_work
+from studio.work.beats import Beat
 from studio.work.kinds import Piece, Problem
 from studio.work.models import Work
 
@@ -135,7 +136,7 @@ class BulkKind:
 
     def settle(self, work: Work) -> None:
         if work.arguments["action"] == "purge":
-            finish_removals(work.workspace)
+            finish_removals(work.workspace, tick=Beat(work))
 
 
 def _reasons(

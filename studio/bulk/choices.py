@@ -14,6 +14,7 @@ from studio.accounts.permissions import Actor, Permission
 from studio.artifacts import purging
 from studio.lineage.actions import move_models
 from studio.runs.actions import cancel_runs, ensure_experiment, keeping, many
+from studio.runs.families import PARENT_DELETED
 from studio.runs.history import Outcome
 from studio.runs.limits import MAX_REASON, Invalid, clean_key, clean_labels, clean_text
 from studio.runs.models import EXPERIMENT_NAME_RULE, Run, Star, Tag
@@ -149,15 +150,17 @@ def _why_not_restored(given: Arguments, user: User | None) -> Reasons:
     return [
         (keeping.NOT_DELETED, Q(deleted_at=None)),
         (keeping.WENT_ALONG, ~Q(deleted_with=F("pk"))),
-        (keeping.PARENT_DELETED, Q(parent__deleted_at__isnull=False)),
+        (PARENT_DELETED, Q(parent__deleted_at__isnull=False)),
     ]
 
 
 def _why_not_purged(given: Arguments, user: User | None) -> Reasons:
     below = Run.objects.filter(deleted_with=OuterRef("pk")).active()
+    used = Run.objects.filter(parent__deleted_with=OuterRef("pk"), deleted_at=None)
     return [
         (purging.NOT_IN_TRASH, Q(deleted_at=None)),
         (purging.WENT_ALONG, ~Q(deleted_with=F("pk"))),
+        (purging.CHILD_IS_USED, Q(Exists(used))),
         (purging.STILL_ENDING, Q(Exists(below))),
     ]
 

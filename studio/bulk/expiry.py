@@ -12,6 +12,7 @@ from studio.bulk.acting import piece_of
 from studio.runs.models import Run
 from studio.runs.querysets import RunQuerySet
 from studio.work.actions import AlreadyUnderWay, start_work
+from studio.work.beats import Beat
 from studio.work.kinds import Piece
 from studio.work.models import Work
 
@@ -49,7 +50,7 @@ class ExpiryKind:
         return piece_of(outcome, cursor=runs[-1].pk if full else None)
 
     def settle(self, work: Work) -> None:
-        finish_removals(work.workspace)
+        finish_removals(work.workspace, tick=Beat(work))
 
     def _due(self, work: Work) -> RunQuerySet:
         runs = Run.objects.filter(workspace=work.workspace).chosen_in_trash()

@@ -20,6 +20,7 @@ from studio.search.log_terms import log_texts, without_logs
 from studio.search.printer import print_query
 from studio.search.syntax import parse
 from studio.work.actions import AlreadyUnderWay, start_work
+from studio.work.beats import Beat
 from studio.work.kinds import Piece
 from studio.work.models import Work
 
@@ -87,7 +88,7 @@ class LogSearchKind:
         return Piece(None if is_last or is_enough else runs[-1].pk, n_done=len(runs))
 
     def settle(self, work: Work) -> None:
-        log_findings.look(work.arguments["searches"])
+        log_findings.look(work.arguments["searches"], tick=Beat(work))
 
 
 def n_without(

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.utils import timezone
 
 from studio.accounts.permissions import Actor, NotAllowed, Permission, require
 from studio.artifacts.uploads import IMPORT, drop_upload, find_upload, open_upload
@@ -27,12 +26,11 @@ from studio.importers.report import Report
 from studio.importers.sources import SourceOptions, kind_of
 from studio.importers.wish import Wish
 from studio.runs.limits import Invalid
+from studio.work.beats import Beat
 from studio.work.kinds import Piece, Problem
 from studio.work.models import Work
-from studio.work.running import LeaseLost
 
 AT_ONCE_S = 1.0
-BEAT_S = 5.0
 KNOWN, GONE = "Here already, unchanged", "Deleted here, and stays so"
 NO_RUN = "Deleted in the source, or no run"
 OVER = object()
@@ -185,18 +183,3 @@ def _added_up(work: Work, now: Report, told: Report) -> dict[str, Any]:
         "new_experiments": sorted(set(made))[:200],
         "notes": now.notes,
     }
-
-
-class Beat:
-    """Says that the work is alive while something long is read. Raises LeaseLost."""
-
-    def __init__(self, work: Work) -> None:
-        self._work, self._at = work, time.monotonic()
-
-    def __call__(self) -> None:
-        if time.monotonic() - self._at < BEAT_S:
-            return
-        mine = Work.objects.filter(pk=self._work.pk, lease=self._work.lease)
-        if not mine.update(beat_at=timezone.now()):
-            raise LeaseLost(self._work.uid)
-        self._at = time.monotonic()

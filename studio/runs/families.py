@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from django.db.models import Count, F, IntegerField, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 
+from studio.runs.history import Refused
 from studio.runs.models import Run
 from studio.runs.querysets import RunQuerySet
 
 IDS_PER_QUERY = 500
+PARENT_DELETED = "Its parent run is in the trash. Restore that one first."
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,19 @@ def locked(runs: Sequence[Run]) -> list[Run]:
 
 def add_children(parent: Run, n: int) -> None:
     """Count `n` new child runs of a run. Before a number of the experiment is taken: whoever moves
-    runs locks them first, too."""
-    Run.objects.filter(pk=parent.pk).update(n_children=Coalesce(F("n_children"), 0) + n)
+    runs locks them first, too. Raises Refused for one that went to the trash since it was read:
+    purging it would take along what nobody deleted."""
+    known = Run.objects.filter(pk=parent.pk, deleted_at=None)
+    if not known.update(n_children=Coalesce(F("n_children"), 0) + n):
+        raise Refused(PARENT_DELETED)
+
+
+def in_use(runs: Iterable[Run]) -> set[int]:
+    """The ids of those that are not in the trash, kept out of it until the transaction ends (1
+    query, none for no runs)."""
+    ids = {run.pk for run in runs}
+    known = Run.objects.filter(pk__in=ids, deleted_at=None).order_by("pk")
+    return {run.pk for run in known.select_for_update(of=("self",), no_key=True)} if ids else set()
 
 
 def recount(parent_ids: Iterable[int | None]) -> None:

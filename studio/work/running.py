@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from studio.accounts.permissions import Actor, NotAllowed
 from studio.work.actions import ring_worker
+from studio.work.beats import LeaseLost
 from studio.work.kinds import Kind, Piece, UnknownKind, kind_of
 from studio.work.models import MAX_PROBLEMS, State, Work, new_uid
 
@@ -28,10 +29,6 @@ SLICE_S = 5.0
 BREATH_S = 0.02
 MAX_ATTEMPTS = 5
 VANISHED = "No longer matched when its turn came"
-
-
-class LeaseLost(Exception):
-    """Another worker has taken the work over."""
 
 
 def run_work(work_id: int, *, slice_s: float = SLICE_S) -> None:

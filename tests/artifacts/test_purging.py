@@ -11,18 +11,32 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.conf import settings
+from django.db.models import F
 from django.utils import timezone
 
 from studio.artifacts.line_index import owner_key
 from studio.artifacts.logs import append_log
 from studio.artifacts.models import Artifact, Removal
-from studio.artifacts.purging import finish_removals, purge_runs, sweep_orphans
+from studio.artifacts.purging import (
+    CHILD_IS_USED,
+    finish_removals,
+    purge_runs,
+    sweep_orphans,
+)
 from studio.artifacts.store import new_key, store
+from studio.bulk.acting import start_bulk, with_reason
+from studio.bulk.choices import CHOICES
 from studio.bulk.expiry import start_expiry
+from studio.bulk.selection import Selection
 from studio.runs import actions
 from studio.runs.actions import keeping
+from studio.runs.actions.importing import PastRun, import_runs
+from studio.runs.history import Refused
+from studio.runs.lifecycle import Past
 from studio.runs.models import Run
-from studio.work.models import Work
+from studio.runs.status import Status
+from studio.work import beats
+from studio.work.models import State, Work
 from studio.work.running import run_work
 from tests import make
 from tests.api.calls import batch
@@ -81,6 +95,62 @@ def test_everything_of_a_run_and_of_those_below_it_goes(api, experiment, workspa
     assert rows_of_runs() == rows
     assert files_on_disk() == files
     assert Run.objects.get() == kept
+
+
+def test_a_run_below_a_parent_that_was_deleted_meanwhile_is_refused(
+    experiment, workspace, people, alice
+):
+    bob = make.actor(people.bob)
+    parent = make.run(experiment)
+    actions.complete_run(parent, by=bob)
+    as_read = Run.objects.get(pk=parent.pk)
+    keeping.delete_run(parent, by=bob)
+
+    with pytest.raises(Refused, match="Its parent run is in the trash"):
+        make.run(experiment, parent=as_read)
+    now = timezone.now()
+    past = PastRun(experiment, "late", now, Past(Status.COMPLETED, now, now), "", parent=as_read)
+    [alone] = import_runs(workspace, [past], by=bob)
+    assert (alone.parent, alone.root) == (None, None)
+
+
+def test_a_run_that_is_in_use_is_not_purged_with_its_parent(api, experiment, workspace, alice):
+    top = filled(api, experiment)
+    child = filled(api, experiment, parent=filled(api, experiment, parent=top))
+    keeping.delete_run(top, by=alice)
+    # As one that was made while its parent went to the trash.
+    Run.objects.filter(pk=child.pk).update(deleted_at=None, deleted_with=None)
+
+    assert purge_runs(workspace, [top], by=alice).refused == [(top, CHILD_IS_USED)]
+    [case] = with_reason(Run.objects.filter(pk=top.pk), CHOICES["purge"], {}, user=None)
+    assert case.why_not == CHILD_IS_USED
+    assert Run.objects.filter(pk=child.pk).exists()
+    keeping.delete_run(child, by=alice)
+    assert purge_runs(workspace, [top], by=alice).facts["n_runs"] == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_purge_says_that_it_is_alive_however_slow_its_bucket_is(
+    api, experiment, workspace, alice, monkeypatch
+):
+    top = filled(api, experiment)
+    keeping.delete_run(top, by=alice)
+    work = start_bulk(workspace, "purge", Selection(trash=True), {}, by=alice)
+    monkeypatch.setattr(beats, "BEAT_S", 0)
+    delete, silent = type(store()).delete, []
+
+    def twenty_seconds(self, key):
+        Work.objects.filter(lease__gt="").update(beat_at=F("beat_at") - timedelta(seconds=20))
+        silent.append(Work.objects.free().exists())
+        return delete(self, key)
+
+    monkeypatch.setattr(type(store()), "delete", twenty_seconds)
+    run_work(work.pk)
+
+    work.refresh_from_db()
+    assert (work.state, work.n_done) == (State.DONE, 1)
+    assert len(silent) >= 3
+    assert not any(silent)
 
 
 def test_only_what_lies_in_the_trash_and_is_over_goes(api, experiment, workspace, alice, run):

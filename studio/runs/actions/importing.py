@@ -1,7 +1,7 @@
 """Storing runs that another tracker has seen: over when they are born, with the times they had."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from studio.accounts.models import User, Workspace
 from studio.accounts.permissions import Actor, NotAllowed, Permission, require
 from studio.runs.actions.create import ensure_experiment
 from studio.runs.attachments import note_uses
-from studio.runs.families import IDS_PER_QUERY, recount
+from studio.runs.families import IDS_PER_QUERY, in_use, recount
 from studio.runs.history import reactivate
 from studio.runs.lifecycle import Past, born_over, record_event
 from studio.runs.limits import MAX_LABELS, MAX_PARAMETERS, as_number, clean_text, split_value
@@ -70,12 +70,15 @@ class PastRun:
 
 def import_runs(workspace: Workspace, pasts: Sequence[PastRun], *, by: Actor) -> list[Run]:
     """All or nothing: the runs, numbered in the order given, with what hangs on them and one line
-    of history each; no alert rule hears of them.
+    of history each; no alert rule hears of them. One whose parent went to the trash meanwhile
+    becomes a run of its own.
 
     Queries: a fixed number for each call, experiment and generation, not for each run.
     """
     _require(workspace, by)
     with in_turn():
+        there = in_use(past.parent for past in pasts if past.parent is not None)
+        pasts = [_below_what_is_there(past, there) for past in pasts]
         taken = _taken(workspace, [past.uid for past in pasts if past.uid])
         numbers = _numbered(pasts, by=by)
         runs = [
@@ -86,6 +89,12 @@ def import_runs(workspace: Workspace, pasts: Sequence[PastRun], *, by: Actor) ->
         _attach(runs, pasts, by=by)
         recount(run.parent_id for run in runs)
     return runs
+
+
+def _below_what_is_there(past: PastRun, there: Container[int]) -> PastRun:
+    if past.parent is None or past.parent.pk in there:
+        return past
+    return replace(past, parent=None)
 
 
 def experiment_of_title(

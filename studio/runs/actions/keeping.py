@@ -10,7 +10,14 @@ from studio.accounts.models import Workspace
 from studio.accounts.permissions import Actor, Permission, require
 from studio.runs.actions.cancelling import cancel_runs
 from studio.runs.actions.rights import require_on
-from studio.runs.families import IDS_PER_QUERY, Family, families_of, locked, recount
+from studio.runs.families import (
+    IDS_PER_QUERY,
+    PARENT_DELETED,
+    Family,
+    families_of,
+    locked,
+    recount,
+)
 from studio.runs.history import Outcome, Refused, record_events
 from studio.runs.models import Run
 
@@ -22,7 +29,6 @@ IS_ACTIVE = "It, or a child run of it, is not finished. Cancel it first, or choo
 WENT_ALONG = "It went to the trash with a run above it. Restore that one."
 # For one run, asking for what is so already is no mistake.
 AS_ASKED = {IS_ARCHIVED, NOT_ARCHIVED, IS_DELETED, NOT_DELETED}
-PARENT_DELETED = "Its parent run is in the trash. Restore that one first."
 
 
 def archive_run(run: Run, *, by: Actor) -> Run:
