@@ -1,5 +1,6 @@
 """Custom views: a list's state under a name, with versions, sharing, pins and defaults."""
 
+from itertools import zip_longest
 from typing import Any, Literal
 
 from django.http import HttpRequest, JsonResponse
@@ -218,7 +219,7 @@ def list_revisions(
     if cursor:
         revisions = revisions.filter(version__lt=min(int(cursor[:10]), 2**31 - 1))
     found = list(revisions[: limit + 1])
-    pairs = zip(found, [*found[1:], None], strict=True)
+    pairs = zip_longest(found, found[1:])
     items = [revision_item(one, older) for one, older in pairs][:limit]
     more = len(found) > limit
     return JsonResponse({"items": items, "next": str(items[-1]["version"]) if more else None})

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import quote, urlencode
 
 from studio.custom_views.charts import ChartSpec, print_charts
+from studio.runs.models import UID_RULE
 from studio.search import pills
 from studio.search.columns import Column, items_of, print_columns
 from studio.search.errors import SearchSyntaxError
@@ -32,7 +33,7 @@ KNOWN = {
     "charts",
     *("chosen", "only", "explain", "size", "after", "before"),
 }
-_UID = re.compile(r"[0-9a-f]{32}")
+_UID = re.compile(UID_RULE)
 # What says where one is, not what one looks at.
 PASSING = frozenset({"open", "explain", "after", "before"})
 # Of the ticked runs; a view keeps them only when that was asked for.
@@ -354,5 +355,5 @@ def _number(text: str, allowed: Iterable[int], *, default: int) -> int:
 
 def _uids(text: str, most: int) -> tuple[str, ...]:
     """The run ids in a text, each once; what is none is left out."""
-    found = dict.fromkeys(part.strip().lower() for part in text.split(","))
+    found = dict.fromkeys(part.strip() for part in text.split(","))
     return tuple(uid for uid in found if _UID.fullmatch(uid))[:most]

@@ -91,7 +91,7 @@ def _is_lost(name: str, text: str) -> bool:
         n_charts = sum(1 for part in text.split(";") if part)
         return not n_charts or n_charts != len(parse_charts(text))
     if name == "chosen":
-        return len(state.chosen) != len({uid.strip().lower() for uid in text.split(",")})
+        return len(state.chosen) != len({uid.strip() for uid in text.split(",")})
     if name == "widths":
         return not state.column_widths
     return name not in state.texts()

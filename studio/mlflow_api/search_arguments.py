@@ -21,15 +21,15 @@ class View(StrEnum):
 
 
 # As the protocol numbers them.
-_NUMBERED = {1: View.ACTIVE, 2: View.DELETED, 3: View.ALL}
+_NUMBERED = {"1": View.ACTIVE, "2": View.DELETED, "3": View.ALL}
 
 
 def view_of(asked: Asked, name: str) -> View:
     """The view by its name or number; ACTIVE for what there is not, as names of other versions."""
     given = asked.arguments.get(name)
-    if isinstance(given, int) or (isinstance(given, str) and given.isdecimal()):
-        return _NUMBERED.get(int(given), View.ACTIVE)
-    return View(given) if given in set(View) else View.ACTIVE
+    if isinstance(given, int | str) and str(given) in _NUMBERED:
+        return _NUMBERED[str(given)]
+    return View(given) if isinstance(given, str) and given in set(View) else View.ACTIVE
 
 
 def size_of(asked: Asked, default: int) -> int:

@@ -10,6 +10,7 @@ from studio.bulk.choices import Arguments
 from studio.bulk.selection import Selection
 from studio.custom_views.state import FLAT
 from studio.runs.limits import Invalid
+from studio.runs.models import UID_RULE
 from studio.search.pills import with_term
 from studio.search.printer import print_query
 from studio.search.syntax import parse
@@ -21,7 +22,7 @@ from studio.web.run_rows import Listing
 # What the next form has to say again. `runs` and `at` are written anew.
 CARRIED = ("list", "view", "experiment", "type", "parent", "name", "trash", "back")
 KEEP, PUT, REMOVE = "keep", "put", "remove"
-_UID = re.compile(r"[0-9a-f]{32}")
+_UID = re.compile(UID_RULE)
 
 
 @dataclass(frozen=True, slots=True)

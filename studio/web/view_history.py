@@ -1,6 +1,7 @@
 """The versions of a view: who made each, when, what changed; any can be brought back."""
 
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -47,7 +48,7 @@ def history(request: Request, address: str) -> HttpResponse:
     here = permalink(request, view)
     entries = [
         _entry(view, here, revision, older)
-        for revision, older in zip(revisions, [*revisions[1:], None], strict=True)
+        for revision, older in zip_longest(revisions, revisions[1:])
     ][:PAGE_SIZE]
     has_more = len(revisions) > PAGE_SIZE
     context = {

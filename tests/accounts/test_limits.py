@@ -34,6 +34,8 @@ def test_each_kind_of_request_has_a_limit_of_its_own(experiment: Any, people: An
     base, secret = "/api/v1/workspaces/lab", make.token(people.bob)
     assert statuses(secret, "GET", f"{base}/runs", 3) == [200, 200, 429]
     assert statuses(secret, "GET", f"{base}/runs-export", 2) == [200, 429]
+    whole = make.token(people.carol)
+    assert statuses(whole, "GET", f"{base}/export.zip", 2) == [200, 429]
     assert 429 not in statuses(secret, "POST", f"{base}/runs", 2)
     assert statuses(secret, "POST", f"{base}/runs", 1) == [429]
     digest = "0" * 64

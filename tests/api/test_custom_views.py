@@ -174,6 +174,7 @@ class TestSaving:
         ]
         assert [one["restored"] for one in found] == [1, None, None, None]
         assert error(api.post(f"{path}/restore", {"version": 9})) == (422, "invalid", "version")
+        assert api.get(f"{path}/revisions", cursor="1").json() == {"items": [], "next": None}
         assert error(api.get(f"{path}/revisions", cursor="x")) == (422, "invalid", "cursor")
 
     def test_a_deleted_view_is_gone(self, api: make.Api) -> None:

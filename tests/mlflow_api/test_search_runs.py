@@ -198,6 +198,11 @@ def test_views_arguments_and_tokens(ids: list[str], workspace: Any, people: Any)
     )
     for body in nothing:
         assert door.post("runs/search", **body) == (200, {})
+    odd = ("9" * 5_000, "²", [], {}, None, 7, True, "EVERYTHING")
+    for view in odd:
+        assert uids(door.search(experiment_ids=ids, run_view_type=view)) == uids(
+            door.search(experiment_ids=ids)
+        ), view
     code, page = door.post("runs/search", experiment_ids=ids, max_results="5")
     token = page["next_page_token"]
     for body in (

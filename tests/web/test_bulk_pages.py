@@ -103,6 +103,17 @@ class TestTheDialog:
         assert (work.n_done, work.n_skipped) == (3, 2)
         assert Run.objects.filter(cancel_reason="wrong data").count() == 3
 
+    def test_an_id_that_a_client_chose_is_as_good_as_ours(self, bob_client, experiment):
+        run = make.run(experiment, uid="Trial_7-b")
+        listed = read(bob_client.get(f"{LIST}?chosen={run.uid}&only=1"))
+        assert listed.one("input", name="run", value=run.uid)
+
+        work = started(bob_client, "cancel", ticks([run]))
+
+        assert (work.n_done, work.n_skipped) == (1, 0)
+        run.refresh_from_db()
+        assert run.cancel_requested_at is not None
+
     def test_it_writes_nothing(self, bob_client, runs):
         before = all_rows()
         for offer in ("cancel", "tags", "star", "unstar", "move", "archive", "delete"):

@@ -207,6 +207,9 @@ def test_versions_tell_what_changed_and_come_back(
     page = opened(bob_client, f"{page_of(view)}/versions")
     assert "Renamed from “Night sweeps” to “Day sweeps”." in page.text
     assert page.texts.index("status:failed") < page.texts.index("status:running")
+    nothing = bob_client.get(f"{page_of(view)}/versions?below=0")
+    assert nothing.status_code == 200
+    assert "Renamed from" not in read(nothing).text
     old = next(own["href"] for _, own in page.elements if "?rev=1" in own.get("href", ""))
     assert bob_client.get(old).status_code in (200, 302)
     answer = bob_client.post(f"{page_of(view)}/restore", {"version": "1"})
