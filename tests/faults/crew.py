@@ -3,9 +3,7 @@
 The worker that `up` started serves another target; it is the one that notices what happened.
 """
 
-import contextlib
 import signal
-import sqlite3
 import subprocess
 import sys
 import uuid
@@ -13,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from tests.faults.pausing import go_on, pause
 from tests.live.studio import ROOT, Studio
 from tests.waiting import wait_until
 
@@ -57,30 +56,10 @@ class Crew:
         self.workers[node].wait(10)
 
     def pause(self, node: str = "first") -> None:
-        """SIGSTOP: the worker is there, and says nothing.
-
-        Not in the middle of a transaction: SQLite's lock would stay with it, and nobody else could
-        write until it goes on.
-        """
-        wait_until(lambda: self._is_paused(node), 30, "a moment without a transaction", every_s=0)
-
-    def _is_paused(self, node: str) -> bool:
-        worker = self.workers[node]
-        worker.send_signal(signal.SIGSTOP)
-        # On a busy machine a thread may still finish what it asked of the kernel: a lock.
-        wait_until(lambda: are_stopped(worker.pid), 30, "every thread to stop", every_s=0.01)
-        path = self.studio.folder / "home" / "studio.sqlite3"
-        with contextlib.closing(sqlite3.connect(path, timeout=2, isolation_level=None)) as probe:
-            try:
-                probe.execute("BEGIN IMMEDIATE")
-                probe.execute("ROLLBACK")
-            except sqlite3.OperationalError:
-                self.go_on(node)
-                return False
-        return True
+        pause(self.studio, self.workers[node].pid)
 
     def go_on(self, node: str = "first") -> None:
-        self.workers[node].send_signal(signal.SIGCONT)
+        go_on(self.workers[node].pid)
 
     def stop(self) -> None:
         for worker in self.workers.values():
@@ -101,15 +80,6 @@ class Crew:
             if any("guard.py" in word for word in words):
                 found[Path(words[-1]).parent.name] = process
         return found
-
-
-def are_stopped(pid: int) -> bool:
-    """Whether no thread of the process runs or waits any more."""
-    threads = Path(f"/proc/{pid}/task").glob("*/stat")
-    try:
-        return all(stat.read_text().rpartition(")")[2].split()[0] == "T" for stat in threads)
-    except OSError:
-        return False  # a thread ended meanwhile
 
 
 def folder_of(attempt: str) -> str:

@@ -12,6 +12,7 @@ from tests.amount import form
 from tests.faults.brokers import Broker, EmbeddedBroker, RabbitBroker, RedisBroker, rabbitmq
 from tests.faults.conftest import SLOW, Promise, studio_on
 from tests.faults.ledger import BOOK, Ledger
+from tests.faults.pausing import paused
 from tests.live.faults import rows
 from tests.live.studio import Studio, status_of, write_script
 from tests.waiting import wait_until
@@ -74,9 +75,7 @@ def test_queued_runs_outlive_a_restart_and_a_loss_of_the_broker(
 
 def restarted_while_messages_wait(ledger: Ledger, server: Broker, source: Path, n: int) -> int:
     """The worker is stopped, so that nothing takes the messages; how many waited."""
-    worker = ledger.studio.child("worker")
-    worker.suspend()
-    try:
+    with paused(ledger.studio, ledger.studio.child("worker").pid):
         ledger.submit(source, n=n, target="local")
         least = n - server.n_held
         assert least > 0
@@ -84,8 +83,6 @@ def restarted_while_messages_wait(ledger: Ledger, server: Broker, source: Path, 
         wait_until(lambda: server.waiting() >= least, 10, f"{least} messages to wait")
         n_waiting = server.waiting()
         server.restart()
-    finally:
-        worker.resume()
     ledger.all_ended(SLOW + n)
     return n_waiting
 

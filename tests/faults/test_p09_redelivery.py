@@ -14,6 +14,7 @@ from tests.faults.brokers import QUEUE, EmbeddedBroker
 from tests.faults.conftest import SLOW, Promise
 from tests.faults.crew import Crew
 from tests.faults.ledger import BOOK, Ledger
+from tests.faults.pausing import paused
 from tests.live.faults import Redis
 from tests.live.studio import Studio, write_script
 from tests.waiting import wait_until
@@ -81,15 +82,12 @@ def test_a_message_that_comes_again_and_again_starts_a_run_once(
     n = form(5, 60)
     promise("P9 message delivered again during the run", n=n, broker=broker)
     ledger, source = Ledger.of(calm_studio, tmp_path), write_script(tmp_path / "src", LONG)
-    server, worker, go = EmbeddedBroker(calm_studio), calm_studio.child("worker"), tmp_path / "go"
+    server, go = EmbeddedBroker(calm_studio), tmp_path / "go"
     queue = server.folder / "queues" / f"q-{QUEUE}"
-    worker.suspend()
-    try:
+    with paused(calm_studio, calm_studio.child("worker").pid):
         ledger.submit(source, n=1, target="local", arguments=[go])
         (message,) = queue.glob("[0-9]*.msg")
         copy = shutil.copy(message, tmp_path)
-    finally:
-        worker.resume()
     wait_until(lambda: sum(ledger.effects.starts().values()) == 1, 60, "the start")
     for _ in range(n):
         wait_until(lambda: not list(queue.glob("[0-9]*.msg")), 30, "the worker to take it")

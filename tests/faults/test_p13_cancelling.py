@@ -1,5 +1,6 @@
 """P13: a cancel that comes twice, five times, too early or too late is harmless."""
 
+import contextlib
 import itertools
 import re
 from collections import Counter
@@ -13,6 +14,7 @@ from tests.amount import dice, form
 from tests.faults.conftest import SLOW, Promise, brokers
 from tests.faults.doors import Person, at_once, by_api, by_sdk
 from tests.faults.ledger import BOOK, Ledger
+from tests.faults.pausing import paused
 from tests.live.faults import rows
 from tests.live.studio import Studio, write_script
 from tests.waiting import wait_until
@@ -44,15 +46,13 @@ def cancel_in(phase: str, ledger: Ledger, source: Path, go: Path, calls: Calls) 
     studio = ledger.studio
     if phase in {"Finalizing", "Completed"}:
         go.touch()
-    worker = studio.child("worker")
-    if phase == "Queued":
-        worker.suspend()  # else it would be claimed before we can ask
-    try:
+    with contextlib.ExitStack() as until_asked:
+        if phase == "Queued":
+            # Else it would be claimed before we can ask.
+            until_asked.enter_context(paused(studio, studio.child("worker").pid))
         (uid,) = ledger.submit(source, n=1, target="local", arguments=[go])
         wait_until(partial(reached, studio, uid, phase), 60, phase, every_s=0)
         codes = calls(uid)
-    finally:
-        worker.resume()
     go.touch()
     ledger.all_ended(SLOW)
     return codes + calls(uid)

@@ -2,6 +2,7 @@
 
 import math
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -96,6 +97,9 @@ def _term(run: Facts, term: Term, user: str, now: datetime) -> bool:
         value = held.get(name)
         if family == "metric" and value is not None:
             value = value[("", "min", "max").index(term.key.stat)]
+            # Brought to this form by what sums points up; other texts are by actions, which the
+            # world does without.
+            value = unicodedata.normalize("NFC", value) if isinstance(value, str) else value
     else:
         value = _plain(run, family, now)
     if value is None:
