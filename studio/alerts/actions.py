@@ -26,12 +26,14 @@ from studio.alerts.models import (
     State,
 )
 from studio.alerts.rights import require_edit, require_new
+from studio.alerts.view_watching import looks_into_logs
 from studio.compute.doorbell import SEND_ALERTS, ring
 from studio.custom_views.models import CustomView
 from studio.custom_views.rights import may_see
 from studio.runs.limits import Invalid
 from studio.runs.models import Run
 from studio.runs.status import TERMINAL
+from studio.search.log_terms import NOT_IN_RULES
 
 MAX_OWN_RULES = 100
 MAX_MUTE = timedelta(days=365)
@@ -83,6 +85,8 @@ def _subject(
         raise Invalid("view", "A rule on a view, and no other, needs a view.")
     if view is not None and not may_see(by, view):
         raise NotAllowed("There is no such view, or it is not shared with you.")
+    if view is not None and looks_into_logs(view):
+        raise Invalid("view", NOT_IN_RULES)
     return (subject if isinstance(subject, Run) else None), view
 
 

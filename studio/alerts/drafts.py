@@ -13,6 +13,7 @@ from studio.alerts.view_watching import MOST_RUNS
 from studio.runs.limits import Invalid, clean_text
 from studio.runs.status import Status
 from studio.search.errors import SearchSyntaxError
+from studio.search.log_terms import NOT_IN_RULES, log_texts
 from studio.search.scanner import MAX_CHARACTERS
 from studio.search.syntax import parse
 
@@ -79,9 +80,11 @@ def columns_of(draft: RuleDraft) -> dict[str, Any]:
 def _query(text: str) -> str:
     query = clean_text(text, field="query", most=MAX_CHARACTERS).strip()
     try:
-        parse(query)
+        node = parse(query)
     except SearchSyntaxError as error:
         raise Invalid("query", f"{error.message} Correct would be: {error.example}") from error
+    if log_texts(node):
+        raise Invalid("query", NOT_IN_RULES)
     return query
 
 

@@ -17,6 +17,7 @@ from studio.runs.models import Run
 from studio.runs.querysets import RunQuerySet
 from studio.search.apply import apply
 from studio.search.errors import SearchSyntaxError
+from studio.search.log_terms import NOT_IN_RULES, log_texts
 
 # So many runs of a view are remembered to tell who came and went.
 MOST_RUNS = 10_000
@@ -37,6 +38,14 @@ def runs_of(view: CustomView, state: ViewState, rule: AlertRule) -> RunQuerySet:
     return apply(runs, node, user=owner, workspace=rule.workspace)
 
 
+def looks_into_logs(view: CustomView) -> bool:
+    """Whether the view's filters ask for what stands in logs."""
+    try:
+        return bool(log_texts(state_of(view.state).node))
+    except SearchSyntaxError:
+        return False  # told of where its runs are asked for
+
+
 def happenings_of_view(
     rule: AlertRule, now: datetime
 ) -> tuple[list[Happening], dict[str, Any] | None]:
@@ -45,6 +54,9 @@ def happenings_of_view(
     view = rule.view
     if view is None or view.deleted_at is not None or not may_see(Actor.of_user(rule.owner), view):
         switch_off(rule, NOT_SEEN)
+        return [], None
+    if looks_into_logs(view):
+        switch_off(rule, NOT_IN_RULES)
         return [], None
     try:
         found = runs_of(view, state_of(view.state), rule).order_by("pk")

@@ -10,6 +10,7 @@ from studio.runs.status import Status
 
 # A traceback is cut to this; more does not help anybody on a page.
 MAX_TAIL = 20_000
+SAID_FAILED = "The script told of an error, and ended with exit code 0"
 HINTS = {
     "": "",
     PERHAPS: ", perhaps because memory ran out",
@@ -74,7 +75,8 @@ def judge(ending: Ending, *, known_error: dict[str, str] | None = None) -> Verdi
     All texts can be stored, whatever bytes the script wrote.
     """
     verdict = _judge(ending, known_error)
-    error = verdict.error and {key: storable(text) for key, text in verdict.error.items()}
+    error = verdict.error or known_error
+    error = error and {key: storable(text) for key, text in error.items()}
     return Verdict(verdict.status, storable(verdict.reason), error)
 
 
@@ -102,7 +104,7 @@ def _judge(ending: Ending, known_error: dict[str, str] | None) -> Verdict:
     if ending.lost:
         return Verdict(Status.FAILED, ending.lost, known_error or _error("Lost", ending.lost))
     if ending.exit_code == 0:
-        return Verdict(Status.COMPLETED)
+        return Verdict(Status.COMPLETED, SAID_FAILED if known_error else "")
     reason = how_it_died(ending)
     error = traceback_error(ending.log_tail, reason)
     if ending.out_of_memory == PROVEN:

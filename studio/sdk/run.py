@@ -307,8 +307,9 @@ def get_run(
 class SubmittedRun(Run):
     """The run around this script: its status belongs to the worker that started it.
 
-    `complete()` and the end of a `with` block only flush; the exit code decides. `fail()` marks
-    the run as Failed. A cancel arrives as SIGINT; with an `on_cancel` hook as RunCanceled.
+    `complete()` and the end of a `with` block only flush; the exit code decides. What `fail()`
+    says of an error is kept whatever the exit code. A cancel arrives as SIGINT; with an
+    `on_cancel` hook as RunCanceled.
     """
 
     def __reduce__(self) -> Any:

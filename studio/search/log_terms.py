@@ -14,6 +14,12 @@ def log_texts(node: Node | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for term in asked for text in term.values))
 
 
+NOT_IN_RULES = (
+    "Rules can't look into logs: these are read when somebody searches, not when a run changes."
+    " Leave “log” out."
+)
+
+
 def without_logs(node: Node | None) -> Node | None:
     """The conditions of a query that say nothing of logs: whose runs a search looks at."""
     rest = [pill for pill in pills(node) if not log_texts(pill)]

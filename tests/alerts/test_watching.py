@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from studio.alerts.models import AlertRule, Delivery, Firing
 from studio.alerts.watching import watch
-from studio.custom_views.actions import Draft, create_view, delete_view
+from studio.custom_views.actions import Draft, create_view, delete_view, save_view
 from studio.runs import actions
+from studio.runs.limits import Invalid
 from studio.runs.models import Run
 from tests import make
 
@@ -190,6 +191,23 @@ def test_the_number_of_runs_in_a_view_is_told_when_it_is_reached(
         watch(later(minute))
 
     assert [firing.facts["n"] for firing in Firing.objects.all()] == [2]
+
+
+def test_no_rule_looks_into_logs(view: Any, people: Any, rule_of: Callable[..., AlertRule]) -> None:
+    bob = make.actor(people.bob)
+    with pytest.raises(Invalid, match="Rules can't look into logs"):
+        rule_of(query='status:failed -log~"CUDA"', statuses=["Failed"])
+    rule = rule_of(kind="view", edge="enter", subject=view)
+    save_view(view, by=bob, expected_version=1, state={"q": 'log~"CUDA"'})
+    view.refresh_from_db()
+    with pytest.raises(Invalid, match="Rules can't look into logs"):
+        rule_of(kind="view", edge="enter", subject=view)
+
+    watch()
+
+    rule.refresh_from_db()
+    assert not rule.is_enabled
+    assert "can't look into logs" in rule.trouble
 
 
 def test_a_rule_on_a_view_that_is_gone_is_off_and_says_why(

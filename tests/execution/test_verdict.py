@@ -70,6 +70,11 @@ def test_without_a_traceback_the_last_lines_are_kept() -> None:
 def test_an_error_the_script_told_of_is_kept() -> None:
     told = {"code": "MyCode", "message": "why", "traceback": ""}
     assert judge(Ending(exit_code=1, log_tail=TRACEBACK), known_error=told).error == told
+    completed = judge(Ending(exit_code=0), known_error=told)
+    assert (completed.status, completed.error) == (Status.COMPLETED, told)
+    assert completed.reason == "The script told of an error, and ended with exit code 0"
+    assert judge(Ending(timed_out_after_s=5.0), known_error=told).error == told
+    assert judge(Ending(exit_code=0)).reason == ""
 
 
 INTERRUPT = ("interrupting", 100.0, 0.0)

@@ -156,6 +156,25 @@ def test_cancelling_a_finished_run_changes_nothing(run: Run, bob: Actor) -> None
     n = RunEvent.objects.count()
     assert actions.cancel_run(run, by=bob).status == Status.COMPLETED
     assert RunEvent.objects.count() == n
+    (child,) = actions.create_children(run, [actions.NewRun(start=True)], by=bob)
+    actions.cancel_run(run, by=bob)
+    child.refresh_from_db()
+    assert child.status == Status.RUNNING
+
+
+def test_killing_a_run_keeps_to_which_runs_its_cancel_meant(run: Run, bob: Actor) -> None:
+    (child,) = actions.create_children(run, [actions.NewRun(start=True)], by=bob)
+    as_read = Run.objects.get(pk=run.pk)
+    actions.cancel_run(run, by=bob, children=False)
+    actions.kill_run(as_read, by=bob)
+    child.refresh_from_db()
+    assert child.status == Status.RUNNING
+
+    other = make.run(run.experiment)
+    (below,) = actions.create_children(other, [actions.NewRun(start=True)], by=bob)
+    actions.kill_run(other, by=bob)
+    below.refresh_from_db()
+    assert below.status == Status.CANCEL_REQUESTED
 
 
 def test_a_completed_run_can_be_marked_as_failed_with_actor_and_reason(

@@ -22,13 +22,21 @@ def cancel_run(run: Run, *, by: Actor, reason: str = "", children: bool = True) 
     """Ask for the run to stop; with its unfinished child runs unless `children` is False.
 
     A queued run is Canceled at once and never starts. A running one is CancelRequested: its
-    worker is rung, its client learns of it with the next heartbeat. A finished run stays as it is,
-    and asking twice is harmless.
+    worker is rung, its client learns of it with the next heartbeat. For a finished run nothing
+    changes, but for the steps of a pipeline, which outlive the script that made them. Asking twice
+    is harmless.
     """
     require_on(by, Permission.CANCEL_RUN, run)
-    _cancel([run], by=by, reason=reason, children=children)
+    if not run.is_terminal or run.type == "pipeline":
+        _cancel([run], by=by, reason=reason, children=children)
     run.refresh_from_db()
     return run
+
+
+def cancel_below(run: Run, *, by: Actor, reason: str = "") -> None:
+    """Ask the unfinished child runs of a run to stop that has just ended."""
+    require_on(by, Permission.CANCEL_RUN, run)
+    _cancel([run], by=by, reason=reason, children=True)
 
 
 def cancel_runs(

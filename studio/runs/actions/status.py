@@ -8,7 +8,7 @@ from django.db import transaction
 
 from studio.accounts.permissions import Actor, Permission
 from studio.compute.actions import request_stop, withdraw_job
-from studio.runs.actions.cancelling import cancel_run
+from studio.runs.actions.cancelling import cancel_below, cancel_run
 from studio.runs.actions.rights import require_on
 from studio.runs.history import Refused
 from studio.runs.lifecycle import InvalidTransition, record_event, transition
@@ -138,9 +138,12 @@ def clean_error(error: Mapping[str, Any], reason: str = "") -> dict[str, str]:
 
 
 def kill_run(run: Run, *, by: Actor) -> Run:
-    """Skip the rest of the grace period of a cancel (asks for the cancel first if need be)."""
+    """Skip the rest of the grace period of a cancel; asks for the cancel first if nobody has, then
+    of the child runs too. Which of these an earlier cancel meant stays as it was."""
     require_on(by, Permission.CANCEL_RUN, run)
-    run = cancel_run(run, by=by)
+    run.refresh_from_db()
+    if run.cancel_requested_at is None:
+        run = cancel_run(run, by=by)
     if run.status not in TERMINAL and run.job is not None:
         with transaction.atomic():
             # Before its job, as the worker does that notes the steps of the cancel.
@@ -168,5 +171,5 @@ def confirm_canceled(
         run = transition(run, Status.CANCELED, by=by, reason=reason, **_ended(run, ended_at))
         _let_go(run)
     if children:
-        cancel_run(run, by=by, reason=reason)
+        cancel_below(run, by=by, reason=reason)
     return run
