@@ -1,6 +1,7 @@
 """What the columns of a table of runs mean, by their names. Pure."""
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 
 from studio.importers.records import SourceError
@@ -37,7 +38,8 @@ _FAMILIES = {
 _DOTTED = re.compile(r"(?P<family>[A-Za-z]+)[.:/](?P<key>.+)", re.DOTALL)
 # Columns of our own export that say nothing a run could take.
 _LEFT_OUT = {"target", "type", "number", "star", "children"}
-_BEST = re.compile(r":(min|max|at-min\(.*\)|at-max\(.*\))$")
+# More than any spreadsheet has.
+MAX_COLUMNS, MAX_NAME_CHARS = 20_000, 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +53,21 @@ class Head:
 
 def heads_of(cells: list[str]) -> list[Head]:
     """The columns of a table with one row a run; an unknown name is a parameter. Raises SourceError
-    for a head with a name twice, or with none that a run could be called by."""
+    for a head with a name twice, with none that a run could be called by, or that is too large."""
     names = [cell.strip() for cell in cells]
-    doubles = {name for name in names if name and names.count(name) > 1}
+    _refuse_large(names)
+    doubles = [name for name, n in Counter(names).items() if name and n > 1]
     if doubles:
         raise SourceError(f"The column “{min(doubles)[:80]}” is there twice. Name each once.")
     found: list[Head] = []
+    taken = set[str]()
     for name in names:
         head = _head(name)
-        is_taken = head.family in NAMES and any(one.family == head.family for one in found)
-        found.append(Head(name, "param", name) if is_taken else head)
-    if not any(head.family in ("uid", "name") for head in found):
+        if head.family in NAMES and head.family in taken:
+            head = Head(name, "param", name)
+        taken.add(head.family)
+        found.append(head)
+    if not taken & {"uid", "name"}:
         raise SourceError(
             "No column is called “name” or “uid”. Name the columns in the first row: name, "
             "experiment, status, started, ended, tag.X, param.X, metric.X."
@@ -69,9 +75,23 @@ def heads_of(cells: list[str]) -> list[Head]:
     return found
 
 
+def _refuse_large(names: list[str]) -> None:
+    if len(names) > MAX_COLUMNS:
+        raise SourceError(
+            f"The table has {len(names):,} columns; at most {MAX_COLUMNS:,} are read. Leave out "
+            "columns, or write one row a point, with the columns run, metric, step and value."
+        )
+    for number, name in enumerate(names, 1):
+        if len(name) > MAX_NAME_CHARS:
+            raise SourceError(
+                f"The name of column {number:,}, “{name[:40]}…”, has {len(name):,} characters; at "
+                f"most {MAX_NAME_CHARS:,} are read. Name the columns in the first row."
+            )
+
+
 def _head(name: str) -> Head:
     low = name.lower()
-    if not name or low in _LEFT_OUT or _BEST.search(low):
+    if not name or low in _LEFT_OUT or _is_best(low):
         return Head(name, "")
     for family, names in NAMES.items():
         if low in names:
@@ -80,6 +100,12 @@ def _head(name: str) -> Head:
     if match and match["family"].lower() in _FAMILIES:
         return Head(name, _FAMILIES[match["family"].lower()], _unquoted(match["key"]))
     return Head(name, "param", name)
+
+
+def _is_best(name: str) -> bool:
+    """Whether it is a metric at its best, as our own export calls it: `loss:min`."""
+    is_at = name.endswith(")") and (":at-min(" in name or ":at-max(" in name)
+    return is_at or name.endswith((":min", ":max"))
 
 
 def long_heads(cells: list[str]) -> dict[str, int] | None:

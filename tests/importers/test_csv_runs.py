@@ -9,6 +9,7 @@ import pytest
 
 from studio.exports.formats import CSV
 from studio.exports.table import table_of
+from studio.importers.csv_heads import MAX_COLUMNS
 from studio.importers.csv_runs import CsvRuns
 from studio.importers.records import RunRecord, SourceError, Unreadable
 from studio.metrics.actions import record_batch
@@ -146,3 +147,19 @@ def test_what_is_no_table_is_refused_in_words(tmp_path: Path) -> None:
     for words, content in cases.items():
         with pytest.raises(SourceError, match=words):
             read(tmp_path, content)
+
+
+def test_a_table_of_very_many_columns_is_refused_at_once(tmp_path: Path) -> None:
+    many = "name," + ",".join(f"p{i}" for i in range(200_000))
+    for words, head in {
+        "200,001 columns; at most 20,000 are read. Leave out": many,
+        "column 2, “xxxx": "name," + "x" * 2_000,
+        # A pattern that goes back and forth would need hours for it.
+        "column 1, “:at-min": ":at-min(" * 100_000,
+    }.items():
+        with pytest.raises(SourceError, match=words):
+            read(tmp_path, f"{head}\n")
+    widest = "name," + ",".join(f"p{i}" for i in range(MAX_COLUMNS - 1))
+    (found,) = read(tmp_path, f"{widest}\na{',1' * (MAX_COLUMNS - 1)}\n")
+
+    assert len(found.parameters) == MAX_COLUMNS - 1
