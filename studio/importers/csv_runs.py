@@ -15,7 +15,7 @@ from studio.importers.csv_text import moment, number, plain, rows_of
 from studio.importers.naming import origin_of
 from studio.importers.records import Points, RunRecord, SourceError, Unreadable
 from studio.runs.status import Status
-from studio.wire.checks import MAX_INT
+from studio.wire.checks import MAX_INT, MAX_TIME_S
 
 STATUSES = {
     **{status.value.lower(): status for status in Status},
@@ -112,6 +112,8 @@ def _point(heads: dict[str, int], cells: list[str], place: str, n: int) -> _Poin
         step = _step(texts.get("step", ""))
         column = "time"
         time = moment(texts["time"]).timestamp() if texts.get("time") else 0.0
+        if time > MAX_TIME_S:
+            raise ValueError("no calendar has it")
     except (ValueError, OverflowError, OSError):
         return Unreadable(place, f"“{texts[column][:80]}” in the column “{column}” is none.")
     return _Point(
@@ -226,11 +228,11 @@ class _Row:
         started, ended = facts.get("started"), facts.get("ended")
         created = facts.get("created") or started or ended
         if started and not ended and "duration" in facts:
-            ended = started + timedelta(seconds=facts["duration"])
+            ended = self._ended(started, facts["duration"], place)
         if created is None:
             created = datetime.fromtimestamp(0, UTC)
             self.problems.append(f"{place}: {NO_TIME}")
-        at = (ended or created).timestamp()
+        at = min((ended or created).timestamp(), MAX_TIME_S)
         origin = f"uid/{uid}" if uid else f"{self.title}/{experiment}/{name}/{created.isoformat()}"
         return RunRecord(
             origin=origin_of("csv", origin),
@@ -250,6 +252,13 @@ class _Row:
             problems=tuple(self.problems),
             version=self._version(),
         )
+
+    def _ended(self, started: datetime, duration: float, place: str) -> datetime | None:
+        try:
+            return started + timedelta(seconds=duration)
+        except (ValueError, OverflowError):
+            self.problems.append(f"{place}, column “duration”: “{duration:g}” is none.")
+            return None
 
     def _version(self) -> str:
         return hashlib.sha256(repr((self.facts, self.labels)).encode()).hexdigest()

@@ -142,7 +142,12 @@ def _read_tensor(tensor: Any, plugin: str) -> tuple[str, Any]:
             return "image", tensor.string_val[2][:4]
         texts = [text.decode("utf-8", "replace") for text in tensor.string_val]
         return ("text", "\n".join(texts)) if plugin in ("text", "") else (plugin, None)
-    if plugin in ("scalars", "") and (numbers := _numbers(tensor)) is not None and numbers.size:
+    try:
+        numbers = _numbers(tensor) if plugin in ("scalars", "") else None
+    except OverflowError:
+        # Whoever wrote it put numbers into it that are not of the type it names.
+        numbers = None
+    if numbers is not None and numbers.size:
         if numbers.size == 1:
             return "scalar", float(numbers[0])
         return "tensor", None

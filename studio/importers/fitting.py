@@ -102,11 +102,16 @@ def fitting_uid(uid: str) -> str:
 def moments(
     created: datetime, started: datetime | None, ended: datetime | None, now: datetime
 ) -> tuple[datetime, datetime | None, datetime | None, list[str]]:
-    """Times in their order and none after now; clocks of other machines may have been wrong."""
+    """Times in their order, none before 1970 and none after now; clocks of other machines may have
+    been wrong, and a calendar has no place for all that can be written."""
     problems = []
-    if max(filter(None, (created, started, ended))) > now:
+    given = [moment for moment in (created, started, ended) if moment]
+    if max(given) > now:
         problems.append("It has times in the future; they were set to the moment of the import.")
-    begun = min(started, now) if started else None
+    if min(given) < EARLIEST:
+        problems.append("It has times before 1970; they were set to its beginning.")
+    created = max(created, EARLIEST)
+    begun = max(min(started, now), EARLIEST) if started else None
     made = min(created, begun or created, now)
     over = max(min(ended, now), begun or made) if ended else None
     return made, begun, over, problems

@@ -13,6 +13,7 @@ from studio.metrics.packing import Points as Columns
 from studio.metrics.packing import from_lists
 from studio.metrics.summary import Series
 from studio.runs.limits import Invalid, clean_text
+from studio.wire.checks import MAX_TIME_S
 
 # [how many points, CRC-32 of these], by metric.
 Known = dict[str, list[int]]
@@ -80,7 +81,7 @@ def _columns(piece: Points, *, numeric: bool) -> Columns:
         columns = from_lists(list(piece.steps), list(piece.times), values, numeric=numeric)
     except (ValueError, TypeError, OverflowError) as error:
         raise Invalid("metrics", f"Not numbers that can be stored: {error}.") from error
-    if not bool(np.all(np.isfinite(columns.times))):
+    if not bool(np.all(np.isfinite(columns.times) & (columns.times <= MAX_TIME_S))):
         raise Invalid("metrics", "A point's time is no time.")
     return columns
 

@@ -74,11 +74,11 @@ def folder_within(address: str, root: Path | None) -> Path | None:
     links lead; else None."""
     if root is None or not address:
         return None
-    parts = urlsplit(address)
-    if parts.scheme not in ("", "file") or parts.netloc not in ("", "localhost"):
-        return None
-    path = Path(unquote(parts.path) if parts.scheme else address)
     try:
+        parts = urlsplit(address)
+        if parts.scheme not in ("", "file") or parts.netloc not in ("", "localhost"):
+            return None
+        path = Path(unquote(parts.path) if parts.scheme else address)
         real, base = path.resolve(strict=True), root.resolve(strict=True)
     except (OSError, ValueError, RuntimeError):
         return None

@@ -44,6 +44,7 @@ from studio.runs.limits import Invalid
 
 # So many folders may lie around the one that is meant, as in an archive.
 MAX_WRAPPED = 4
+MAX_DIGITS = 20
 META, TRASH = "meta.yaml", ".trash"
 # Folders of an experiment that are no runs.
 NO_RUNS = {"tags", "datasets", "models", "traces", "evaluation_datasets", "scorers", "issues"}
@@ -60,7 +61,7 @@ def meta_of(folder: Path) -> dict[str, str]:
             found = plain_yaml.read(stream.read(plain_yaml.MAX_BYTES + 1))
     except FileNotFoundError as error:
         raise BadMeta("There is no meta.yaml.") from error
-    except (OSError, Invalid) as error:
+    except (OSError, ValueError, Invalid) as error:
         raise BadMeta(f"Its meta.yaml can't be read: {error}") from error
     if not isinstance(found, dict):
         raise BadMeta("Its meta.yaml says nothing.")
@@ -116,7 +117,7 @@ class FolderReader:
         for _, _, name, folder in sorted(listed):
             try:
                 yield record_of(self._found(folder, name))
-            except (BadMeta, WrongValue) as error:
+            except (ValueError, OSError) as error:
                 yield Unreadable(self._shown(folder), str(error))
 
     def _experiments(self) -> Iterator[Path | Unreadable]:
@@ -143,7 +144,8 @@ class FolderReader:
                 continue
             if meta.get("lifecycle_stage") != "deleted" or self.options.deleted:
                 start = meta.get("start_time", "")
-                began = int(start) if start.isdecimal() and start.isascii() else 0
+                is_whole = start.isdecimal() and start.isascii() and len(start) < MAX_DIGITS
+                began = int(start) if is_whole else 0
                 listed.append((began, folder.name, experiment, folder))
 
     def _shown(self, folder: Path) -> str:
@@ -178,7 +180,10 @@ class FolderReader:
     def _is_usual(self, meta: Mapping[str, Any], folder: Path) -> bool:
         """Whether the files of a run lie, or would lie, beside what else it has: MLflow names the
         folder as it was where it logged, and an archive leaves out a folder without files."""
-        address = urlsplit(meta.get("artifact_uri") or "")
+        try:
+            address = urlsplit(meta.get("artifact_uri") or "")
+        except ValueError:
+            return False
         usual = ("mlruns", folder.parent.name, folder.name, "artifacts")
         parts = PurePosixPath(unquote(address.path).replace("\\", "/")).parts
         return not address.path or (address.scheme in ("", "file") and parts[-4:] == usual)

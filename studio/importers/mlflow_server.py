@@ -57,7 +57,7 @@ class ServerReader:
             for run in runs:
                 try:
                     yield self._record(run, str(experiment.get("name", "")), models)
-                except (WrongValue, AttributeError, TypeError) as error:
+                except (ValueError, LookupError, AttributeError, TypeError) as error:
                     yield Unreadable(f"experiment {number}", f"Not a run: {error}")
 
     def _record(
@@ -173,12 +173,15 @@ def _labels(pairs: Any) -> dict[str, str]:
 
 def _piece(name: str, points: list[dict[str, Any]]) -> Points:
     """Raises ValueError for what is no point; texts such as "NaN" and "Infinity" are numbers."""
-    return Points(
-        name,
-        [int(point.get("step", 0)) for point in points],
-        [int(point.get("timestamp", 0)) / 1000 for point in points],
-        [_number(point.get("value", 0.0)) for point in points],
-    )
+    try:
+        return Points(
+            name,
+            [int(point.get("step", 0)) for point in points],
+            [int(point.get("timestamp", 0)) / 1000 for point in points],
+            [_number(point.get("value", 0.0)) for point in points],
+        )
+    except (AttributeError, TypeError, OverflowError) as error:
+        raise ValueError(f"a point of “{name[:80]}” is none: {error}") from error
 
 
 def _number(value: Any) -> float:

@@ -1,7 +1,6 @@
 """Runs out of what W&B left on a disk: folders of (offline) runs, and exported histories."""
 
 import csv
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,8 +10,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from studio.artifacts.paths import storable_path
+from studio.importers.archive_zip import load
 from studio.importers.naming import is_time, origin_of
-from studio.importers.records import FileRecord, Points, RunRecord, Unreadable
+from studio.importers.records import FileRecord, Points, RunRecord, SourceError, Unreadable
 from studio.importers.wandb_log import Damaged, messages
 from studio.importers.wandb_values import (
     FILES,
@@ -108,7 +108,7 @@ class WandbRuns:
         try:
             times = [time for _, _, time in _rows_of(history) if is_time(time)]
             config, summary = _json_of(folder / "config.json"), _json_of(folder / "summary.json")
-        except (ValueError, OSError, LookupError) as error:
+        except (ValueError, OSError, LookupError, SourceError) as error:
             return Unreadable(name, f"{history.name} can't be read: {error}.")
         began = datetime.fromtimestamp(min(times, default=0.0), UTC)
         return RunRecord(
@@ -158,7 +158,8 @@ def _note(found: _Survey, message: Any, seen: Gathering) -> None:
         found.run = found.run or message.run
         found.config |= merged(message.run.config.update)
         start = message.run.start_time
-        found.began = found.began or start.seconds + start.nanos / 1e9
+        began = start.seconds + start.nanos / 1e9
+        found.began = found.began or (began if is_time(began) else 0.0)
         _note_facts(found, message.run, "run_group", "job_type", "sweep_id", "host")
         _note_facts(found, message.run.git, "commit", "remote_url")
     elif message.HasField("environment"):
@@ -174,7 +175,8 @@ def _note(found: _Survey, message: Any, seen: Gathering) -> None:
     elif message.HasField("exit"):
         found.ended_as = Status.FAILED if message.exit.exit_code else Status.COMPLETED
         found.properties["wandb.exit_code"] = str(message.exit.exit_code)
-        found.ended = max(found.ended, found.began + message.exit.runtime)
+        ended = found.began + message.exit.runtime
+        found.ended = max(found.ended, ended if is_time(ended) else 0.0)
 
 
 def _note_facts(found: _Survey, message: Any, *names: str) -> None:
@@ -198,8 +200,8 @@ def _log_points(logs: list[Path], host: str, began: float) -> Iterator[Points]:
                     summary |= merged(message.summary.update)
                 elif message.HasField("stats"):
                     at = message.stats.timestamp.seconds + message.stats.timestamp.nanos / 1e9
-                    row = sampled(message.stats.item, host)
-                    yield from samples.take(row, max(0, int(at - began)), at)
+                    step = max(0, int(at - began)) if is_time(at) else samples.last_step
+                    yield from samples.take(sampled(message.stats.item, host), step, at)
         except Damaged:
             # Told of by the survey.
             continue
@@ -250,14 +252,19 @@ def _rows_of(history: Path) -> Iterator[tuple[dict[str, Any], int, float]]:
     """(row, step, seconds since 1970, NaN where it tells none). Raises ValueError."""
     for number, row in enumerate(_READERS[history.suffix](history)):
         time = row.get("_timestamp")
-        at = float(time) if isinstance(time, int | float) else float("nan")
+        at = float("nan")
+        if isinstance(time, int | float) and is_time(time):
+            at = float(time)
         yield row, _step_of(row.get("_step"), number), at
 
 
 def _csv_rows(path: Path) -> Iterator[dict[str, Any]]:
     with path.open(encoding="utf-8-sig", newline="") as text:
-        for row in csv.DictReader(text):
-            yield {str(key): _cell(value) for key, value in row.items() if value}
+        try:
+            for row in csv.DictReader(text):
+                yield {str(key): _cell(value) for key, value in row.items() if value}
+        except csv.Error as error:
+            raise ValueError(f"it is no table: {error}") from error
 
 
 def _cell(text: Any) -> Any:
@@ -270,7 +277,7 @@ def _cell(text: Any) -> Any:
 def _json_rows(path: Path) -> Iterator[dict[str, Any]]:
     with path.open("rb") as stream:
         while line := stream.readline(MAX_JSON_BYTES):
-            row = json.loads(line) if line.strip() else {}
+            row = load(line) if line.strip() else {}
             if not isinstance(row, dict):
                 raise ValueError("a line is no object")
             yield row
@@ -292,7 +299,7 @@ def _json_of(path: Path) -> dict[str, Any]:
         return {}
     if path.stat().st_size > MAX_JSON_BYTES:
         raise ValueError(f"{path.name} has more than {MAX_JSON_BYTES:,} bytes")
-    found = json.loads(path.read_bytes())
+    found = load(path.read_bytes())
     if not isinstance(found, dict):
         raise ValueError(f"{path.name} is no object")
     return found

@@ -13,11 +13,14 @@ from studio.wire.measures import name_of
 
 PIECE_POINTS = 8_000
 FILES = "outputs"
+# Levels of a value; deeper ones are one value.
+MAX_DEPTH = 50
+UNREADABLE = object()
 _NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 def merged(items: Iterable[Any]) -> dict[str, Any]:
-    """The items of a message as nested values. Raises ValueError."""
+    """The items of a message as nested values; one that can't be read is UNREADABLE."""
     found: dict[str, Any] = {}
     for item in items:
         keys = list(item.nested_key) or [item.key]
@@ -29,8 +32,8 @@ def merged(items: Iterable[Any]) -> dict[str, Any]:
             place = inner
         try:
             place[keys[-1]] = json.loads(item.value_json)
-        except RecursionError as error:
-            raise ValueError("a value is nested too deep") from error
+        except (ValueError, RecursionError):
+            place[keys[-1]] = UNREADABLE
     return found
 
 
@@ -43,12 +46,12 @@ def sampled(items: Iterable[Any], host: str) -> dict[str, float]:
     return found
 
 
-def flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+def flat(values: Mapping[str, Any], above: str = "", depth: int = 1) -> Iterator[tuple[str, Any]]:
     """(name, value) with `.` between the names of levels; what has a `_type` is one value."""
     for key, value in values.items():
         name = f"{above}{key}"
-        if isinstance(value, dict) and value and "_type" not in value:
-            yield from flat(value, f"{name}.")
+        if isinstance(value, dict) and value and "_type" not in value and depth < MAX_DEPTH:
+            yield from flat(value, f"{name}.", depth + 1)
         else:
             yield name, value
 
@@ -56,16 +59,26 @@ def flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]
 def labels(values: Mapping[str, Any]) -> dict[str, str]:
     """A configuration as parameters."""
     return {
-        name: value if isinstance(value, str) else json.dumps(value)
+        name: value if isinstance(value, str) else _as_json(value)
         for name, value in flat(values)
-        if not name.startswith("_wandb")
+        if not name.startswith("_wandb") and value is not UNREADABLE
     }
+
+
+def _as_json(value: Any) -> str:
+    try:
+        return json.dumps(value)
+    except RecursionError:
+        return "…"
 
 
 def point_of(value: Any) -> tuple[str, Any] | None:
     """(kind, value) of what was logged; None for what has no place here."""
     if isinstance(value, bool | int | float):
-        return "scalar", float(value)
+        with suppress(OverflowError):
+            return "scalar", float(value)
+        # A whole number that is larger than any float.
+        return None
     if isinstance(value, str):
         if value in _NOT_FINITE:
             return "scalar", _NOT_FINITE[value]

@@ -11,7 +11,9 @@ from studio.exports.formats import CSV
 from studio.exports.table import table_of
 from studio.importers.csv_heads import MAX_COLUMNS
 from studio.importers.csv_runs import CsvRuns
+from studio.importers.importing import Import
 from studio.importers.records import RunRecord, SourceError, Unreadable
+from studio.importers.wish import Wish
 from studio.metrics.actions import record_batch
 from studio.runs.actions import change_tags, complete_run, rename_run
 from studio.runs.models import Run
@@ -163,3 +165,38 @@ def test_a_table_of_very_many_columns_is_refused_at_once(tmp_path: Path) -> None
     (found,) = read(tmp_path, f"{widest}\na{',1' * (MAX_COLUMNS - 1)}\n")
 
     assert len(found.parameters) == MAX_COLUMNS - 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ("2024-05-01T12:00:00Z,1e12,1", "line 2, column “duration”: “1e+12” is none."),
+        ("2024-05-01T12:00:00Z,inf,1", "line 2, column “duration”: “inf” is none."),
+        ("9999-12-31T23:59:59Z,60,1", "line 2, column “duration”: “60” is none."),
+        ("0001-01-01T00:00:00+14:00,,1", "before 1970"),
+        ("9999-12-31T23:59:59-14:00,,1", "in the future"),
+        ("2024-05-01T12:00:00Z,nan,1", ""),
+        ("2024-05-01T12:00:00Z,-inf,1e999", ""),
+    ],
+)
+def test_an_odd_cell_costs_that_cell(workspace: Any, tmp_path: Path, row: str, told: str) -> None:
+    file = tmp_path / "sweep.csv"
+    file.write_text(f"name,started,duration,metric.loss\na,{row}\nb,2024-05-01T12:00:00Z,60,0.5\n")
+    wish = Wish(workspace=workspace, by=make.actor(make.contributor_of(workspace)))
+    work = Import(CsvRuns(file), wish)
+    list(work.steps())
+
+    assert (work.report.n_new, work.report.n_skipped) == (2, 0)
+    assert told in " ".join(problem.why for problem in work.report.problems)
+    assert set(Run.objects.values_list("display_name", flat=True)) == {"a", "b"}
+
+
+def test_a_point_at_no_time_of_the_calendar_is_left_out(tmp_path: Path) -> None:
+    odd, run = read(
+        tmp_path,
+        "run,metric,step,value,time\na,loss,0,1,9999-12-31T23:59:59-14:00\na,loss,1,1,1714564800\n",
+    )
+
+    assert odd == Unreadable("line 2", "“9999-12-31T23:59:59-14:00” in the column “time” is none.")
+    assert points(run) == {"loss": [(1, 1.0)]}
