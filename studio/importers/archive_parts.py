@@ -59,6 +59,7 @@ def _entry(one: dict[str, Any]) -> FileEntry:
 
 def store_images(archive: ArchiveZip, wish: Wish, report: Report) -> None:
     for name in archive.names("images")[:MAX_IMAGES]:
+        wish.tick()
         try:
             label = name.removeprefix("images/")[_DIGITS + 1 :]
             with archive.open(name) as stream:
@@ -91,6 +92,7 @@ def join_steps(archive: ArchiveZip, wish: Wish, report: Report) -> None:
     for name in archive.names("runs"):
         try:
             for line in archive.lines(name):
+                wish.tick()
                 if needs := line.get("depends_on"):
                     _join(wish, native_origin(str(line.get("origin"))), needs)
         except BROKEN as error:

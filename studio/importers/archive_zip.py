@@ -11,11 +11,12 @@ import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from studio.importers.records import SourceError
+from studio.importers.sources import no_tick
 
 FORMAT = "studio-archive"
 # Version 1 had no lineage.
@@ -40,8 +41,10 @@ _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 class ArchiveZip:
     """The members of an archive, each read only together with its checksum."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises SourceError for anything but an archive of a version that is known here."""
+    def __init__(self, path: Path, tick: Callable[[], None] = no_tick) -> None:
+        """tick: called with each piece that is read. Raises SourceError for anything but an archive
+        of a version that is known here."""
+        self._tick = tick
         try:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
@@ -78,7 +81,7 @@ class ArchiveZip:
         written."""
         if name not in self._infos:
             raise ValueError(f"“{name[:200]}” is not in the archive")
-        return cast(BinaryIO, _Checked(self._zip.open(name), name, self._sums[name]))
+        return cast(BinaryIO, _Checked(self._zip.open(name), name, self._sums[name], self._tick))
 
     def verify(self, name: str) -> None:
         """Read a member once. Raises ValueError."""
@@ -105,6 +108,7 @@ class ArchiveZip:
         found: dict[str, str] = {}
         with self._zip.open(SUMS) as stream:
             while line := stream.readline(1 << 17):
+                self._tick()
                 match = _SUM.fullmatch(line)
                 if not match:
                     raise ValueError("its list of checksums can't be read")
@@ -179,14 +183,16 @@ def _objects(stream: BinaryIO, name: str) -> Iterator[dict[str, Any]]:
 class _Checked(io.RawIOBase):
     """A member's bytes; the read that finds its end compares the checksum."""
 
-    def __init__(self, stream: Any, name: str, expected: str) -> None:
+    def __init__(self, stream: Any, name: str, expected: str, tick: Callable[[], None]) -> None:
         self._stream, self._name, self._expected = stream, name, expected
+        self._tick = tick
         self._sum = hashlib.sha256()
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
+        self._tick()
         try:
             data = self._stream.read(len(buffer))
         except (zipfile.BadZipFile, EOFError, zlib.error) as error:

@@ -49,6 +49,7 @@ class Opened:
     stack: ExitStack
     job: Import
     steps: Iterator[None]
+    beat: "Beat"
     n_total: int | None
     told: Report = field(default_factory=Report)
     n_noted: int = 0
@@ -103,28 +104,33 @@ class ImportKind:
             opened = None
         try:
             opened = opened or self._open(work)
+            opened.beat.hold(work)
             until = time.monotonic() + AT_ONCE_S
             while not opened.is_over:
                 # One step at least, however long the opening took.
                 opened.is_over = next(opened.steps, OVER) is OVER
                 if time.monotonic() >= until:
                     break
-        except (SourceError, Invalid, BlobError) as error:
+        except BaseException as error:
+            # Steps that broke off end silently when they are asked again, as if all were done.
             self._forget(work.uid)
-            raise CantImport(str(error)) from error
+            if isinstance(error, SourceError | Invalid | BlobError):
+                raise CantImport(str(error)) from error
+            raise
 
     def _open(self, work: Work) -> Opened:
         arguments, stack = work.arguments, ExitStack()
         upload = find_upload(work.workspace, arguments["upload"])
         if upload is None:
             raise SourceError("The uploaded file is no longer here. Upload it again.")
+        beat = Beat(work)
         wish = Wish(
             workspace=work.workspace,
             by=_actor_of(work),
             experiment=arguments.get("experiment", ""),
             again=bool(arguments.get("again")),
             is_dry=work.kind != IMPORT,
-            tick=Beat(work),
+            tick=beat,
         )
         with stack:
             base = settings.STUDIO_HOME / "imports"
@@ -139,7 +145,7 @@ class ImportKind:
             options = SourceOptions(tick=wish.tick)
             reader = stack.enter_context(kind.open_upload(path, options))
             job = Import(reader, wish, skip=work.cursor or 0)
-            opened = Opened(stack.pop_all(), job, job.steps(), reader.count())
+            opened = Opened(stack.pop_all(), job, job.steps(), beat, reader.count())
         opened.n_noted = work.cursor or 0
         with self._lock:
             for uid in list(self._opened):

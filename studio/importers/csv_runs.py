@@ -3,7 +3,7 @@
 import hashlib
 import re
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -14,6 +14,7 @@ from studio.importers.csv_heads import Head, heads_of, long_heads
 from studio.importers.csv_text import moment, number, plain, rows_of
 from studio.importers.naming import origin_of
 from studio.importers.records import Points, RunRecord, SourceError, Unreadable
+from studio.importers.sources import no_tick
 from studio.runs.status import Status
 from studio.wire.checks import MAX_INT, MAX_TIME_S
 
@@ -34,8 +35,8 @@ class CsvRuns:
 
     source, label = "csv", "CSV"
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, tick: Callable[[], None] = no_tick) -> None:
+        self.path, self.tick = path, tick
         with rows_of(path) as rows:
             first = next(rows, None)
         if first is None:
@@ -53,7 +54,7 @@ class CsvRuns:
         yield from self._read_long(self.long) if self.long else self._read_wide()
 
     def _read_wide(self) -> Iterator[RunRecord | Unreadable]:
-        with rows_of(self.path) as rows:
+        with rows_of(self.path, self.tick) as rows:
             next(rows)
             for number_of_line, cells in rows:
                 place = f"line {number_of_line}"
@@ -70,7 +71,7 @@ class CsvRuns:
         """The whole table first, packed: rows of one run may stand anywhere in it."""
         found: dict[tuple[str, str], _Span] = {}
         n_points = 0
-        with rows_of(self.path) as rows:
+        with rows_of(self.path, self.tick) as rows:
             next(rows)
             for number_of_line, cells in rows:
                 point = _point(heads, cells, f"line {number_of_line}", self.n_cells)

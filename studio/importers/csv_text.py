@@ -3,16 +3,17 @@
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
 from studio.importers.records import SourceError
+from studio.importers.sources import no_tick
 
 SAMPLE_BYTES = 1 << 18
-MAX_FIELD_CHARS = 1 << 20
+MAX_FIELD_CHARS, MAX_ROW_CHARS = 1 << 20, 8 << 20
 SEPARATORS = ",;\t|"
 _MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _FORMULA = frozenset("=+-@＝＋－＠−﹢﹣﹦﹫\t\r\n")
@@ -20,26 +21,50 @@ _SECONDS = re.compile(r"\d{9,11}(\.\d+)?")
 
 
 @contextmanager
-def rows_of(path: Path) -> Iterator[Iterator[tuple[int, list[str]]]]:
+def rows_of(
+    path: Path, tick: Callable[[], None] = no_tick, *, separator: str = ""
+) -> Iterator[Iterator[tuple[int, list[str]]]]:
     """(number of the line on which it ends, cells) of each row that has any cell.
 
-    UTF-8 or UTF-16 with a mark, else UTF-8, else Windows-1252. Raises SourceError, also while rows
-    are read.
+    UTF-8 or UTF-16 with a mark, else UTF-8, else Windows-1252. separator: "" for the one that its
+    head has most of. tick: called with each line. Raises SourceError, also while rows are read.
     """
     with path.open("rb") as raw:
         sample = raw.read(SAMPLE_BYTES)
         raw.seek(0)
         encoding = _encoding(sample)
         with io.TextIOWrapper(raw, encoding, newline="") as text:
-            separator = _separator(sample.decode(encoding, "replace"))
-            yield _rows(text, separator, path.name)
+            mark = separator or _separator(sample.decode(encoding, "replace"))
+            yield _rows(_Lines(text, tick), mark, path.name)
 
 
-def _rows(text: TextIO, separator: str, name: str) -> Iterator[tuple[int, list[str]]]:
+class _Lines:
+    """The lines of a text. A row of any length would be held whole by who reads rows."""
+
+    def __init__(self, text: TextIO, tick: Callable[[], None]) -> None:
+        self._text, self._tick = text, tick
+        self.n_left = MAX_ROW_CHARS
+
+    def __iter__(self) -> "_Lines":
+        return self
+
+    def __next__(self) -> str:
+        self._tick()
+        line = self._text.readline(self.n_left + 1)
+        self.n_left -= len(line)
+        if self.n_left < 0:
+            raise csv.Error(f"a row has more than {MAX_ROW_CHARS:,} characters")
+        if not line:
+            raise StopIteration
+        return line
+
+
+def _rows(lines: _Lines, separator: str, name: str) -> Iterator[tuple[int, list[str]]]:
     # The limit is one for the whole process; its usual value is smaller than a long description.
     csv.field_size_limit(max(csv.field_size_limit(), MAX_FIELD_CHARS))
-    reader = csv.reader(text, delimiter=separator)
+    reader = csv.reader(lines, delimiter=separator)
     while True:
+        lines.n_left = MAX_ROW_CHARS
         try:
             row = next(reader, None)
         except (csv.Error, UnicodeError) as error:

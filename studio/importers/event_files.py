@@ -5,7 +5,7 @@ A record: its length as uint64, the length's checksum, the bytes, their checksum
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,6 +13,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from google.protobuf.message import DecodeError
 from google_crc32c import value as crc32c
+
+from studio.importers.sources import no_tick
 
 _HEAD = struct.Struct("<QI")
 _TAIL = struct.Struct("<I")
@@ -82,8 +84,8 @@ def _masked(data: bytes) -> int:
 class EventFile:
     """The values of one file. Which plugin a tag belongs to is said with its first value only."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, tick: Callable[[], None] = no_tick) -> None:
+        self.path, self._tick = path, tick
         self._plugins: dict[str, str] = {}
 
     def values(self) -> Iterator[Logged]:
@@ -92,6 +94,7 @@ class EventFile:
         message = _event_type()
         with self.path.open("rb") as stream:
             for offset, data in records(stream):
+                self._tick()
                 try:
                     event = message.FromString(data)
                 except DecodeError as error:

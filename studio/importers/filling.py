@@ -133,6 +133,7 @@ class Filling:
         except BROKEN as error:
             return self._broken(task, what, error)
         while True:
+            self.wish.tick()
             try:
                 one = next(source)
             except StopIteration:

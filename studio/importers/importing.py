@@ -62,7 +62,7 @@ class Import:
         parts = self.reader if isinstance(self.reader, WithParts) else None
         if parts is not None and not self.wish.is_dry:
             parts.prepare(self.wish, self.report)
-        records = islice(self.reader.read(), self.skip, None)
+        records = islice(self._records(), self.skip, None)
         for group in _groups(records):
             tasks, rows = self._plan(group)
             yield from self._do(tasks, rows)
@@ -71,6 +71,11 @@ class Import:
         if parts is not None:
             end = parts.foresee if self.wish.is_dry else parts.finish
             end(self.wish, self.report)
+
+    def _records(self) -> Iterator[Record]:
+        for record in self.reader.read():
+            self.wish.tick()
+            yield record
 
     def _plan(self, group: Sequence[Record]) -> tuple[list[Task], Rows]:
         readable = self._readable(group)

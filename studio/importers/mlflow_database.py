@@ -219,14 +219,14 @@ def _files(folders: dict[str, Path]) -> Iterator[FileRecord | Unreadable]:
 @contextmanager
 def open_database(source: str | Path, options: SourceOptions) -> Iterator[DatabaseReader]:
     """Raises SourceError."""
-    with open_tables(str(source)) as tables:
+    with open_tables(str(source), options.tick) as tables:
         yield DatabaseReader(tables, options)
 
 
 @contextmanager
 def open_database_file(path: Path, options: SourceOptions) -> Iterator[DatabaseReader]:
     """An uploaded SQLite file. Raises SourceError."""
-    with open_tables(f"sqlite:///{path}") as tables:
+    with open_tables(f"sqlite:///{path}", options.tick) as tables:
         reader = DatabaseReader(tables, options)
         reader.label = "an uploaded MLflow database"
         yield reader

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -132,6 +132,7 @@ class FolderReader:
     ) -> Iterator[Unreadable]:
         """Add (start, id, experiment, folder) of every run; yields what is none."""
         for folder in _folders(place):
+            self.options.tick()
             if isinstance(folder, Unreadable):
                 yield Unreadable(f"{place.name}/{folder.place}", folder.why)
                 continue
@@ -163,7 +164,7 @@ class FolderReader:
             end_ms=meta.get("end_time"),
             tags=texts_below(folder / "tags", problems, what="tag"),
             parameters=texts_below(folder / "params", problems, what="parameter"),
-            points=partial(_points, folder / "metrics"),
+            points=partial(_points, folder / "metrics", self.options.tick),
             problems=problems,
         )
         found.datasets = list(_datasets(folder, problems))
@@ -193,6 +194,7 @@ class FolderReader:
         if place not in self._models:
             found: dict[str, list[Path]] = {}
             for folder in _folders(place / "models"):
+                self.options.tick()
                 if isinstance(folder, Path) and (folder / META).exists():
                     try:
                         meta = meta_of(folder)
@@ -207,13 +209,13 @@ class FolderReader:
 OUTSIDE = "Only what lies below the folder that is imported is read."
 
 
-def _points(folder: Path) -> Iterator[Points | Unreadable]:
+def _points(folder: Path, tick: Callable[[], None]) -> Iterator[Points | Unreadable]:
     for label, entry in walk(folder):
         if not entry.is_file(follow_symlinks=False):
             yield Unreadable(label, "Not a regular file.")
             continue
         with open_output(Path(entry.path)) as stream:
-            yield from points_of(label.encode(errors="replace").decode(), stream)
+            yield from points_of(label.encode(errors="replace").decode(), stream, tick)
 
 
 def _files(artifacts: Path, models: list[Path]) -> Iterator[FileRecord | Unreadable]:

@@ -1,10 +1,11 @@
 """The files of metrics in an `mlruns` folder: a point a line. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from studio.importers.mlflow import PIECE
 from studio.importers.records import Points, Unreadable
+from studio.importers.sources import no_tick
 
 MAX_LINE = 2_000
 # Of one file so many are told apart, the rest counted.
@@ -27,11 +28,14 @@ def parsed(line: bytes) -> tuple[int, float, float]:
     return step, at_ms / 1000, value
 
 
-def points_of(name: str, stream: BinaryIO) -> Iterator[Points | Unreadable]:
+def points_of(
+    name: str, stream: BinaryIO, tick: Callable[[], None] = no_tick
+) -> Iterator[Points | Unreadable]:
     """The points of a file in pieces, and what can't be read of it."""
     waiting: list[tuple[int, float, float]] = []
     n_bad = 0
     for number, line in enumerate(_lines(stream), start=1):
+        tick()
         try:
             waiting.append(parsed(line))
         except ValueError as error:

@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -47,17 +47,23 @@ class SqliteTables:
 
     in_order = "rowid"
 
-    def __init__(self, connection: sqlite3.Connection, name: str) -> None:
-        self.name, self._connection = name, connection
+    def __init__(self, connection: sqlite3.Connection, name: str, tick: Callable[[], None]) -> None:
+        self.name, self._connection, self._tick = name, connection, tick
         self._asked_at = time.monotonic()
+        self._lost: Exception | None = None
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)
         connection.execute("PRAGMA trusted_schema = OFF")
-        connection.set_progress_handler(self._is_late, 100_000)
+        connection.set_progress_handler(self._must_stop, 100_000)
         connection.text_factory = lambda data: data.decode(errors="replace")
         self.columns = _by_table(self.rows(_SQLITE_COLUMNS))
 
-    def _is_late(self) -> bool:
-        return time.monotonic() - self._asked_at > PATIENCE_S
+    def _must_stop(self) -> bool:
+        """Asked in the middle of a query, out of which no exception finds its way."""
+        try:
+            self._tick()
+        except Exception as error:
+            self._lost = error
+        return self._lost is not None or time.monotonic() - self._asked_at > PATIENCE_S
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
         try:
@@ -67,6 +73,8 @@ class SqliteTables:
                 yield from found
                 self._asked_at = time.monotonic()
         except (sqlite3.Error, OverflowError) as error:
+            if self._lost is not None:
+                raise self._lost from error
             raise SourceError(f"The database can't be read: {error}.") from error
 
 
@@ -101,10 +109,10 @@ def _by_table(rows: Iterator[tuple[Any, ...]]) -> dict[str, set[str]]:
 
 
 @contextmanager
-def open_tables(source: str) -> Iterator[Tables]:
+def open_tables(source: str, tick: Callable[[], None]) -> Iterator[Tables]:
     """The tables that `sqlite:///file`, a path of a file, or `postgresql://…` names.
 
-    Raises SourceError."""
+    tick: called every now and then while SQLite works. Raises SourceError."""
     if source.startswith(("postgresql://", "postgres://", "postgresql+psycopg2://")):
         # Every process of a studio reads this module, few meet PostgreSQL: it takes 0.2 s to load.
         import psycopg
@@ -122,7 +130,7 @@ def open_tables(source: str) -> Iterator[Tables]:
     if not path.is_file():
         raise SourceError(f"There is no file “{path}”. Write sqlite:///file or postgresql://…")
     with closing(_opened(path)) as file:
-        yield SqliteTables(file, path.name)
+        yield SqliteTables(file, path.name, tick)
 
 
 def _opened(path: Path) -> sqlite3.Connection:

@@ -17,12 +17,12 @@ from studio.importers.wandb_runs import WandbRuns
 
 @contextmanager
 def _tensorboard(source: str, options: SourceOptions) -> Iterator[Reader]:
-    yield TensorBoard(_folder(source))
+    yield TensorBoard(_folder(source), options.tick)
 
 
 @contextmanager
 def _studio_zip(source: str | Path, options: SourceOptions) -> Iterator[Reader]:
-    archive = ArchiveZip(_file(str(source)))
+    archive = ArchiveZip(_file(str(source)), options.tick)
     try:
         yield StudioZip(archive)
     finally:
@@ -31,7 +31,7 @@ def _studio_zip(source: str | Path, options: SourceOptions) -> Iterator[Reader]:
 
 @contextmanager
 def _wandb(source: str, options: SourceOptions) -> Iterator[Reader]:
-    yield WandbRuns(_folder(source))
+    yield WandbRuns(_folder(source), options.tick)
 
 
 def _zipped(open_folder: Opener) -> UploadOpener:
@@ -55,7 +55,7 @@ def _zipped(open_folder: Opener) -> UploadOpener:
 
 @contextmanager
 def _csv(source: str | Path, options: SourceOptions) -> Iterator[Reader]:
-    yield CsvRuns(_file(str(source)))
+    yield CsvRuns(_file(str(source)), options.tick)
 
 
 def _folder(source: str) -> Path:

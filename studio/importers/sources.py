@@ -16,7 +16,7 @@ def no_tick() -> None:
 class SourceOptions:
     """artifacts: the folder below which files of runs may be read beside the source itself.
     deleted: also runs that are deleted in the source. tick: called while something long goes on
-    before the first record, such as unpacking."""
+    between two records, such as unpacking, or reading a long file."""
 
     artifacts: Path | None = None
     deleted: bool = False

@@ -4,7 +4,7 @@ import io
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -14,6 +14,7 @@ from studio.artifacts.paths import storable_path
 from studio.importers.event_files import Corrupt, EventFile, Logged, hparams_of, image_bytes
 from studio.importers.naming import is_time, origin_of
 from studio.importers.records import FileRecord, Points, RunRecord, Unreadable
+from studio.importers.sources import no_tick
 from studio.runs.status import Status
 
 PIECE_POINTS = 50_000
@@ -29,8 +30,8 @@ class TensorBoard:
 
     source, label = "tensorboard", "TensorBoard"
 
-    def __init__(self, root: Path) -> None:
-        self.root = root.resolve()
+    def __init__(self, root: Path, tick: Callable[[], None] = no_tick) -> None:
+        self.root, self.tick = root.resolve(), tick
 
     def count(self) -> int:
         return sum(1 for _ in self._folders())
@@ -42,7 +43,7 @@ class TensorBoard:
             name = folder.relative_to(self.root).as_posix()
             name = self.root.name if name == "." else name
             try:
-                found = _survey(files)
+                found = _survey(files, self.tick)
             except OSError as error:
                 yield Unreadable(name, f"{error.strerror}.")
                 continue
@@ -73,7 +74,7 @@ class TensorBoard:
             started_at=moment(began),
             ended_at=moment(max(began, found.ended)),
             parameters=found.parameters,
-            points=partial(_points, files, found.images),
+            points=partial(_points, files, found.images, self.tick),
             files=partial(_images, found.images),
             problems=tuple(found.problems),
         )
@@ -91,11 +92,11 @@ class _Survey:
     problems: list[str] = field(default_factory=list)
 
 
-def _survey(files: list[Path]) -> _Survey:
+def _survey(files: list[Path], tick: Callable[[], None]) -> _Survey:
     found, left_out = _Survey(), Counter[str]()
     for file in files:
         try:
-            for logged in EventFile(file).values():
+            for logged in EventFile(file, tick).values():
                 _note(found, left_out, file, logged)
         except Corrupt as error:
             found.problems.append(f"{file.name}: {error}.")
@@ -123,11 +124,11 @@ def _note(found: _Survey, left_out: Counter[str], file: Path, logged: Logged) ->
         left_out[logged.kind] += 1
 
 
-def _points(files: list[Path], images: Images) -> Iterator[Points]:
+def _points(files: list[Path], images: Images, tick: Callable[[], None]) -> Iterator[Points]:
     """All points, in pieces of one metric each."""
     waiting: dict[tuple[str, str], list[Logged]] = {}
     n_waiting = 0
-    for logged in _logged(files, images):
+    for logged in _logged(files, images, tick):
         waiting.setdefault((logged.tag, logged.kind), []).append(logged)
         n_waiting += 1
         if n_waiting >= PIECE_POINTS:
@@ -136,13 +137,13 @@ def _points(files: list[Path], images: Images) -> Iterator[Points]:
     yield from _pieces(waiting)
 
 
-def _logged(files: list[Path], images: Images) -> Iterator[Logged]:
+def _logged(files: list[Path], images: Images, tick: Callable[[], None]) -> Iterator[Logged]:
     """The values that are points, those of images with the path of their file; a time that is
     none is that of the value before."""
     time = 0.0
     for file in files:
         try:
-            for one in EventFile(file).values():
+            for one in EventFile(file, tick).values():
                 time = one.time if is_time(one.time) else time
                 if one.kind not in _KINDS:
                     continue

@@ -1,8 +1,7 @@
 """Runs out of what W&B left on a disk: folders of (offline) runs, and exported histories."""
 
-import csv
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -11,8 +10,10 @@ from typing import Any, BinaryIO
 
 from studio.artifacts.paths import storable_path
 from studio.importers.archive_zip import load
+from studio.importers.csv_text import rows_of
 from studio.importers.naming import is_time, origin_of
 from studio.importers.records import FileRecord, Points, RunRecord, SourceError, Unreadable
+from studio.importers.sources import no_tick
 from studio.importers.wandb_log import Damaged, messages
 from studio.importers.wandb_values import (
     FILES,
@@ -37,8 +38,8 @@ class WandbRuns:
 
     source, label = "wandb", "W&B"
 
-    def __init__(self, root: Path) -> None:
-        self.root = root.resolve()
+    def __init__(self, root: Path, tick: Callable[[], None] = no_tick) -> None:
+        self.root, self.tick = root.resolve(), tick
 
     def count(self) -> int | None:
         return len(self._logs()) + len(self._exports())
@@ -67,6 +68,7 @@ class WandbRuns:
     def _files(self) -> Iterator[Path]:
         for parent, _, names in os.walk(self.root):
             for name in names:
+                self.tick()
                 path = Path(parent, name)
                 if path.is_file() and not path.is_symlink():
                     yield path
@@ -74,7 +76,7 @@ class WandbRuns:
     def _of_log(self, run_id: str, logs: list[Path]) -> RunRecord | Unreadable:
         place = logs[0].relative_to(self.root).as_posix()
         try:
-            found = _survey(logs)
+            found = _survey(logs, self.tick)
         except OSError as error:
             return Unreadable(place, f"{error.strerror}.")
         if found.run is None:
@@ -94,7 +96,7 @@ class WandbRuns:
             tags=dict.fromkeys(run.tags),
             properties=found.properties,
             parameters=labels(found.config),
-            points=partial(_log_points, logs, host_name(run.host), began),
+            points=partial(_log_points, logs, host_name(run.host), began, self.tick),
             files=partial(_files_of, [log.parent / "files" for log in logs]),
             problems=tuple(found.problems),
             version=f"{len(logs)}:{sum(log.stat().st_size for log in logs)}",
@@ -106,7 +108,7 @@ class WandbRuns:
         name = folder.relative_to(self.root).as_posix()
         name = folder.name if name == "." else name
         try:
-            times = [time for _, _, time in _rows_of(history) if is_time(time)]
+            times = [time for _, _, time in _rows_of(history, self.tick) if is_time(time)]
             config, summary = _json_of(folder / "config.json"), _json_of(folder / "summary.json")
         except (ValueError, OSError, LookupError, SourceError) as error:
             return Unreadable(name, f"{history.name} can't be read: {error}.")
@@ -120,7 +122,7 @@ class WandbRuns:
             started_at=began,
             ended_at=datetime.fromtimestamp(max(times, default=0.0), UTC),
             parameters=labels(_plain_config(config)),
-            points=partial(_export_points, history, summary),
+            points=partial(_export_points, history, summary, self.tick),
         )
 
 
@@ -137,13 +139,14 @@ class _Survey:
     problems: list[str] = field(default_factory=list)
 
 
-def _survey(logs: list[Path]) -> _Survey:
+def _survey(logs: list[Path], tick: Callable[[], None]) -> _Survey:
     found, left_out = _Survey(), Gathering()
     for log in logs:
         # Going on again, until this log too tells of an end.
         found.ended_as = Status.RUNNING
         try:
             for message in messages(log):
+                tick()
                 _note(found, message, left_out)
         except ValueError as error:
             found.problems.append(f"{log.parent.name}: {error}.")
@@ -185,13 +188,16 @@ def _note_facts(found: _Survey, message: Any, *names: str) -> None:
             found.properties.setdefault(f"wandb.{name}", text)
 
 
-def _log_points(logs: list[Path], host: str, began: float) -> Iterator[Points]:
+def _log_points(
+    logs: list[Path], host: str, began: float, tick: Callable[[], None]
+) -> Iterator[Points]:
     """The history and the samples of the machine; then, as one point each, what was only put into
     the summary."""
     rows, samples, summary = Gathering(), Gathering(), dict[str, Any]()
     for log in logs:
         try:
             for message in messages(log):
+                tick()
                 if message.HasField("history"):
                     row = merged(message.history.item)
                     step = message.history.step.num or _step_of(row.get("_step"), 0)
@@ -240,17 +246,22 @@ def _open(path: Path) -> BinaryIO:
     return path.open("rb")
 
 
-def _export_points(history: Path, summary: dict[str, Any]) -> Iterator[Points]:
+def _export_points(
+    history: Path, summary: dict[str, Any], tick: Callable[[], None]
+) -> Iterator[Points]:
     rows = Gathering()
-    for row, step, time in _rows_of(history):
+    for row, step, time in _rows_of(history, tick):
         yield from rows.take(row, step, time)
     yield from rows.rest()
     yield from _only_summed(rows, summary)
 
 
-def _rows_of(history: Path) -> Iterator[tuple[dict[str, Any], int, float]]:
-    """(row, step, seconds since 1970, NaN where it tells none). Raises ValueError."""
+def _rows_of(
+    history: Path, tick: Callable[[], None]
+) -> Iterator[tuple[dict[str, Any], int, float]]:
+    """(row, step, seconds since 1970, NaN where it tells none). Raises ValueError, SourceError."""
     for number, row in enumerate(_READERS[history.suffix](history)):
+        tick()
         time = row.get("_timestamp")
         at = float("nan")
         if isinstance(time, int | float) and is_time(time):
@@ -259,12 +270,10 @@ def _rows_of(history: Path) -> Iterator[tuple[dict[str, Any], int, float]]:
 
 
 def _csv_rows(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8-sig", newline="") as text:
-        try:
-            for row in csv.DictReader(text):
-                yield {str(key): _cell(value) for key, value in row.items() if value}
-        except csv.Error as error:
-            raise ValueError(f"it is no table: {error}") from error
+    with rows_of(path, separator=",") as rows:
+        _, names = next(rows, (0, []))
+        for _, cells in rows:
+            yield {name: _cell(cell) for name, cell in zip(names, cells, strict=False) if cell}
 
 
 def _cell(text: Any) -> Any:

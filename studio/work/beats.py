@@ -19,6 +19,10 @@ class Beat:
     def __init__(self, work: Work) -> None:
         self._work, self._at = work, time.monotonic()
 
+    def hold(self, work: Work) -> None:
+        """Go on for the lease of now: each slice of a work has its own."""
+        self._work = work
+
     def __call__(self) -> None:
         if time.monotonic() - self._at < BEAT_S:
             return
