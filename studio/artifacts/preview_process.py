@@ -49,7 +49,7 @@ def _run(artifact: Artifact, request: dict[str, Any]) -> dict[str, Any]:
                 [sys.executable, "-E", "-s", "-m", "studio.artifacts.preview_worker",
                  json.dumps(request)],
                 stdin=file.fileno(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                cwd=_ROOT, env=_environment(), start_new_session=True,
+                cwd=_ROOT, env=bare_environment(), start_new_session=True,
                 timeout=ANSWER_LIMIT_S, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
@@ -60,8 +60,8 @@ def _run(artifact: Artifact, request: dict[str, Any]) -> dict[str, Any]:
     return dict(json.loads(done.stdout))
 
 
-def _environment() -> dict[str, str]:
-    # No secrets of the server reach a process that reads hostile bytes. Arrow's own allocator
-    # would reserve more addresses than the limit gives.
+def bare_environment() -> dict[str, str]:
+    """For a process that reads hostile bytes: no secrets of the server reach it."""
+    # Arrow's own allocator would reserve more addresses than the limit gives.
     kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
     return {**kept, "ARROW_DEFAULT_MEMORY_POOL": "system", "OMP_NUM_THREADS": "1"}

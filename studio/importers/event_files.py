@@ -19,7 +19,7 @@ from studio.importers.sources import no_tick
 _HEAD = struct.Struct("<QI")
 _TAIL = struct.Struct("<I")
 # Longer than any record that was written on purpose.
-MAX_RECORD_BYTES = 1 << 30
+MAX_RECORD_BYTES = 256 << 20
 _NUMBERS = {
     1: ("<f4", "float_val"),
     2: ("<f8", "double_val"),

@@ -1,7 +1,8 @@
 """Runs out of what W&B left on a disk: folders of (offline) runs, and exported histories."""
 
+import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -12,6 +13,7 @@ from studio.artifacts.paths import storable_path
 from studio.importers.archive_zip import load
 from studio.importers.csv_text import rows_of
 from studio.importers.naming import is_time, origin_of
+from studio.importers.parquet_rows import parquet_rows
 from studio.importers.records import FileRecord, Points, RunRecord, SourceError, Unreadable
 from studio.importers.sources import no_tick
 from studio.importers.wandb_log import Damaged, messages
@@ -108,11 +110,11 @@ class WandbRuns:
         name = folder.relative_to(self.root).as_posix()
         name = folder.name if name == "." else name
         try:
-            times = [time for _, _, time in _rows_of(history, self.tick) if is_time(time)]
+            began_at, ended_at = _times_of(history, self.tick)
             config, summary = _json_of(folder / "config.json"), _json_of(folder / "summary.json")
         except (ValueError, OSError, LookupError, SourceError) as error:
             return Unreadable(name, f"{history.name} can't be read: {error}.")
-        began = datetime.fromtimestamp(min(times, default=0.0), UTC)
+        began = datetime.fromtimestamp(began_at, UTC)
         return RunRecord(
             origin=origin_of("wandb-export", f"{self.root.name}/{name}"),
             experiment=self.root.name,
@@ -120,7 +122,7 @@ class WandbRuns:
             status=Status.COMPLETED,
             created_at=began,
             started_at=began,
-            ended_at=datetime.fromtimestamp(max(times, default=0.0), UTC),
+            ended_at=datetime.fromtimestamp(ended_at, UTC),
             parameters=labels(_plain_config(config)),
             points=partial(_export_points, history, summary, self.tick),
         )
@@ -256,21 +258,33 @@ def _export_points(
     yield from _only_summed(rows, summary)
 
 
+def _times_of(history: Path, tick: Callable[[], None]) -> tuple[float, float]:
+    """The first and the last time that it tells. Raises ValueError, SourceError."""
+    first, last = math.inf, 0.0
+    for _, _, time in _rows_of(history, tick, ("_timestamp",)):
+        if is_time(time):
+            first, last = min(first, time), max(last, time)
+    return min(first, last), last
+
+
 def _rows_of(
-    history: Path, tick: Callable[[], None]
+    history: Path, tick: Callable[[], None], wanted: Sequence[str] = ()
 ) -> Iterator[tuple[dict[str, Any], int, float]]:
-    """(row, step, seconds since 1970, NaN where it tells none). Raises ValueError, SourceError."""
-    for number, row in enumerate(_READERS[history.suffix](history)):
-        tick()
-        time = row.get("_timestamp")
-        at = float("nan")
+    """(row, step, seconds since 1970, NaN where it tells none), with the wanted columns at least.
+    Raises ValueError, SourceError."""
+    if history.suffix == ".parquet":
+        found = parquet_rows(history, tick, wanted)
+    else:
+        found = _READERS[history.suffix](history, tick)
+    for number, row in enumerate(found):
+        time, at = row.get("_timestamp"), math.nan
         if isinstance(time, int | float) and is_time(time):
             at = float(time)
         yield row, _step_of(row.get("_step"), number), at
 
 
-def _csv_rows(path: Path) -> Iterator[dict[str, Any]]:
-    with rows_of(path, separator=",") as rows:
+def _csv_rows(path: Path, tick: Callable[[], None]) -> Iterator[dict[str, Any]]:
+    with rows_of(path, tick, separator=",") as rows:
         _, names = next(rows, (0, []))
         for _, cells in rows:
             yield {name: _cell(cell) for name, cell in zip(names, cells, strict=False) if cell}
@@ -283,24 +297,17 @@ def _cell(text: Any) -> Any:
         return text if isinstance(text, str) else None
 
 
-def _json_rows(path: Path) -> Iterator[dict[str, Any]]:
+def _json_rows(path: Path, tick: Callable[[], None]) -> Iterator[dict[str, Any]]:
     with path.open("rb") as stream:
         while line := stream.readline(MAX_JSON_BYTES):
+            tick()
             row = load(line) if line.strip() else {}
             if not isinstance(row, dict):
                 raise ValueError("a line is no object")
             yield row
 
 
-def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
-    from pyarrow.parquet import ParquetFile
-
-    with ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=1_000):
-            yield from batch.to_pylist()
-
-
-_READERS = {".csv": _csv_rows, ".jsonl": _json_rows, ".parquet": _parquet_rows}
+_READERS = {".csv": _csv_rows, ".jsonl": _json_rows}
 
 
 def _json_of(path: Path) -> dict[str, Any]:
