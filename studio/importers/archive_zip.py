@@ -25,6 +25,8 @@ HEAD, SUMS, VIEWS, EXPERIMENTS = "studio.json", "checksums.txt", "views.yaml", "
 MAX_MEMBERS = 2_000_000
 # One run with the most parameters, labels and files that it may have takes less.
 MAX_LINE_BYTES = 64 << 20
+# Of a line: each takes up to 72 bytes where it is held, and 3 where it is written.
+MAX_VALUES = 4_000_000
 # Nothing deflates so well; more is a bomb.
 MAX_RATIO = 1_100
 PIECE_BYTES = 1 << 18
@@ -35,6 +37,7 @@ _KNOWN = re.compile(
     re.ASCII,
 )
 _SUM = re.compile(rb"([0-9a-f]{64})  ([^\n]+)\n")
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -89,10 +92,12 @@ class ArchiveZip:
             while stream.read(PIECE_BYTES):
                 pass
 
-    def lines(self, name: str) -> Iterator[dict[str, Any]]:
-        """The objects of a member of JSON lines. Raises ValueError."""
+    def lines(self, name: str, *, most: int = MAX_LINE_BYTES) -> Iterator[dict[str, Any]]:
+        """The objects of a member of JSON lines, of at most so many bytes each. Raises
+        ValueError."""
         with self.open(name) as stream:
-            yield from _objects(io.BufferedReader(cast(io.RawIOBase, stream), PIECE_BYTES), name)
+            buffered = io.BufferedReader(cast(io.RawIOBase, stream), PIECE_BYTES)
+            yield from _objects(buffered, name, most)
 
     def text(self, name: str, *, most: int) -> bytes:
         """All of a small member. Raises ValueError when it has more than `most` bytes."""
@@ -161,16 +166,29 @@ def _refusal(info: zipfile.ZipInfo, found: dict[str, zipfile.ZipInfo]) -> str:
 
 
 def load(data: bytes) -> Any:
-    """JSON. Raises ValueError, also for what is nested deeper than can be read."""
+    """JSON. Raises ValueError, also for what is nested deeper than can be read, or would hold more
+    than MAX_VALUES."""
+    refuse_many(data, MAX_VALUES)
     try:
         return json.loads(data)
     except RecursionError as error:
         raise ValueError("it is nested too deep") from error
 
 
-def _objects(stream: BinaryIO, name: str) -> Iterator[dict[str, Any]]:
+def refuse_many(data: bytes, most: int) -> None:
+    """Raises ValueError for JSON of more than so many values."""
+    # What stands in texts counts only where that decides.
+    if _n_marks(data) > most and _n_marks(_STRING.sub(b"", data)) > most:
+        raise ValueError(f"it holds more than {most:,} values")
+
+
+def _n_marks(data: bytes) -> int:
+    return data.count(b",") + data.count(b"[") + data.count(b"{")
+
+
+def _objects(stream: BinaryIO, name: str, most: int) -> Iterator[dict[str, Any]]:
     number = 0
-    while line := stream.readline(MAX_LINE_BYTES):
+    while line := stream.readline(most):
         number += 1
         if not line.endswith(b"\n"):
             raise ValueError(f"line {number} of {name} has no end, or is far too long")

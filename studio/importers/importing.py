@@ -24,6 +24,8 @@ from studio.runs.actions.keeping import restore_run
 
 # Runs of one transaction; from a slow source, as many as come in a second.
 GROUP, GROUP_S = 100, 1.0
+# About what a group holds in memory, unless one run alone has more.
+GROUP_BYTES = 32 << 20
 MAX_ORIGIN = 300
 Rows = dict[str, ImportedRun]
 Record = RunRecord | Unreadable | Note
@@ -162,11 +164,21 @@ def _groups(
     records: Iterator[Record],
 ) -> Iterator[list[Record]]:
     group: list[Record] = []
-    until = time.monotonic() + GROUP_S
+    n_bytes, until = 0, time.monotonic() + GROUP_S
     for record in records:
         group.append(record)
-        if len(group) >= GROUP or time.monotonic() > until:
+        n_bytes += _weight_of(record)
+        if len(group) >= GROUP or n_bytes >= GROUP_BYTES or time.monotonic() > until:
             yield group
-            group, until = [], time.monotonic() + GROUP_S
+            group, n_bytes, until = [], 0, time.monotonic() + GROUP_S
     if group:
         yield group
+
+
+def _weight_of(record: Record) -> int:
+    """About how many bytes it holds."""
+    if not isinstance(record, RunRecord):
+        return 0
+    texts = (record.tags, record.properties, record.parameters)
+    n_chars = sum(len(key) + len(value or "") for labels in texts for key, value in labels.items())
+    return max(record.weight, n_chars + len(record.description))

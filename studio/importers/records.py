@@ -124,6 +124,8 @@ class RunRecord:
     more: Mapping[str, Any] = field(default_factory=dict)
     # What the reader could not read of this run, each a sentence.
     problems: tuple[str, ...] = ()
+    # About how many bytes it holds, where that may be many: a group of runs holds so much less.
+    weight: int = 0
     # Another text whenever anything of the run changed in the source: with the same one a run read
     # again is left alone unread. "" where that can't be told without reading it all.
     version: str = ""

@@ -1,15 +1,15 @@
 """Runs out of an archive of a studio, this one or another."""
 
 import hashlib
-import io
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, BinaryIO
 
 from studio.exports.archive import place_of
+from studio.importers.archive_history import History, history_file
 from studio.importers.archive_parts import (
     describe_experiments,
     join_steps,
@@ -24,14 +24,14 @@ from studio.importers.archive_values import (
     text_of,
     texts_of,
 )
-from studio.importers.archive_zip import ArchiveZip, load
+from studio.importers.archive_zip import ArchiveZip, load, refuse_many
 from studio.importers.natives import STUDIO, native_origin
 from studio.importers.past import SUBMITTED_BY
 from studio.importers.records import FileRecord, Points, RunRecord, Unreadable
 from studio.importers.report import Report
 from studio.importers.studio_lineage import store_lineage
 from studio.importers.wish import Wish
-from studio.metrics.packing import unpack
+from studio.metrics.packing import HEADER, unpack
 from studio.wire import RUN_TYPES
 from studio.wire.checks import WireError
 from studio.wire.columns import VALUES
@@ -42,7 +42,9 @@ OF_ONE_STUDIO = {
     *("number", "submitter", "target", "evidence", "cancel", "status_at", "n_events", "n_chunks"),
 }
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-MAX_HEAD_BYTES, MAX_CHUNK_BYTES = 1 << 16, 256 << 20
+MAX_HEAD_BYTES, MAX_CHUNK_BYTES, MAX_CHUNK_VALUES = 1 << 16, 256 << 20, 16_000_000
+# Ten times as many as a full one has.
+MAX_CHUNK_POINTS = 80_000
 # What a run has beside what every tracker knows, and of which type each is.
 MORE: dict[str, tuple[type, ...]] = {
     "type": (str,),
@@ -99,20 +101,21 @@ class StudioZip:
             try:
                 self.archive.verify(name)
                 points = _Points(self.archive, f"metrics/{block}.bin")
-                history = _History(self.archive, f"events/{block}.jsonl")
+                history = History(self.archive, f"events/{block}.jsonl")
                 for number, line in enumerate(self.archive.lines(name), 1):
                     yield self._record(line, f"{name}, line {number}", points, history)
             except ValueError as error:
                 yield Unreadable(name, f"{error}.")
 
     def _record(
-        self, line: Mapping[str, Any], place: str, points: "_Points", history: "_History"
+        self, line: Mapping[str, Any], place: str, points: "_Points", history: History
     ) -> RunRecord | Unreadable:
         try:
             uid, moment = text_of(line, "uid"), partial(moment_of, line)
             created = moment("created_at")
             if created is None:
                 raise ValueError("created_at is missing")
+            files, text = objects_of(line, "files"), _plain_text(line)
             return RunRecord(
                 origin=native_origin(text_of(line, "origin")),
                 uid=uid,
@@ -129,20 +132,21 @@ class StudioZip:
                 properties=texts_of(line, "properties"),
                 parameters=texts_of(line, "parameters"),
                 points=partial(points.of, uid) if line.get("n_chunks") else tuple,
-                files=partial(self._files, line, history),
-                version=_version(line),
+                files=partial(self._files, files, uid, bool(line.get("n_events")), history),
+                version=hashlib.sha256(text).hexdigest(),
+                weight=len(text),
                 more=_more(line) | {"archived_at": moment("archived_at")},
             )
         except (ValueError, LookupError, TypeError) as error:
             return Unreadable(place, f"This is no run: {error}.")
 
     def _files(
-        self, line: Mapping[str, Any], history: "_History"
+        self, files: Sequence[Mapping[str, Any]], uid: str, is_told: bool, history: History
     ) -> Iterator[FileRecord | Unreadable]:
-        """The files, and last what happened to the run where it comes from, as a file of its own:
-        the history of a run here tells only what happened here."""
+        """The files, and last, where it is told, what happened to the run where it comes from, as a
+        file of its own: the history of a run here tells only what happened here."""
         taken = set()
-        for one in objects_of(line, "files"):
+        for one in files:
             path, member = text_of(one, "path"), text_of(one, "member")
             taken.add(path)
             if not member:
@@ -153,9 +157,9 @@ class StudioZip:
                 yield self._file(path, member)
         if self._is_own:
             return
-        if line.get("n_events") and (text := history.of(text_of(line, "uid"))):
+        if is_told:
             name = next(n for n in _history_names() if n not in taken)
-            yield FileRecord(name, len(text), partial(io.BytesIO, text))
+            yield from history_file(name, history, uid)
 
     def _file(self, path: str, member: str) -> FileRecord:
         archive = self.archive
@@ -170,41 +174,6 @@ def _history_names() -> Iterator[str]:
     while True:
         yield f"{HISTORY}-{number}.jsonl"
         number += 1
-
-
-class _History:
-    """The events of a block. Its runs come in their order; to go back it is opened again."""
-
-    def __init__(self, archive: ArchiveZip, name: str) -> None:
-        self._archive, self._name = archive, name
-        self._lines: Iterator[dict[str, Any]] = iter(())
-        self._next: dict[str, Any] | None = None
-
-    def of(self, uid: str) -> bytes:
-        """The lines of one run, without its id. Raises ValueError."""
-        return self._ahead(uid) or self._again(uid)
-
-    def _again(self, uid: str) -> bytes:
-        self._lines = self._archive.lines(self._name) if self._archive.has(self._name) else iter(())
-        self._next = None
-        return self._ahead(uid)
-
-    def _ahead(self, uid: str) -> bytes:
-        found = []
-        for line in self._rest():
-            if line.get("run") == uid:
-                kept = {key: value for key, value in line.items() if key != "run"}
-                found.append(json.dumps(kept, ensure_ascii=False) + "\n")
-            elif found:
-                self._next = line
-                break
-        return "".join(found).encode("utf-8", "replace")
-
-    def _rest(self) -> Iterator[dict[str, Any]]:
-        if self._next is not None:
-            line, self._next = self._next, None
-            yield line
-        yield from self._lines
 
 
 class _Points:
@@ -277,6 +246,7 @@ def _points(head: Mapping[str, Any], data: bytes) -> Points | Unreadable:
     """A chunk as columns; one whose values its kind does not know is left out."""
     name, kind = str(head.get("name")), str(head.get("kind"))
     try:
+        _refuse_large(data)
         found = unpack(data)
         values = found.values if isinstance(found.values, list) else found.values.tolist()
         if kind not in VALUES or not len(found) == len(values):
@@ -285,19 +255,28 @@ def _points(head: Mapping[str, Any], data: bytes) -> Points | Unreadable:
             values = VALUES[kind](values, "values", kind)
         elif kind not in ("scalar", "list"):
             raise ValueError("it has numbers only")
-    except (ValueError, TypeError, WireError) as error:
+    except (ValueError, TypeError, RecursionError, WireError) as error:
         return Unreadable(name[:200], f"A chunk of points was left out: {error}.")
     return Points(name, found.steps.tolist(), found.times.tolist(), values, kind)
 
 
-def _version(line: Mapping[str, Any]) -> str:
+def _refuse_large(data: bytes) -> None:
+    """Raises ValueError for a chunk that no studio has written."""
+    n_points, kind = HEADER.unpack_from(data)
+    if n_points > MAX_CHUNK_POINTS:
+        raise ValueError(f"it has more than {MAX_CHUNK_POINTS:,} points")
+    if kind == b"J":
+        refuse_many(data[HEADER.size + 16 * n_points :], MAX_CHUNK_VALUES)
+
+
+def _plain_text(line: Mapping[str, Any]) -> bytes:
     """Another one whenever the run changed where it comes from; the same for what a studio that
     only imported it tells of it."""
     kept = {key: value for key, value in line.items() if key not in OF_ONE_STUDIO}
     kept["properties"] = {k: v for k, v in line["properties"].items() if k != SUBMITTED_BY}
     files = [(text_of(one, "path"), one.get("n_bytes")) for one in objects_of(line, "files")]
     kept["files"] = [one for one in files if not one[0].startswith(f"{IMPORTED}/")]
-    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+    return json.dumps(kept, sort_keys=True).encode()
 
 
 def _more(line: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from studio.importers.sources import no_tick
 from studio.runs.status import Status
 
 PIECE_POINTS = 50_000
+# A long text waits as so many points more.
+CHARS_A_POINT = 400
 # (file, offset, index) -> path of the image as a file of the run.
 Images = dict[tuple[Path, int, int], str]
 _ENDS = {2: Status.FAILED}
@@ -130,7 +132,7 @@ def _points(files: list[Path], images: Images, tick: Callable[[], None]) -> Iter
     n_waiting = 0
     for logged in _logged(files, images, tick):
         waiting.setdefault((logged.tag, logged.kind), []).append(logged)
-        n_waiting += 1
+        n_waiting += 1 + len(logged.value) // CHARS_A_POINT if logged.kind == "text" else 1
         if n_waiting >= PIECE_POINTS:
             yield from _pieces(waiting)
             waiting, n_waiting = {}, 0

@@ -12,6 +12,8 @@ from studio.wire.checks import MAX_TEXT
 from studio.wire.measures import name_of
 
 PIECE_POINTS = 8_000
+# A long text waits as so many points more.
+CHARS_A_POINT = 400
 FILES = "outputs"
 # Levels of a value; deeper ones are one value.
 MAX_DEPTH = 50
@@ -115,7 +117,7 @@ class Gathering:
             steps.append(step)
             times.append(self.last_time)
             values.append(point[1])
-            self._n_waiting += 1
+            self._n_waiting += 1 + len(point[1]) // CHARS_A_POINT if point[0] == "text" else 1
         if self._n_waiting >= PIECE_POINTS:
             yield from self.rest()
 
