@@ -26,6 +26,8 @@ STATUSES = {
     **dict.fromkeys(("killed", "cancelled", "aborted", "stopped"), Status.CANCELED),
 }
 PIECE_POINTS, MAX_LONG_POINTS = 8_000, 20_000_000
+# Each metric of each run takes as much as 25 points, however few it has.
+MAX_LONG_SERIES = 1_000_000
 MAX_PROBLEMS = 20
 
 
@@ -70,7 +72,7 @@ class CsvRuns:
     def _read_long(self, heads: dict[str, int]) -> Iterator[RunRecord | Unreadable]:
         """The whole table first, packed: rows of one run may stand anywhere in it."""
         found: dict[tuple[str, str], _Span] = {}
-        n_points = 0
+        n_points = n_series = 0
         with rows_of(self.path, self.tick) as rows:
             next(rows)
             for number_of_line, cells in rows:
@@ -79,12 +81,12 @@ class CsvRuns:
                     yield point
                     continue
                 experiment = point.experiment or self.title
-                found.setdefault((experiment, point.run), _Span()).take(point)
+                n_series += found.setdefault((experiment, point.run), _Span()).take(point)
                 n_points += 1
-                if n_points > MAX_LONG_POINTS:
+                if n_points > MAX_LONG_POINTS or n_series > MAX_LONG_SERIES:
                     raise SourceError(
-                        f"“{self.path.name}” has more than {MAX_LONG_POINTS:,} points: split it "
-                        "into files of whole runs."
+                        f"“{self.path.name}” has more than {MAX_LONG_POINTS:,} points, or "
+                        f"{MAX_LONG_SERIES:,} metrics of runs: split it into files of whole runs."
                     )
         for (experiment, run), span in found.items():
             yield span.record(run, experiment, self.title)
@@ -155,9 +157,12 @@ class _Span:
     first: float | None = None
     last: float = 0.0
 
-    def take(self, point: "_Point") -> None:
-        """A point without a step gets the one after the greatest."""
-        column = self.metrics.setdefault(point.metric, _Column())
+    def take(self, point: "_Point") -> bool:
+        """Whether it is the first of its metric. A point without a step gets the one after the
+        greatest."""
+        column = self.metrics.get(point.metric)
+        if is_first := column is None:
+            column = self.metrics[point.metric] = _Column()
         step = min(column.next_step, MAX_INT) if point.step is None else point.step
         column.next_step = max(column.next_step, step + 1)
         column.steps.append(step)
@@ -166,6 +171,7 @@ class _Span:
         if point.time:
             self.first = point.time if self.first is None else min(self.first, point.time)
             self.last = max(self.last, point.time)
+        return is_first
 
     def record(self, run: str, experiment: str, title: str) -> RunRecord:
         began = datetime.fromtimestamp(self.first or 0.0, UTC)

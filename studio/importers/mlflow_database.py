@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,8 @@ from studio.importers.sources import SourceOptions
 from studio.lineage.models import MODELS_FOLDER
 
 GROUP = 100
+# Of what is read of a group of runs at once.
+MAX_CHARS = 256_000_000
 # What MLflow stores for infinities.
 INFINITE = 1.7976931348623157e308
 NEEDED = {"experiments": {"experiment_id", "name"}, "runs": {"run_uuid", "status", "start_time"}}
@@ -69,7 +71,7 @@ class DatabaseReader:
             f"SELECT r.run_uuid, e.name, r.status, r.start_time, e.experiment_id, {more} "  # noqa: S608
             f"FROM runs r JOIN experiments e {self._joined()} ORDER BY r.start_time, r.run_uuid"
         )
-        for group in batched(self.tables.rows(sql), GROUP):
+        for group in batched(_bounded(self.tables.rows(sql), every=GROUP), GROUP):
             yield from self._group(group)
 
     def _group(self, rows: Sequence[tuple[Any, ...]]) -> Iterator[RunRecord | Unreadable]:
@@ -128,7 +130,7 @@ class DatabaseReader:
             return iter(())
         marks = ", ".join("?" * len(ids))
         sql = f"SELECT {by}, {columns} FROM {table} WHERE {by} IN ({marks})"  # noqa: S608
-        return self.tables.rows(sql, ids)
+        return _bounded(self.tables.rows(sql, ids))
 
     def _labels(self, table: str, ids: Sequence[str], by: str = "run_uuid") -> Labels:
         found: Labels = defaultdict(dict)
@@ -158,7 +160,7 @@ class DatabaseReader:
             "WHERE i.source_type = 'DATASET' AND i.destination_type = 'RUN' "
             f"AND i.destination_id IN ({marks})"
         )
-        uses = list(self.tables.rows(sql, ids))
+        uses = list(_bounded(self.tables.rows(sql, ids)))
         labels: Labels = defaultdict(dict)
         for part in batched([str(use[1]) for use in uses], GROUP):
             for use, key, value in self._of("input_tags", "name, value", part, "input_uuid"):
@@ -190,7 +192,7 @@ class DatabaseReader:
         more = ", ".join(name if name in known else "0" for name in ("step", "is_nan"))
         sql = f"SELECT key, timestamp, value, {more} FROM metrics "  # noqa: S608
         sql += f"WHERE run_uuid = ? ORDER BY {self.tables.in_order}"
-        for rows in batched(self.tables.rows(sql, [uid]), PIECE):
+        for rows in batched(_bounded(self.tables.rows(sql, [uid]), every=PIECE), PIECE):
             by_name: dict[str, list[tuple[int, float, float]]] = defaultdict(list)
             for name, at_ms, value, step, is_nan in rows:
                 try:
@@ -202,6 +204,22 @@ class DatabaseReader:
             for name, points in by_name.items():
                 steps, times, values = zip(*points, strict=True)
                 yield Points(name, steps, times, values)
+
+
+def _bounded(rows: Iterable[tuple[Any, ...]], *, every: int = 0) -> Iterator[tuple[Any, ...]]:
+    """The rows, as long as they have a reasonable size together, or so many of them have. A column
+    with a default takes no room in a file, however many rows have it. Raises SourceError."""
+    n_chars = 0
+    for number, row in enumerate(rows):
+        if every and number % every == 0:
+            n_chars = 0
+        n_chars += sum(len(value) for value in row if isinstance(value, str | bytes))
+        if n_chars > MAX_CHARS:
+            raise SourceError(
+                f"What belongs together in the database has more than {MAX_CHARS:,} characters: "
+                "MLflow has written no such rows."
+            )
+        yield row
 
 
 def _value(value: Any, is_nan: Any) -> float:

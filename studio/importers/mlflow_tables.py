@@ -69,8 +69,8 @@ class SqliteTables:
         try:
             self._asked_at = time.monotonic()
             cursor = self._connection.execute(sql, values)
-            while found := cursor.fetchmany(PIECE):
-                yield from found
+            for row in cursor:
+                yield row
                 self._asked_at = time.monotonic()
         except (sqlite3.Error, OverflowError) as error:
             if self._lost is not None:

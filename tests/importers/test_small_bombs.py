@@ -5,6 +5,7 @@ import io
 import itertools
 import json
 import resource
+import sqlite3
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -19,7 +20,9 @@ from studio.artifacts.models import Artifact
 from studio.importers.archive_zip import ArchiveZip
 from studio.importers.csv_runs import CsvRuns
 from studio.importers.importing import GROUP_BYTES, Import
+from studio.importers.mlflow_database import open_database_file
 from studio.importers.records import Points, RunRecord, SourceError, Unreadable
+from studio.importers.sources import SourceOptions
 from studio.importers.studio_zip import StudioZip
 from studio.importers.wandb_runs import WandbRuns
 from studio.importers.wish import Wish
@@ -28,7 +31,7 @@ from studio.runs.actions import complete_run
 from studio.wire.checks import MAX_TEXT
 from tests import make
 from tests.exports.archives import written
-from tests.importers import made_wandb
+from tests.importers import made_mlruns, made_wandb
 from tests.importers.made_up import Listed, bring, record
 
 Pieces = Callable[[bytes], Iterable[bytes]]
@@ -219,3 +222,35 @@ def test_a_record_of_wandb_that_holds_too_much_ends_its_log(tmp_path: Path) -> N
     assert "has more than 33,554,432 bytes" in run.problems[0]
     pieces = [piece for piece in run.points() if isinstance(piece, Points)]
     assert [piece.name for piece in pieces] == ["loss"]
+
+
+def test_a_table_of_points_of_very_many_metrics_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("studio.importers.csv_runs.MAX_LONG_SERIES", 3)
+    file = tmp_path / "points.csv"
+    for names, n_runs in (("abc", 1), ("abcd", 0)):
+        rows = "".join(f"run,{name},1\n" for name in names * 2)
+        file.write_text(f"run,metric,value\n{rows}")
+        if n_runs:
+            assert len(list(CsvRuns(file).read())) == n_runs
+            continue
+        with pytest.raises(SourceError, match="3 metrics of runs: split it"):
+            list(CsvRuns(file).read())
+
+
+@pytest.mark.parametrize(("table", "column"), [("tags", "value"), ("runs", "name")])
+def test_a_database_whose_rows_are_larger_than_its_file_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str, column: str
+) -> None:
+    monkeypatch.setattr("studio.importers.mlflow_database.MAX_CHARS", 20_000_000)
+    path = made_mlruns.database(tmp_path / "many.db", 120)
+    with sqlite3.connect(path) as db:
+        db.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+        db.execute(f"ALTER TABLE {table} ADD COLUMN {column} TEXT DEFAULT '{'x' * 250_000}'")
+    db.close()
+
+    assert path.stat().st_size < 1_000_000
+    with open_database_file(path, SourceOptions()) as reader, pytest.raises(SourceError) as told:
+        list(reader.read())
+    assert "more than 20,000,000 characters" in str(told.value)
