@@ -153,7 +153,7 @@ def worked(slice_s: float = 1.0) -> Work:
 def test_a_sign_of_life_keeps_the_lease_of_the_slice_it_is_given_in(
     bob_client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("studio.importers.background.BEAT_S", 0.0)
+    monkeypatch.setattr("studio.work.beats.BEAT_S", 0.0)
     monkeypatch.setattr("studio.importers.background.AT_ONCE_S", 0.0)
     content = made_mlruns.database(tmp_path / "many.db", 250).read_bytes()
     looked = looked_through(bob_client, content, "many.db", "mlflow-db")
@@ -191,7 +191,7 @@ def test_an_import_that_reads_for_long_is_not_taken_for_a_lost_one(
     bob_client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The lease is as good as over with each statement that reads on."""
-    monkeypatch.setattr("studio.importers.background.BEAT_S", 0.0)
+    monkeypatch.setattr("studio.work.beats.BEAT_S", 0.0)
     content = Path(csv_long(tmp_path)).read_bytes()
     beats = []
 
