@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests import make
+from tests.browser.charting import log, scalars
 from tests.browser.conftest import sign_in
 
 pytestmark = pytest.mark.browser
@@ -149,4 +150,27 @@ def test_the_lines_of_an_empty_workspace_fit_and_are_copied(
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied == page.locator("[data-lines=log]").inner_text()
     assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert tab.troubles == []
+
+
+def test_numbers_are_copied_whole_alone_and_among_others(
+    open_tab: Open, people: Any, run: Any
+) -> None:
+    log(run, scalars("loss", [0.5, 0.1234567890123]))
+    tab = open_tab(people.bob)
+    tab.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = tab.open(f"{LIST}/{run.uid}")
+    number = page.locator("#runs-values .value-last data")
+    expect(number).to_have_text("0.123457")
+
+    def copied(of: str) -> str:
+        page.evaluate("one => getSelection().selectAllChildren(document.querySelector(one))", of)
+        page.keyboard.press("Control+c")
+        return str(page.evaluate("navigator.clipboard.readText()"))
+
+    assert copied("#runs-values .value-last data") == "0.1234567890123"
+    card = copied("#runs-values .values")
+    assert "loss" in card
+    assert "0.1234567890123" in card
+    expect(number).to_have_text("0.123457")
     assert tab.troubles == []
