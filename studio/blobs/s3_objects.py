@@ -87,9 +87,11 @@ class Objects:
                 **self._named(key), Body=data, ChecksumSHA256=_checksum(data), **(only_if or {})
             )
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, *, etag: str = "") -> bytes:
+        """All bytes; with `etag` of that version only. Raises BlobNotFound, Changed."""
+        only = {"IfMatch": etag} if etag else {}
         with named_errors(key):
-            data: bytes = self.client.get_object(**self._named(key))["Body"].read()
+            data: bytes = self.client.get_object(**self._named(key), **only)["Body"].read()
             return data
 
     def stream(self, key: str, start: int, stop: int, *, etag: str = "") -> BinaryIO:

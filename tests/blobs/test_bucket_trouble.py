@@ -20,7 +20,7 @@ from studio.blobs import (
     open_store,
     s3,
 )
-from studio.blobs.pieces import JOIN_AT, Piece, to_join
+from studio.blobs.pieces import JOIN_AT, LEAST_BLOCK, Piece, piece_key, to_join
 from studio.blobs.s3_objects import Found
 from tests.blobs.bucket import App, Bucket, serving
 
@@ -274,21 +274,72 @@ def test_appending_to_what_was_stored_whole_keeps_it(bucket: Bucket) -> None:
     assert list(store.list()) == []
 
 
+def test_a_repeat_at_a_place_that_another_process_joined_away_changes_nothing(
+    bucket: Bucket,
+) -> None:
+    """The first process remembers an end of the log at which there is no piece any more."""
+    one, other, data = open_store(bucket.url), open_store(bucket.url), os.urandom(600)
+    one.append("log", 0, data[:100])
+    other.append("log", 100, data[100:])
+
+    assert one.append("log", 100, data[100:150]) == 600
+    assert one.append("log", 150, b"X" * 20) == 600
+
+    assert content(open_store(bucket.url), "log") == data
+    assert len(one._pieces._all("log")) == 1  # type: ignore[attr-defined]
+
+
+def test_what_a_process_left_that_died_is_not_read_and_goes_with_the_next_join(
+    bucket: Bucket,
+) -> None:
+    store: Any = open_store(bucket.url)
+    end = store.append("log", 0, b"x" * 300)
+    store._objects.put(piece_key("log", 100), b"y" * 500)
+
+    assert content(store, "log") == b"x" * 300
+    assert open_store(bucket.url).size("log") == 300
+    for _ in range(JOIN_AT):
+        end = store.append("log", end, b"x" * 10)
+    assert content(store, "log") == b"x" * end
+    assert 100 not in {piece.start for piece in store._pieces._all("log")}
+
+
+def test_two_that_go_on_with_what_was_stored_whole_keep_it(bucket: Bucket) -> None:
+    one, other = open_store(bucket.url), open_store(bucket.url)
+    one.put("log", io.BytesIO(b"first "))
+
+    def meanwhile(environ: dict[str, Any], start: Callable[..., Any], server: App) -> Any:
+        if environ["REQUEST_METHOD"] == "PUT":
+            bucket.fault = None
+            other.append("log", 6, b"second ")
+            other.append("log", 13, b"third ")
+        return None
+
+    bucket.fault = meanwhile
+    assert one.append("log", 6, b"second ") == 19
+    assert content(open_store(bucket.url), "log") == b"first second third "
+
+
+# Sizes of pieces, and how many of them become one each.
 @pytest.mark.parametrize(
-    ("sizes", "n_chosen"),
+    ("sizes", "rows"),
     [
-        ([1] * 5, 5),
-        ([1] * JOIN_AT, JOIN_AT),
-        ([1000, *[1] * JOIN_AT], JOIN_AT),
-        ([100, *[1] * JOIN_AT], JOIN_AT + 1),
-        ([40_000_000, 1, 1], 2),
-        ([], 0),
+        ([1] * LEAST_BLOCK, [LEAST_BLOCK]),
+        ([1] * (LEAST_BLOCK - 1), []),
+        ([LEAST_BLOCK, *[10] * 30], [26]),
+        ([LEAST_BLOCK] * 4, [4]),
+        ([4 * LEAST_BLOCK, *[LEAST_BLOCK] * 3], []),
+        ([40_000_000, *[10] * 30], [26]),
+        ([1, 40_000_000, 1], []),
+        ([], []),
     ],
 )
-def test_only_pieces_of_about_one_size_are_joined(sizes: list[int], n_chosen: int) -> None:
+def test_pieces_are_joined_that_begin_in_one_block_that_is_passed(
+    sizes: list[int], rows: list[int]
+) -> None:
     pieces, at = [], 0
     for size in sizes:
         pieces.append(Piece(at, at + size, Found("", size, 0.0, "")))
         at += size
 
-    assert to_join(pieces) == pieces[len(pieces) - n_chosen :]
+    assert [len(row) for row in to_join(pieces)] == rows

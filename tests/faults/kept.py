@@ -71,6 +71,7 @@ KEPT: dict[str, tuple[str, ...]] = {
     ),
     "P28 trouble with a bucket": (
         "tests/blobs/test_bucket_trouble.py::test_",
+        "tests/blobs/test_log_interleavings.py::test_",
         "tests/live/test_bucket.py::test_a_training_lives_through",
     ),
     "P29 purging frees rows and bytes": (
