@@ -39,11 +39,12 @@ def main() -> None:
     out = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="replace")
     # Whatever a library prints must not land in the answer.
     os.dup2(2, 1)
+    encoded = json.JSONEncoder(default=_no_value).encode
     end: list[str] = []
     try:
         with os.fdopen(os.dup(0), "rb") as file:
             for row in rows(file, json.loads(sys.argv[1])):
-                out.write(json.dumps(row, default=_no_value) + "\n")
+                out.write(encoded(row) + "\n")
     except MemoryError:
         end = ["reading it takes too much memory"]
     except (Exception, RecursionError) as error:  # told to the caller
