@@ -6,8 +6,10 @@ it trains are the run itself, and a line for each would bury everything else.
 
 import mimetypes
 import re
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from django.conf import settings
 from django.db import transaction
@@ -31,6 +33,7 @@ BINARY = "application/octet-stream"
 _TYPE = re.compile(r"[a-z0-9.+-]{1,40}/[a-z0-9.+-]{1,50}")
 # Without the machine's own tables, so that one file has one type everywhere.
 _TYPES = mimetypes.MimeTypes(filenames=())
+T = TypeVar("T")
 
 
 class TooLarge(Exception):
@@ -166,19 +169,31 @@ def find_artifact(run: Run, path: str) -> Artifact | None:
     return Artifact.objects.filter(run=run, path_hash=hash_of_path(label)).first()
 
 
+def of_now(artifact: Artifact, ask: Callable[[], T]) -> T:
+    """`ask()`, which reads the bytes under `artifact.blob_key`; again when they were replaced since
+    the row was read, which is read anew then. Raises blobs.BlobNotFound when storage has lost them.
+    """
+    while True:
+        key = artifact.blob_key
+        try:
+            return ask()
+        except BlobNotFound:
+            with suppress(Artifact.DoesNotExist):
+                artifact.refresh_from_db()
+            if artifact.blob_key == key:
+                raise
+
+
 def open_artifact(artifact: Artifact, start: int = 0, end: int | None = None) -> BinaryIO:
     """Its bytes [start, end). Raises blobs.BlobNotFound when storage has lost them."""
-    try:
-        return store().open(artifact.blob_key, start, end)
-    except BlobNotFound:
-        # Replaced between reading the row and opening the file.
-        artifact.refresh_from_db()
-        return store().open(artifact.blob_key, start, end)
+    return of_now(artifact, lambda: store().open(artifact.blob_key, start, end))
 
 
 def size_of(artifact: Artifact) -> int:
     """How many bytes are stored at this moment; 0 when nothing is (a log before its first line)."""
     try:
+        if artifact.n_bytes or artifact.digest:
+            return of_now(artifact, lambda: store().size(artifact.blob_key))
         return store().size(artifact.blob_key)
     except BlobNotFound:
         return 0

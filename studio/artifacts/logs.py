@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from studio.accounts.permissions import Actor, Permission
 from studio.artifacts import line_index, log_times
-from studio.artifacts.actions import TooLarge, open_artifact, size_of
+from studio.artifacts.actions import TooLarge, delete_bytes, open_artifact, size_of
 from studio.artifacts.models import Artifact, hash_of_path
 from studio.artifacts.paths import clean_path
 from studio.artifacts.store import new_key, store
@@ -27,7 +27,7 @@ def append_log(run: Run, path: str, offset: int, data: bytes, *, by: Actor) -> i
     Bytes that are there already are skipped, so a retry is harmless. A closed log takes late bytes
     too: losing them would be worse. Raises LogGap (with the size) when `offset` lies beyond the
     end, StorageFull when nothing of `data` could be kept, Invalid, TooLarge. 2 queries beyond those
-    for the right.
+    for the right, 3 for a retry.
     """
     require_on(by, Permission.LOG_TO_RUN, run)
     label = clean_path(path)
@@ -40,10 +40,7 @@ def append_log(run: Run, path: str, offset: int, data: bytes, *, by: Actor) -> i
         raise Invalid("path", f"“{label[:200]}” was stored as a whole file; it is not a log.")
     size = store().append(log.blob_key, offset, data)
     note_lines(log, size, size_before=log.n_bytes)
-    # Of two appenders the larger size stays, in whatever order they get here.
-    Artifact.objects.filter(pk=log.pk, n_bytes__lt=size).update(
-        n_bytes=size, updated_at=timezone.now()
-    )
+    note_size(log, size)
     return size
 
 
@@ -56,6 +53,20 @@ def note_lines(log: Artifact, size: int, *, size_before: int) -> None:
         log_times.note(store(), log.blob_key, size=size, at_ms=at_ms, size_before=size_before)
     except StorageFull:
         logger.warning("no room for the line index of key=%s", log.blob_key)
+    except BlobNotFound:
+        # Replaced or removed since it was written to.
+        return
+
+
+def note_size(log: Artifact, size: int) -> None:
+    """Keep the size of what was just written. A file that took the log's place meanwhile keeps its
+    own: the log was there before it, and what was written to it late is deleted as the rest was.
+    """
+    same = Artifact.objects.filter(pk=log.pk, blob_key=log.blob_key)
+    # Of two appenders the larger size stays, in whatever order they get here.
+    larger = same.filter(n_bytes__lt=size)
+    if not larger.update(n_bytes=size, updated_at=timezone.now()) and not same.exists():
+        delete_bytes(log.blob_key)
 
 
 def find_or_begin(run: Run, path: str) -> Artifact:
@@ -89,9 +100,14 @@ def close_log(run: Run, path: str, *, damage: str = "") -> None:
     log = Artifact.objects.filter(run=run, path_hash=hash_of_path(label)).first()
     if log is None:
         return
-    log.is_complete, log.n_bytes, log.updated_at = True, size_of(log), timezone.now()
-    log.damage = damage or log.damage
-    log.save(update_fields=["is_complete", "n_bytes", "updated_at", "damage"])
+    # A file that took its place meanwhile is complete, and has a size of its own.
+    same = Artifact.objects.filter(pk=log.pk, blob_key=log.blob_key)
+    same.update(
+        is_complete=True,
+        n_bytes=size_of(log),
+        updated_at=timezone.now(),
+        damage=damage or log.damage,
+    )
 
 
 def is_finished(artifact: Artifact, run: Run) -> bool:

@@ -8,8 +8,9 @@ from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 
-from studio.artifacts.actions import open_artifact, size_of
+from studio.artifacts.actions import of_now, open_artifact, size_of
 from studio.artifacts.models import Artifact
+from studio.artifacts.store import store
 from studio.blobs import BlobNotFound, ZipMember, safe_label, zip_stream
 
 PIECE_BYTES = 256 * 1024
@@ -20,6 +21,15 @@ _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 def attachment(request: HttpRequest, artifact: Artifact) -> HttpResponseBase:
     """The artifact as a download; one byte range is honoured (206), one past the end is 416."""
+    try:
+        return of_now(artifact, lambda: _whole_or_range(request, artifact))
+    except BlobNotFound:
+        return inert(HttpResponse("Storage has lost this file.", status=410))
+
+
+def _whole_or_range(request: HttpRequest, artifact: Artifact) -> HttpResponseBase:
+    """Raises BlobNotFound also when the file was replaced since its size was asked for: the bytes
+    and their number are those of one file."""
     size = size_of(artifact)
     if size < artifact.n_bytes:
         # Fewer bytes than were promised: saying so is better than half a file that looks whole.
@@ -29,10 +39,7 @@ def attachment(request: HttpRequest, artifact: Artifact) -> HttpResponseBase:
         refusal = HttpResponse(status=416)
         refusal["Content-Range"] = f"bytes */{size}"
         return inert(refusal)
-    try:
-        return _bytes(artifact, *wanted, size=size)
-    except BlobNotFound:
-        return inert(HttpResponse("Storage has lost this file.", status=410))
+    return _bytes(artifact, *wanted, size=size)
 
 
 def _range_header(request: HttpRequest, artifact: Artifact) -> str:
@@ -48,7 +55,7 @@ def etag_of(artifact: Artifact) -> str:
 
 def _bytes(artifact: Artifact, start: int, end: int, *, size: int) -> HttpResponseBase:
     is_part = (start, end) != (0, size)
-    source = open_artifact(artifact, start, end) if size else None
+    source = store().open(artifact.blob_key, start, end) if size else None
     answer = StreamingHttpResponse(Pieces(source), status=206 if is_part else 200)
     answer["Content-Length"] = str(end - start)
     if is_part:
