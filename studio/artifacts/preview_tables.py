@@ -11,6 +11,7 @@ from itertools import islice
 MAX_ROWS = 500
 MAX_COLUMNS = 200
 MAX_CELL = 200
+MAX_CELL_READ = 131_072
 # A page of this many cells still scrolls.
 MAX_CELLS = 20_000
 DELIMITERS = ",\t;|"
@@ -55,13 +56,22 @@ def read_delimited(text: str, *, first: int, is_whole: bool, delimiter: str = ""
     reader = csv.reader(
         whole_lines(text, is_whole=is_whole), delimiter=delimiter or delimiter_of(text)
     )
+    rows = _with_short_cells(reader)
     try:
-        names = next(reader, [])
+        names = next(rows, [])
         if not names:
             raise NoTable("There is no line of names.")
-        return page_of(names, (row for row in reader if row), first=first, is_whole=is_whole)
+        return page_of(names, (row for row in rows if row), first=first, is_whole=is_whole)
     except csv.Error:
         raise NoTable("It does not read as a table: a cell is too long, or not closed.") from None
+
+
+def _with_short_cells(rows: Iterable[list[str]]) -> Iterator[list[str]]:
+    # The reader's own limit is one for the whole process, and an import raises it.
+    for row in rows:
+        if any(len(cell) > MAX_CELL_READ for cell in row):
+            raise csv.Error("a cell is too long")
+        yield row
 
 
 def whole_lines(text: str, *, is_whole: bool) -> Iterator[str]:
