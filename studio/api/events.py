@@ -61,7 +61,8 @@ def list_events(
     experiment: str = Query("", max_length=255),
     run: str = Query("", max_length=256),
     actor: str = Query("", max_length=200),
-    before: str = Query("", description="The `next` of the page before"),
+    cursor: str = Query("", description="The `next` of the page before"),
+    before: str = Query("", description="The same, as it was called at first", deprecated=True),
     limit: int = Limit,
 ) -> Any:
     """Status changes of runs that are not in the trash. `status`: the new one; `experiment`: its
@@ -78,8 +79,8 @@ def list_events(
         found = found.filter(run__uid=run)
     if actor:
         found = found.filter(actor=actor)
-    if before:
-        found = found.filter(pk__lt=row_id("before", before))
+    if cursor or before:
+        found = found.filter(pk__lt=row_id("cursor" if cursor else "before", cursor or before))
     found = found.select_related("run__experiment", "run__parent", "run__root").order_by("-pk")
     return page(
         list(found[: limit + 1]), limit=limit, item=status_event, cursor=lambda one: str(one.pk)

@@ -142,6 +142,10 @@ def counted(row: TagRow) -> dict[str, Any]:
 
 
 def following(found: TagPage) -> str | None:
+    """The `next` of a page; raises Invalid where its cursor was no place in this order."""
+    if found.is_anew:
+        message = "This is no cursor of a list in this order. Start again without one."
+        raise Invalid("cursor", message)
     return found.next or None
 
 

@@ -6,18 +6,23 @@ from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Path, Router
+from ninja.params.functions import Query
 from pydantic import Field
 
 from studio.accounts.models import Workspace
 from studio.api.access import NotFound, actor_of, workspace_of
 from studio.api.body import documented, read_body
+from studio.api.paging import MAX_LIMIT, page
 from studio.api.schemas import Closed, answers
 from studio.api.serialize import iso
 from studio.compute import targets
 from studio.compute.models import Target, Worker
+from studio.runs.limits import Invalid
 from studio.wire.target_changes import TargetCreate, TargetEdit, WorkerDrain
 
 router = Router(tags=["targets"])
+# The end of a cursor: two targets may have one name.
+OWN, SHARED = "own", "shared"
 
 
 class TargetItem(Closed):
@@ -105,11 +110,26 @@ def target_answer(room: Workspace, name: str, *, status: int = 200) -> HttpRespo
 
 
 @router.get("/targets", response=answers(TargetPage))
-def list_targets(request: HttpRequest, workspace: Path[str]) -> Any:
-    """Compute targets this workspace may use, with how many workers serve each."""
-    room = workspace_of(request, workspace)
-    items = [target_item(target) for target in Target.objects.usable_in(room).staffed()]
-    return JsonResponse({"items": items, "next": None})
+def list_targets(
+    request: HttpRequest,
+    workspace: Path[str],
+    cursor: str = Query("", max_length=80),
+    # Programs that know of no pages got all of them at once, and hardly anybody has more.
+    limit: int = Query(MAX_LIMIT, ge=1, le=MAX_LIMIT),
+) -> Any:
+    """Compute targets this workspace may use, by name, with how many workers serve each; of two of
+    one name the workspace's own first."""
+    found = Target.objects.usable_in(workspace_of(request, workspace)).staffed()
+    if cursor:
+        name, _, whose = cursor.rpartition(".")
+        if not name or whose not in (OWN, SHARED):
+            raise Invalid("cursor", "This cursor is not one of this list.")
+        found = found.behind(name, is_shared=whose == SHARED)
+    return page(list(found[: limit + 1]), limit=limit, item=target_item, cursor=_place)
+
+
+def _place(target: Target) -> str:
+    return f"{target.name}.{SHARED if target.is_shared else OWN}"
 
 
 @router.post(

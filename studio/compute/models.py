@@ -31,6 +31,11 @@ class TargetQuerySet(models.QuerySet["Target"]):
         mine = models.Q(workspace=None) | models.Q(workspace=workspace)
         return self.filter(mine).order_by("name", models.F("workspace").desc(nulls_last=True))
 
+    def behind(self, name: str, *, is_shared: bool) -> Self:
+        """Those of `usable_in` after the one so called: the shared one, or the own."""
+        later = models.Q(name__gt=name)
+        return self.filter(later if is_shared else later | models.Q(name=name, workspace=None))
+
     def enabled(self) -> Self:
         """Those that take new runs."""
         return self.filter(is_enabled=True)

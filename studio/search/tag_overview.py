@@ -67,11 +67,12 @@ class TagRow:
 
 class TagPage(NamedTuple):
     """One page; `next`: the cursor behind it, "" for the last. Not `is_sortable`: there are too
-    many to put them in another order than their own."""
+    many to put them in another order than their own. `is_anew`: the cursor named no place."""
 
     rows: list[TagRow]
     next: str
     is_sortable: bool
+    is_anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,16 +138,17 @@ def _page(source: _Source, find: str, sort: str, after: str, size: int) -> TagPa
     texts, is_sortable = _candidates(source, find, size)
     sort = sort if is_sortable else source.own
     place = read_cursor(after, f"{source.scope}/{sort}") if after else None
+    is_anew = bool(after) and place is None
     if sort.removeprefix("-") in ("runs", "values"):
         rows = _behind(_sorted(source.count(texts), sort), place, sort)
-        return _cut(source, rows, rows[:size], sort, is_sortable)
+        return _cut(source, rows, rows[:size], sort, is_sortable)._replace(is_anew=is_anew)
     if not is_sortable:
         start = str(place.values[1]) if place else ""
         texts = [text for text in source.read(start, size + 2) if not place or text != start]
     else:
         texts = _walked(source, texts, place, descending=sort.startswith("-"))
     found = source.count(texts[:size]) if texts else []
-    return _cut(source, texts, found, sort, is_sortable)
+    return _cut(source, texts, found, sort, is_sortable)._replace(is_anew=is_anew)
 
 
 def _candidates(source: _Source, find: str, size: int) -> tuple[list[str], bool]:

@@ -41,7 +41,8 @@ def test_status_changes_come_newest_first_by_page_and_by_filter(
     make.run(make.experiment(experiment.workspace, "speech"))
 
     first = api.get("/events", limit=2).json()
-    rest = api.get("/events", before=first["next"]).json()
+    rest = api.get("/events", cursor=first["next"]).json()
+    assert api.get("/events", before=first["next"]).json() == rest
     assert [one["experiment"] for one in first["items"]] == ["speech", "vision"]
     assert len(rest["items"]) == 3
     assert rest["next"] is None
@@ -57,7 +58,7 @@ def test_status_changes_come_newest_first_by_page_and_by_filter(
     assert api.get("/events", run=runs[1].uid).json()["items"] == []
 
 
-@pytest.mark.parametrize("query", [{"status": "failed"}, {"before": "x"}, {"before": "9" * 20}])
+@pytest.mark.parametrize("query", [{"status": "failed"}, {"before": "x"}, {"cursor": "9" * 20}])
 def test_a_wrong_filter_of_events_is_named(query: dict[str, str], api: make.Api) -> None:
     answer = api.get("/events", **query)
 
