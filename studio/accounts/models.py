@@ -69,7 +69,13 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
 
     def by_name(self) -> Self:
         """Each with its user, in the order of user names."""
-        return self.select_related("user").order_by(Lower("user__username"), "pk")
+        return self.select_related("user").order_by(Lower("user__username"), "user__username")
+
+    def behind(self, name: str) -> Self:
+        """Those whose user names come after one, which need not be that of a member any more."""
+        folded = Lower(models.Value(name))
+        later = models.Q(folded__gt=folded) | models.Q(folded=folded, user__username__gt=name)
+        return self.annotate(folded=Lower("user__username")).filter(later)
 
     def active_owners(self) -> Self:
         """Owners who can sign in: one of them must always be left."""

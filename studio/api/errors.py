@@ -11,6 +11,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from studio.accounts.limits import LimitReached
+from studio.accounts.members import LastOwner, Taken, WrongMember
 from studio.accounts.new_workspaces import WrongWorkspace
 from studio.accounts.permissions import NotAllowed
 from studio.api.access import NotFound
@@ -161,6 +162,22 @@ def _crash(request: HttpRequest, problem: Exception) -> HttpResponse:
     return error(500, "internal_error", "The studio failed here; its log says why.")
 
 
+# It is not as the program thought.
+CONFLICTS = (
+    LeaseLost,
+    UidTaken,
+    NameTaken,
+    Refused,
+    CannotUndo,
+    AlreadyUnderWay,
+    ViewConflict,
+    Taken,
+    LastOwner,
+    TargetTaken,
+    TargetInUse,
+)
+
+
 def add_handlers(api: NinjaAPI) -> None:
     """Teach `api` what each exception of the domain becomes."""
 
@@ -174,23 +191,16 @@ def add_handlers(api: NinjaAPI) -> None:
         (NotAllowed, 403, "forbidden"),
         (NotFound, 404, "not_found"),
         (InvalidTransition, 409, "invalid_transition"),
-        (LeaseLost, 409, "conflict"),
-        (UidTaken, 409, "conflict"),
-        (NameTaken, 409, "conflict"),
-        (Refused, 409, "conflict"),
-        (CannotUndo, 409, "conflict"),
-        (AlreadyUnderWay, 409, "conflict"),
-        (ViewConflict, 409, "conflict"),
-        (TargetTaken, 409, "conflict"),
-        (TargetInUse, 409, "conflict"),
         (RequestDataTooBig, 413, "too_large"),
         (TooLarge, 413, "too_large"),
         (UnsupportedMediaType, 415, "unsupported_media_type"),
         (TooManyFinds, 429, "rate_limited"),
     ):
         add(kind, _plain(status, code))
+    for conflict in CONFLICTS:
+        add(conflict, _plain(409, "conflict"))
     add(Http404, lambda request, problem: error(404, "not_found", "There is nothing here."))
-    for wrong in (Invalid, WrongWorkspace, WrongTarget, BadBundle):
+    for wrong in (Invalid, WrongMember, WrongWorkspace, WrongTarget, BadBundle):
         add(wrong, lambda request, problem: invalid(problem.field, str(problem)))
     add(WireError, lambda request, problem: invalid(problem.path, str(problem)))
     add(UnknownTarget, lambda request, problem: invalid("submit.target", str(problem)))

@@ -6,7 +6,7 @@ from django.test import Client
 from tests.api.calls import CALLS, PREFIX, batch
 
 OURS = {"runs", "metrics", "experiments", "workspace"}
-SHAPED = OURS | {"views", "tags"}
+SHAPED = OURS | {"views", "tags", "members"}
 
 
 @pytest.fixture

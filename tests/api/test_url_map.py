@@ -63,6 +63,8 @@ BODIES: dict[str, Any] = {
     "POST /targets": {"name": "another"},
     "PATCH /targets/{target}": {"description": "another text"},
     "/targets/{target}/drain": {"node": "box"},
+    "POST /members": {"name": "another", "new": True, "role": "reader"},
+    "PATCH /members/{user}": {"role": "contributor"},
     "POST /alert-rules": {"name": "another", "statuses": ["Failed"]},
     "PATCH /alert-rules/{rule}": {"name": "renamed"},
     "/alert-rules/{rule}/mute": {"seconds": 60},
@@ -95,6 +97,7 @@ OWN_TO_A_READER = {
 }
 # A contributor may not do this either.
 OWNERS_ONLY = {"/targets", "/targets/{target}", "/targets/{target}/drain"}
+OWNERS_ONLY |= {f"/members{end}" for end in ("", "/{user}", "/{user}/link")}
 # The rule asked for is one of the workspace.
 OWNERS_ONLY |= {f"/alert-rules/{{rule}}{end}" for end in ("", "/mute", "/enable", "/test")}
 THEIR_TABLES = {
@@ -167,6 +170,7 @@ def all_values(lasting_lab: Any, everybody: People) -> dict[str, str]:
     owner = make.Api(everybody.alice, lasting_lab)
     shared = {"name": "all", "statuses": ["Failed"], "shared": True}
     rule = owner.post("/alert-rules", shared).json()["uid"]
+    assert owner.post("/members", {"name": "erin", "new": True}).status_code == 201
     Target.objects.create(name="spare", workspace=run.workspace)
     gpu = Target.objects.create(name="gpu", workspace=run.workspace)
     # Tests of this module may take longer than a worker may be silent.
@@ -185,6 +189,7 @@ def all_values(lasting_lab: Any, everybody: People) -> dict[str, str]:
         "view": view,
         "target": "gpu",
         "rule": rule,
+        "user": "erin",
     }
 
 
