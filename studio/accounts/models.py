@@ -77,6 +77,10 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
         later = models.Q(folded__gt=folded) | models.Q(folded=folded, user__username__gt=name)
         return self.annotate(folded=Lower("user__username")).filter(later)
 
+    def who_can_enter(self) -> Self:
+        """Without those whose account is switched off."""
+        return self.filter(user__is_active=True)
+
     def active_owners(self) -> Self:
         """Owners who can sign in: one of them must always be left."""
         return self.filter(role=Role.OWNER, user__is_active=True)

@@ -59,6 +59,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "run-metrics": ("",),
     "run-monitoring": ("",),
     "run-resubmit": ("",),
+    "run-seen-by": ("",),
     "run-snapshot": ("", "/w/whole/runs/{other source}/snapshot"),
     "run-steps": ("",),
     "tag-change": ("?action=rename&key=quality&to=grade",),

@@ -95,6 +95,7 @@ PAGES = {
     "run-children-counts": "/w/lab/runs-counts?parent={uid}",
     "run-steps": RUN + "/steps",
     "run-resubmit": RUN + "/resubmit",
+    "run-seen-by": RUN + "/seen-by",
     "run-logs": RUN + "/logs",
     "run-tree": RUN + "/tree",
     "run-log-beside": RUN + "/log-beside?path=a&beside=logs/output.txt",
