@@ -11,19 +11,39 @@ from django.utils import timezone
 
 from studio.accounts.models import Workspace
 from studio.compute.models import Job, Target, Worker
+from studio.custom_views.state import FLAT, ViewState
 from studio.runs.models import Run
-from studio.runs.status import Status
+from studio.runs.status import ACTIVE, Status
+from studio.search.printer import print_query
+from studio.search.tree import Key, Op, Term, all_of, any_of, negate
 
 MAX_TARGETS = 100
 MAX_RUNS = 20
 MAX_WORKERS = 500
+# In the order of a run's life.
+UNFINISHED = {
+    "active": tuple(status for status in Status if status in ACTIVE - {Status.QUEUED}),
+    "queued": (Status.QUEUED,),
+}
+IS_ARCHIVED = Term(Key("is"), Op.EQ, ("archived",))
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A kind of unfinished runs, not all of which are shown: `n` of them in all, and the query of
+    the list that shows them."""
+
+    kind: str
+    n: int
+    query: str
 
 
 @dataclass(slots=True)
 class TargetRow:
     """`workers`: live ones first, then those gone for less than an hour. `active`, `queued`: the
     oldest unfinished runs of this workspace, at most MAX_RUNS each; `n_active`, `n_queued`: all of
-    them; `queued_at`: since when the oldest waits. `command`: starts a worker."""
+    them; `n_archived`: how many of these are archived; `queued_at`: since when the oldest waits.
+    `command`: starts a worker."""
 
     target: Target
     command: str
@@ -32,6 +52,7 @@ class TargetRow:
     queued: list[Run] = field(default_factory=list)
     n_active: int = 0
     n_queued: int = 0
+    n_archived: int = 0
     queued_at: datetime | None = None
 
     @property
@@ -39,8 +60,18 @@ class TargetRow:
         return [*self.active, *self.queued]
 
     @property
-    def n_hidden(self) -> int:
-        return self.n_active + self.n_queued - len(self.runs)
+    def cuts(self) -> list[Cut]:
+        shown = (("active", self.n_active, self.active), ("queued", self.n_queued, self.queued))
+        return [Cut(kind, n, self._query(kind)) for kind, n, runs in shown if n > len(runs)]
+
+    def _query(self, kind: str) -> str:
+        terms = [
+            Term(Key("target"), Op.EQ, (self.target.name,)),
+            Term(Key("status"), Op.EQ, UNFINISHED[kind]),
+        ]
+        # Lists leave archived runs out, unless they are asked for.
+        every = [any_of([IS_ARCHIVED, negate(IS_ARCHIVED)])] if self.n_archived else []
+        return ViewState(q=print_query(all_of([*terms, *every])), children=FLAT).to_query()
 
     @property
     def waited_s(self) -> float | None:
@@ -63,8 +94,11 @@ def target_rows(workspace: Workspace) -> list[TargetRow]:
     for worker in _workers(rows):
         rows[worker.target_id].workers.append(worker)
     unfinished = Run.objects.of(workspace).active().filter(target__in=list(rows)).order_by()
-    counts = unfinished.values_list("target", "status").annotate(Count("id"), Min("status_at"))
-    for pk, status, n, since in counts:
+    counts = unfinished.values_list("target", "status").annotate(
+        Count("id"), Min("status_at"), Count("archived_at")
+    )
+    for pk, status, n, since, n_archived in counts:
+        rows[pk].n_archived += n_archived
         if status == Status.QUEUED:
             rows[pk].n_queued, rows[pk].queued_at = n, since
         else:

@@ -1,6 +1,8 @@
 """The page Compute: targets, their workers and runs, and the forms that change them."""
 
+import re
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -10,8 +12,10 @@ from django.utils import timezone
 
 from studio.compute.models import Job, Target, TargetEvent, Worker
 from studio.runs.actions import Submission
+from studio.runs.models import Run
+from studio.web.compute_rows import MAX_RUNS
 from tests import make
-from tests.web.pages import HTMX, read
+from tests.web.pages import HTMX, read, rows
 
 PAGE = "/w/lab/compute"
 SUBMIT = Submission(target="local", snapshot="", script="train.py")
@@ -98,15 +102,36 @@ def test_unfinished_runs_are_listed_under_their_target(bob_client: Client, exper
     assert run.page_path in [own.get("href") for _, own in page.elements]
 
 
-def test_more_runs_than_are_shown_are_counted_and_linked(
+def test_more_runs_than_are_shown_are_counted_and_linked_by_kind(
     bob_client: Client, experiment: Any
 ) -> None:
-    for _ in range(23):
-        make.run(experiment, start=False, submit=SUBMIT)
-    page = read(bob_client.get(PAGE))
-    assert "23 queued" in page.text
-    assert "3 more:" in page.text
-    assert bob_client.get("/w/lab/runs?q=target:local status:queued&children=1").status_code == 200
+    runs = [make.run(experiment, start=False, submit=SUBMIT) for _ in range(45)]
+    active = [run.pk for run in runs[:22]]
+    Run.objects.filter(pk__in=active).update(status="Running")
+    Run.objects.filter(pk=active[0]).update(status="NotResponding", archived_at=timezone.now())
+    make.run(experiment)
+
+    links = cuts(bob_client)
+    assert list(links) == ["All 22 active runs", "All 23 queued runs"]
+    for link, wanted in zip(links.values(), (runs[:22], runs[22:]), strict=True):
+        assert set(rows(bob_client.get(link))) == {run.uid for run in wanted}
+
+
+def test_a_kind_that_is_shown_whole_has_no_link(bob_client: Client, experiment: Any) -> None:
+    runs = [make.run(experiment, start=False, submit=SUBMIT) for _ in range(MAX_RUNS + 2)]
+    Run.objects.filter(pk=runs[0].pk).update(status="Running")
+
+    (link,) = cuts(bob_client).values()
+    assert "archived" not in link
+    assert len(rows(bob_client.get(link))) == MAX_RUNS + 1
+
+
+def cuts(client: Client) -> dict[str, str]:
+    """Links to lists of the page: their words -> their addresses."""
+    page = client.get(PAGE).content.decode()
+    return {
+        words: unescape(link) for link, words in re.findall(r'<a href="([^"]*)">(All [^<]*)<', page)
+    }
 
 
 def test_runs_targets_and_changes_of_other_workspaces_stay_unseen(
