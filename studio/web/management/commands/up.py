@@ -3,14 +3,14 @@
 SIGHUP starts all of it again, with the code that lies there now; runs go on meanwhile.
 """
 
+import errno
 import os
 import signal
 import socket
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
+from http.client import HTTPConnection, HTTPException
 from multiprocessing import get_context
 from types import FrameType
 from typing import Any
@@ -29,6 +29,9 @@ from studio.web.management.commands import seed_demo, web
 
 READY_WITHIN_S = 60.0
 STOP_WITHIN_S = 25.0
+# What means “on all addresses”, and one of them.
+EVERY_ADDRESS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+LISTENS = socket.SOCK_STREAM
 
 
 class Command(BaseCommand):
@@ -124,18 +127,29 @@ def aside(*works: Callable[[], object]) -> None:
         raise CommandError("The studio could not be prepared; the lines above say why.")
 
 
+def own_address() -> tuple[str, int]:
+    """Where the web server of this start is asked, from the machine itself."""
+    bind, port = web.listens_on()
+    if not port.isdecimal():
+        raise CommandError(f"PORT must be a number, not “{port}”.")
+    host = bind.strip("[]")
+    return EVERY_ADDRESS.get(host, host), int(port)
+
+
 def check_port_is_free() -> None:
-    port = settings.STUDIO_BASE_URL.rsplit(":", 1)[-1]
-    if not port.isdigit():
-        return
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", int(port)))
-        except OSError as error:
-            raise CommandError(
-                f"Port {port} is taken ({error.strerror}). Choose another: PORT=8001 make run"
-            ) from error
+    """Of the port that is listened on: that of the public address may be a proxy's."""
+    host, port = own_address()
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=LISTENS)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise CommandError(f"Cannot listen on {host}, port {port}: {error.strerror}") from error
+        raise CommandError(
+            f"Port {port} is taken ({error.strerror}). Choose another: PORT=8001 make run"
+        ) from error
 
 
 def prepare_database() -> None:
@@ -152,7 +166,7 @@ def wait_until_ready(children: list[Child], stopped: Callable[[], bool]) -> None
                 raise CommandError(
                     f"The {child.name} ended while it started; the lines above say why."
                 )
-        if answers(f"{settings.STUDIO_BASE_URL}/healthz") and has_worker(children):
+        if is_served() and has_worker(children):
             return
         time.sleep(0.1)
     if not stopped():
@@ -165,12 +179,17 @@ def has_worker(children: list[Child]) -> bool:
     return Worker.objects.live().filter(pid__in=pids).exists()
 
 
-def answers(url: str) -> bool:
+def is_served() -> bool:
+    """Whether the web server answers, under its own address: the public one may be that of a proxy
+    which is started later, or which this machine neither reaches nor trusts."""
+    asked = HTTPConnection(*own_address(), timeout=2)
     try:
-        with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310  (our own address)
-            return bool(response.status == 200)
-    except (OSError, urllib.error.URLError):
+        asked.request("GET", "/healthz")
+        return asked.getresponse().status == 200
+    except (OSError, HTTPException):
         return False
+    finally:
+        asked.close()
 
 
 def stop_all(children: list[Child], *, are_replaced: bool = False) -> None:

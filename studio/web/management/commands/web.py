@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 DEFAULT_PORT = 8000
+DEFAULT_BIND = "127.0.0.1"
 # More processes than these want memory that a small machine misses, and a server of its own.
 MOST_ON_ONE_MACHINE = 2
 
@@ -19,6 +20,11 @@ def usual_processes() -> int:
     threads of one process share one (docs/adr/0054)."""
     n_processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     return min(MOST_ON_ONE_MACHINE, n_processors)
+
+
+def listens_on() -> tuple[str, str]:
+    """The address and the port on which `web` listens when it is not told others."""
+    return os.environ.get("STUDIO_BIND", DEFAULT_BIND), os.environ.get("PORT", str(DEFAULT_PORT))
 
 
 def arguments_of(n_processes: int) -> list[str]:
@@ -32,8 +38,9 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--bind", default=os.environ.get("STUDIO_BIND", "127.0.0.1"))
-        parser.add_argument("--port", default=os.environ.get("PORT", str(DEFAULT_PORT)))
+        bind, port = listens_on()
+        parser.add_argument("--bind", default=bind)
+        parser.add_argument("--port", default=port)
         parser.add_argument("--workers", type=int, default=1, help="processes")
         parser.add_argument(
             "--preload",
