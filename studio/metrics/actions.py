@@ -24,6 +24,15 @@ from studio.wire import Series as SeriesMessage
 
 AnySeries = Series | SeriesMessage
 MAX_NAMES = 10_000
+# Series that are not stored, in words, by why they are not.
+Dropped = dict[str, dict[str, None]]
+OTHER_KIND = "their kind differs from that of their metric"
+NO_STEP = "the steps of these metrics have reached 2^63, so give steps yourself"
+TOO_MANY = (
+    f"a run holds at most {MAX_NAMES:,} metric names, so put what varies into steps or child runs. "
+    "More came, from these on"
+)
+N_SHOWN = 5
 # A run that sends many batches a second is heard of once a second.
 BEAT_EVERY = timedelta(seconds=1)
 
@@ -40,8 +49,9 @@ def record_batch(run: Run, batch: BatchMessage, *, by: Actor) -> Accepted:
     """Store the points of a batch, all or none; a batch sent again is answered, not stored.
 
     `run` is brought up to date (status and cancel request), so that the answer can tell the client
-    of a cancel. A finished run takes points too: a flush may race with the end. Of two kinds under
-    one name the later is dropped, with a warning on the run. Raises Invalid beyond 10,000 names.
+    of a cancel. A finished run takes points too: a flush may race with the end. A series that can't
+    be stored (of another kind than its metric, beyond 10,000 names, beyond the greatest step) is
+    dropped alone, with a warning on the run: its neighbours are of other parts of a training.
     Queries: at most 9 and the right's, plus 3 when open chunks are merged.
     """
     require_on(by, Permission.LOG_TO_RUN, run, upwards=True)
@@ -49,8 +59,7 @@ def record_batch(run: Run, batch: BatchMessage, *, by: Actor) -> Accepted:
         with in_turn():
             _lock(run)
             insert_rows([Batch(run=run, batch_id=batch.batch)])
-            if misfits := _store(run, batch.metrics):
-                warn_run(run, f"Dropped values: {_misfit_text(misfits)}")
+            _warn(run, _store(run, batch.metrics))
             _hear(run)
     except IntegrityError:
         # The unique (run, batch id) decided: another request stored this batch, whole.
@@ -64,16 +73,17 @@ def record_points(run: Run, batch_id: str, sent: Sequence[Series], *, by: Actor)
     """Store points, all or none; False when this run has a batch of that id already.
 
     As `record_batch`, for clients that give their batches no id: `batch_id` says what the points
-    are. May be a part of the caller's transaction. Raises Invalid beyond 10,000 names and for a
-    metric of another kind. Queries: as `record_batch`.
+    are. May be a part of the caller's transaction. Raises Invalid for what `record_batch` drops.
+    Queries: as `record_batch`.
     """
     require_on(by, Permission.LOG_TO_RUN, run, upwards=True)
     with in_turn():
         _lock(run)
         if not _is_first(run, batch_id):
             return False
-        if misfits := _store(run, sent):
-            raise Invalid("metrics", f"Nothing was stored. {_misfit_text(misfits)}")
+        if dropped := _store(run, sent):
+            told = " ".join(f"{why}: {_some(series)}." for why, series in dropped.items())
+            raise Invalid("metrics", f"Nothing was stored. {told}")
         _hear(run)
     return True
 
@@ -122,21 +132,32 @@ def _hear(run: Run) -> None:
     beat(run)
 
 
-def _store(run: Run, sent: Iterable[AnySeries]) -> dict[str, str]:
-    """Store the points but those of another kind than their metric: name -> kind of them."""
+def _store(run: Run, sent: Iterable[AnySeries]) -> Dropped:
+    """Store the points but those that can't be, which are returned."""
     sent = list(sent)
     metrics = _metrics_of(run, list({series.name for series in sent}))
-    series, misfits = _by_name(sent, metrics)
+    series, dropped = _by_name(sent, metrics)
     new = [_new_metric(run, one) for one in series.values() if one.name not in metrics]
     if new:
-        _add_names(run, new)
-        metrics |= _metrics_of(run, [metric.name for metric in new])
+        added, beyond = _add_names(run, new)
+        metrics |= _metrics_of(run, added)
+        for name in beyond:
+            dropped.setdefault(TOO_MANY, {})[f"“{name}”"] = None
+            del series[name]
     for one in series.values():
         summary.add_to(metrics[one.name], one)
     touched = [metrics[name] for name in series]
     chunks.append([(metrics[one.name], one) for one in series.values()])
     update_rows(touched, SUMMARY)
-    return misfits
+    return dropped
+
+
+def _warn(run: Run, dropped: Dropped) -> None:
+    """Which metrics lost values and why; of too many names only the first ones, since each batch
+    may bring others."""
+    for why, series in dropped.items():
+        told = f"Dropped values: {why}: "
+        warn_run(run, f"{told}{_some(series)}.", once_for=told if why == TOO_MANY else "")
 
 
 METRIC, METRIC_COLUMNS = columns(Metric)
@@ -157,55 +178,53 @@ SUMMARY = (
 
 def _by_name(
     sent: Iterable[AnySeries], metrics: dict[str, Metric]
-) -> tuple[dict[str, Series], dict[str, str]]:
-    """One series per name with its steps filled in; and name -> kind of what doesn't fit."""
+) -> tuple[dict[str, Series], Dropped]:
+    """One series per name with its steps filled in; and what can't be stored."""
     found: dict[str, Series] = {}
-    misfits: dict[str, str] = {}
+    dropped: Dropped = {}
     for one in sent:
-        known = found.get(one.name) or metrics.get(one.name)
+        earlier, metric = found.get(one.name), metrics.get(one.name)
+        known = earlier or metric
         if known is not None and known.kind != one.kind:
-            misfits[one.name] = one.kind
+            dropped.setdefault(OTHER_KIND, {})[f"“{one.name}” ({one.kind})"] = None
             continue
-        earlier = found.get(one.name)
-        steps = one.steps or _numbered(len(one.values), earlier, metrics.get(one.name))
-        if earlier is None:
+        steps = one.steps or _numbered(len(one.values), earlier, metric)
+        if not steps:
+            dropped.setdefault(NO_STEP, {})[f"“{one.name}”"] = None
+        elif earlier is None:
             found[one.name] = Series(one.name, one.kind, steps, one.times, one.values)
         else:
             earlier.steps = earlier.steps + steps
             earlier.times = earlier.times + one.times
             earlier.values = earlier.values + one.values
-    return found, misfits
+    return found, dropped
 
 
 def _numbered(n: int, earlier: Series | None, metric: Metric | None) -> list[int]:
-    """Steps that go on after the greatest known one."""
+    """Steps that go on after the greatest known one; none when so many do not fit any more."""
     first = metric.next_step if metric else 0
     if earlier is not None:
         first = max(first, max(earlier.steps) + 1)
-    if first + n - 1 > MAX_STEP:
-        raise Invalid("metrics", "The steps of this metric have reached 2^63; give steps yourself.")
-    return list(range(first, first + n))
+    return list(range(first, first + n)) if first + n - 1 <= MAX_STEP else []
 
 
 def _new_metric(run: Run, series: Series) -> Metric:
     return Metric(run=run, workspace_id=run.workspace_id, name=series.name, kind=series.kind)
 
 
-def _add_names(run: Run, new: list[Metric]) -> None:
-    n_names = Metric.objects.filter(run=run).count() + len(new)
-    if n_names > MAX_NAMES:
-        raise Invalid(
-            "metrics",
-            f"A run holds at most {MAX_NAMES:,} metric names, and this batch would make it "
-            f"{n_names:,}. Put what varies into steps or child runs, not into names.",
-        )
-    insert_rows(new)
+def _add_names(run: Run, new: list[Metric]) -> tuple[list[str], list[str]]:
+    """Make the metrics that the run has room for: the names of these, and of the others."""
+    room = max(0, MAX_NAMES - Metric.objects.filter(run=run).count())
+    if fitting := new[:room]:
+        insert_rows(fitting)
+    return [metric.name for metric in fitting], [metric.name for metric in new[room:]]
 
 
-def _misfit_text(misfits: dict[str, str]) -> str:
-    shown = ", ".join(f"“{name}” ({kind})" for name, kind in list(misfits.items())[:5])
-    more = f" and {len(misfits) - 5} more" if len(misfits) > 5 else ""
-    return f"their kind differs from that of their metric: {shown}{more}."
+def _some(series: Iterable[str]) -> str:
+    """The first few of them."""
+    words = list(series)
+    more = f" and {len(words) - N_SHOWN} more" if len(words) > N_SHOWN else ""
+    return ", ".join(words[:N_SHOWN]) + more
 
 
 def merge_chunks(runs: Iterable[Run]) -> int:

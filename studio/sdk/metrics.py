@@ -13,7 +13,7 @@ from studio.sdk.errors import UserErrorException
 from studio.sdk.outbox import OUTBOX
 from studio.sdk.records import Channel, Point, Post, weight
 from studio.sdk.values import MOST_EXACT
-from studio.wire import load_numbers
+from studio.wire import MAX_INT, load_numbers
 
 _clock = time.time
 _images = itertools.count(1)
@@ -36,9 +36,9 @@ class Metrics:
             value = values.plain(value, name)
             if type(value) is int and not -MOST_EXACT <= value <= MOST_EXACT:
                 value = values.double(value, str(name))
-        if type(name) is not str or not 0 < len(name) < 256:
+        if type(name) is not str or not 0 < len(name) < 256 or not name.isascii() or "\0" in name:
             name = values.checked_name(name)
-        if step is not None and type(step) is not int:
+        if step is not None and (type(step) is not int or not -MAX_INT <= step <= MAX_INT):
             step = values.checked_step(step)
         kind = "scalar" if type(value) is float or type(value) is int else "text"
         self._put(Point(self._channel, name, kind, step, _clock(), value))

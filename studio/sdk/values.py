@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.sdk.errors import UserErrorException
-from studio.wire import MAX_NAME, MAX_TEXT, Series, WireError
+from studio.wire import MAX_COLUMNS, MAX_INT, MAX_NAME, MAX_TEXT, Series, WireError
 
 log = logging.getLogger("studio.sdk")
 
@@ -43,14 +43,16 @@ def checked_name(name: Any) -> str:
 
 
 def checked_step(step: Any) -> int | None:
-    """The step as an int; whole numbers of any numeric type pass."""
-    if step is None or type(step) is int:
-        return step
-    plain_step = plain(step, "step")
+    """The step as an int; whole numbers of any numeric type pass, if they fit into 64 bits."""
+    if step is None:
+        return None
+    plain_step = step if type(step) is int else plain(step, "step")
     if isinstance(plain_step, float) and plain_step.is_integer():
         plain_step = int(plain_step)
     if type(plain_step) is not int:
-        raise UserErrorException(f"a step must be a whole number, not {step!r}")
+        raise UserErrorException(f"a step must be a whole number, not {_short(step)}")
+    if not -MAX_INT <= plain_step <= MAX_INT:
+        raise UserErrorException(f"a step must fit into 64 bits: {_short(step)} does not")
     return plain_step
 
 
@@ -67,7 +69,7 @@ def plain(value: Any, name: str) -> str | int | float | bool | None:
     if isinstance(value, numbers.Real) or (
         hasattr(value, "__float__") and not hasattr(value, "__len__")
     ):
-        return float(value)
+        return _float(value)
     if isinstance(value, Mapping):
         raise UserErrorException(f"{name}: use log_row or log_table for several named values")
     if isinstance(value, Iterable):
@@ -114,9 +116,12 @@ def cell(value: Any, name: str) -> Any:
 
 
 def row(columns: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """One table row; a list as a value is refused."""
+    """One table row; a list as a value is refused, and more columns than a table has."""
     if not columns:
         raise UserErrorException(f"{name}: a row needs at least one column")
+    if len(columns) > MAX_COLUMNS:
+        counts = f"has at most {MAX_COLUMNS} columns, not {len(columns)}"
+        raise UserErrorException(f"{name}: a row {counts}; log the rest under another name")
     return {checked_name(key): cell(value, f"{name}.{key}") for key, value in columns.items()}
 
 
@@ -170,11 +175,13 @@ def document(value: Any, name: str, kind: str) -> dict[str, Any]:
 def jsonable(value: Any, name: str) -> Any:
     """The value with arrays as lists and scalars plain, ready for JSON."""
     if isinstance(value, Mapping):
-        return {str(key): jsonable(item, name) for key, item in value.items()}
+        return {clean_text(str(key)): jsonable(item, name) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [jsonable(item, name) for item in value]
     if callable(getattr(value, "tolist", None)) and getattr(value, "ndim", 0) > 0:
-        return value.tolist()
+        found = value.tolist()
+        is_numeric = getattr(getattr(value, "dtype", None), "kind", "") in ("b", "i", "u", "f")
+        return found if is_numeric else jsonable(found, name)
     return plain(value, name)
 
 
@@ -220,10 +227,22 @@ def _builtin(value: Any) -> str | int | float | bool | None:
     raise UserErrorException(f"cannot log {_type(value)}; give a number, string or bool")
 
 
+def _float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # a fraction, say
+        return math.inf if value > 0 else -math.inf
+
+
 def _sized(value: int) -> int | float:
     if -(1 << 1000) < value < 1 << 1000:
         return value
     return math.inf if value > 0 else -math.inf
+
+
+def _short(value: Any) -> str:
+    """The value in a message; an integer of thousands of digits can't be printed at all."""
+    return repr(value)[:40] if not isinstance(value, int) else f"{float(_sized(value)):g}"
 
 
 def _type(value: Any) -> str:

@@ -11,6 +11,7 @@ from studio.wire.checks import (
     DIGEST,
     EXPERIMENT,
     MAX_DESCRIPTION,
+    MAX_INT,
     MAX_LABEL,
     MAX_NAME,
     MAX_TEXT,
@@ -18,7 +19,7 @@ from studio.wire.checks import (
     WireError,
     label,
 )
-from studio.wire.columns import KINDS, dump_numbers, load_numbers
+from studio.wire.columns import KINDS, MAX_COLUMNS, dump_numbers, load_numbers
 from studio.wire.messages import (
     MAX_CHILDREN,
     MAX_POINTS,
@@ -60,7 +61,9 @@ __all__ = [
     "EXPERIMENT",
     "KINDS",
     "MAX_CHILDREN",
+    "MAX_COLUMNS",
     "MAX_DESCRIPTION",
+    "MAX_INT",
     "MAX_LABEL",
     "MAX_NAME",
     "MAX_POINTS",

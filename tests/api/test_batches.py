@@ -1,7 +1,6 @@
 """POST …/runs/{uid}/batches, GET …/metrics and …/metrics/points."""
 
 import json
-import uuid
 from datetime import timedelta
 
 import pytest
@@ -158,15 +157,21 @@ def test_a_run_in_the_trash_takes_none(send, run):
     assert send(batch(1.0)).status_code == 404
 
 
-def test_ten_thousand_names_fit_and_one_more_is_refused_whole(send, metrics):
+def test_names_beyond_ten_thousand_are_dropped_alone_with_one_warning(send, api, run, metrics):
     many = batch()
     one = batch(1.0)["metrics"][0]
-    many["metrics"] = [{**one, "name": f"m{i}"} for i in range(10_000)]
-    assert send(many).json()["accepted"] == 10_000
-    answer = send({"batch": str(uuid.uuid4()), "metrics": [one, {**one, "name": "m1"}]})
-    assert (answer.status_code, answer.json()["error"]["field"]) == (422, "metrics")
-    assert "10,000" in answer.json()["error"]["message"]
-    assert Metric.objects.filter(n_points=1).count() == 10_000
+    many["metrics"] = [{**one, "name": f"m{i}"} for i in range(9_999)]
+    assert send(many).json()["accepted"] == 9_999
+    for more in ("one", "two"):
+        names = [f"{more}{i}" for i in range(7)] + ["m1"]
+        sent = {**batch(), "metrics": [{**one, "name": name} for name in names]}
+        assert send(sent).status_code == 200
+    assert Metric.objects.count() == 10_000
+    found = Metric.objects.filter(name__in=["one0", "m1"])
+    assert dict(found.values_list("name", "n_points")) == {"one0": 1, "m1": 3}
+    (warning,) = api.get(f"/runs/{run.uid}").json()["warnings"]
+    assert "at most 10,000 metric names" in warning
+    assert "“one1”, “one2”, “one3”, “one4”, “one5” and 1 more" in warning
 
 
 def test_queries_are_the_same_for_one_point_and_for_thousands(send, django_assert_num_queries):
@@ -187,10 +192,15 @@ def test_queries_are_the_same_for_one_point_and_for_thousands(send, django_asser
             assert send(sent).status_code == 200
 
 
-def test_the_greatest_step_ends_the_numbering_with_a_clear_refusal(send):
+def test_the_greatest_step_ends_the_numbering_with_a_warning(send, api, run, metrics):
     assert send(batch(1, steps=[2**63 - 1])).status_code == 200
     assert send(batch(1)).status_code == 200
-    assert send(batch(1, 2)).status_code == 422
+    sent = batch(1, 2)
+    sent["metrics"] += [{**batch(1)["metrics"][0], "name": "other"}]
+    assert send(sent).status_code == 200
+    assert [metrics()[name]["n_points"] for name in ("loss", "other")] == [2, 1]
+    (warning,) = api.get(f"/runs/{run.uid}").json()["warnings"]
+    assert "“loss”" in warning
 
 
 @pytest.mark.parametrize(

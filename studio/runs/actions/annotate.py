@@ -173,9 +173,12 @@ def star_run(run: Run, *, by: Actor, starred: bool) -> None:
         Star.objects.filter(user=by.user, run=run).delete()
 
 
-def warn_run(run: Run, message: str) -> None:
-    """Add a warning to the run, once per text; the studio's own parts call this."""
+def warn_run(run: Run, message: str, *, once_for: str = "") -> None:
+    """Add a warning to the run, once per text, or per beginning `once_for` of texts; the studio's
+    own parts call this."""
     with transaction.atomic():
         current = Run.objects.select_for_update().get(pk=run.pk)
-        if message not in current.warnings and len(current.warnings) < MAX_WARNINGS:
-            Run.objects.filter(pk=run.pk).update(warnings=[*current.warnings, message])
+        told = current.warnings
+        known = message in told or (once_for and any(text.startswith(once_for) for text in told))
+        if not known and len(told) < MAX_WARNINGS:
+            Run.objects.filter(pk=run.pk).update(warnings=[*told, message])
