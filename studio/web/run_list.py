@@ -239,7 +239,7 @@ def counted(request: Request, listing: Listing) -> dict[str, Any]:
         "counted_url": listing.url(listing.state) + f"{more}counts=1",
         "n": None,
         "is_exact": True,
-        "counters": counter_links(listing, None),
+        "counters": counter_links(listing, {}),
     }
     return found | (count_context(request, listing) if asked else {})
 

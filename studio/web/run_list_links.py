@@ -1,5 +1,6 @@
 """The links of a run list: each is the list's URL in another state."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -140,9 +141,9 @@ def _turned(shown: Shown, held: SortKey | None) -> SortKey | None:
     return SortKey(shown.column, not first) if held.descending == first else None
 
 
-def counter_links(listing: Listing, counts: dict[str, int] | None) -> list[Choice]:
-    """The six counters, each leading to its statuses or away from them; `counts`: None: not known
-    yet."""
+def counter_links(listing: Listing, counts: Mapping[str, tuple[int, bool]]) -> list[Choice]:
+    """The six counters, each leading to its statuses or away from them; `counts`: how many of each,
+    and whether that is exact; empty: not known yet."""
     state = listing.state
     others = state.without_key("status")
     found = []
@@ -150,8 +151,8 @@ def counter_links(listing: Listing, counts: dict[str, int] | None) -> list[Choic
         values = sorted(statuses)
         is_on = state.has_values("status", *values)
         to = others if is_on else state.with_term("status", *values)
-        n = None if counts is None else sum(counts.get(status, 0) for status in statuses)
-        found.append(Choice(name, listing.url(to), is_on, n))
+        n, is_exact = counts.get(name, (None, True))
+        found.append(Choice(name, listing.url(to), is_on, n, is_exact))
     return found
 
 

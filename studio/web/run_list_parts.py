@@ -1,11 +1,13 @@
 """What a run list loads after its rows: total and counters, and whether something changed."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpResponse
 from django.urls import reverse
 
 from studio.runs.models import Run
+from studio.runs.status import COUNTERS
 from studio.search.choosing import status_counts
 from studio.search.errors import SearchSyntaxError
 from studio.search.sweeps import primary_of
@@ -29,15 +31,24 @@ def count_context(request: Request, listing: Listing) -> dict[str, Any]:
     others = listing.state.without_key("status")
     try:
         found = status_counts(matching(request, listing, parse(others.q)), EXACT_UP_TO + 1)
-        counts = {status: min(n, EXACT_UP_TO) for status, n in found.items()}
         if others.q == listing.state.q:
             n = sum(found.values())
             n, is_exact = min(n, EXACT_UP_TO), n <= EXACT_UP_TO
         else:
             n, is_exact = count_of(matching(request, listing, listing.state.node))
     except SearchSyntaxError:
-        return {"n": None, "is_exact": True, "counters": counter_links(listing, None)}
-    return {"n": n, "is_exact": is_exact, "counters": counter_links(listing, counts)}
+        return {"n": None, "is_exact": True, "counters": counter_links(listing, {})}
+    return {"n": n, "is_exact": is_exact, "counters": counter_links(listing, _counts(found))}
+
+
+def _counts(found: Mapping[str, int]) -> dict[str, tuple[int, bool]]:
+    """The six counters of runs by status, each counted to one more than is shown."""
+    counts = {}
+    for name, statuses in COUNTERS.items():
+        numbers = [found.get(status, 0) for status in statuses]
+        is_exact = max(numbers) <= EXACT_UP_TO
+        counts[name] = (sum(min(n, EXACT_UP_TO) for n in numbers), is_exact)
+    return counts
 
 
 def _best_of_all(request: Request, listing: Listing) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 
 from studio.runs import actions
+from studio.web import run_list_parts
 from tests import make
 from tests.web.pages import HTMX, read, rows
 
@@ -86,6 +87,19 @@ def test_the_counters_ignore_their_own_filter_and_lead_to_it(
     counters = [own for _, own in page.elements if "counter" in own.get("class", "").split()]
     completed = next(own["href"] for own in counters if "Completed" in own["href"])
     assert rows(bob_client.get(completed)) == [three[0].uid]
+
+
+def test_a_counter_says_when_there_are_more_than_it_counts(
+    bob_client: Client, three: list[Any], experiment: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make.run(experiment, display_name="warm up again")
+    monkeypatch.setattr(run_list_parts, "EXACT_UP_TO", 1)
+
+    page = counts(bob_client, bob_client.get(LIST))
+
+    assert "Running 1+" in page.text
+    assert "Completed 1 " in page.text
+    assert "1+ runs" in page.text
 
 
 def test_a_chip_filters_the_list_to_its_tag(bob_client: Client, three: list[Any]) -> None:
