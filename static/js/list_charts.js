@@ -140,8 +140,11 @@
   document.addEventListener("studio:ticks", (event) => {
     for (const plot of document.querySelectorAll("[data-kind] [data-figure-url]")) {
       const url = new URL(plot.dataset.figureUrl, location.href);
-      if (event.detail || document.querySelector("[data-keeps-ticks]")) url.searchParams.set("chosen", event.detail);
+      const { chosen, n } = event.detail;
+      if (chosen || document.querySelector("[data-keeps-ticks]")) url.searchParams.set("chosen", chosen);
       else url.searchParams.delete("chosen");
+      if (n) url.searchParams.set("ticked", n);
+      else url.searchParams.delete("ticked");
       plot.dispatchEvent(new CustomEvent("studio:chart-address", { bubbles: true, detail: url.pathname + url.search }));
     }
   });

@@ -61,7 +61,14 @@
       history.replaceState(history.state, "", here);
       if (document.querySelector("[data-keeps-ticks]")) document.dispatchEvent(new CustomEvent("studio:address"));
     }
-    document.dispatchEvent(new CustomEvent("studio:ticks", { detail: chosen() }));
+    document.dispatchEvent(new CustomEvent("studio:ticks", { detail: drawn(query) }));
+  }
+
+  // What charts draw: the ticked runs, as far as an address names them, or all that match. A list of
+  // only the ticked ones matches what its address names.
+  function drawn(query) {
+    if (isAll && query.get("only") !== "1") return { chosen: "", n: 0 };
+    return { chosen: chosen(), n: ticked.size > MOST_IN_ADDRESS ? ticked.size : 0 };
   }
 
   function matches(part) {

@@ -15,6 +15,7 @@ from studio.web.access import Request
 from studio.web.figures import Figure
 from studio.web.run_list_reading import matching, order_of, reading_of
 from studio.web.run_rows import Listing
+from studio.web.typed import number_in
 
 # So many runs a kind of chart draws; more are left out, and it says so.
 CAPS = {"line": 100, "bar": 60, "box": 5_000, "scatter": 5_000, "parallel": 5_000, "contour": 5_000}
@@ -42,11 +43,13 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class Charted:
-    """The runs of a chart; is_cut: there are more; word: what one of them is called."""
+    """The runs of a chart; is_cut: there are more; word: what one of them is called; n_ticked: how
+    many are ticked, where that is more than an address names."""
 
     runs: list[Run]
     is_cut: bool = False
     word: str = "run"
+    n_ticked: int = 0
 
 
 def charted(request: Request, listing: Listing, kind: str) -> Charted:
@@ -54,13 +57,20 @@ def charted(request: Request, listing: Listing, kind: str) -> Charted:
     state, reading = listing.state, reading_of(listing)
     if state.chosen:
         runs = Run.objects.of(request.workspace).filter(uid__in=state.chosen)
-        return Charted(list(runs.newest()), word=listing.chosen_word)
+        n = _n_ticked(request, listing)
+        return Charted(list(runs.newest()), word=listing.chosen_word, n_ticked=n)
     try:
         found = matching(request, listing, reading.node)
         page = keyset.page(found, order_of(request, reading), size=CAPS[kind])
     except SearchSyntaxError:
         return Charted([])
     return Charted(page.runs, bool(page.older))
+
+
+def _n_ticked(request: Request, listing: Listing) -> int:
+    """The parameter `ticked`, of a page where more are ticked than its addresses name; else 0."""
+    n = number_in(request.GET.get("ticked", "")) or 0
+    return n if n > len(listing.state.chosen) else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +80,7 @@ class Measured:
     runs: Many
     is_cut: bool = False
     word: str = "run"
+    n_ticked: int = 0
 
 
 def measured(request: Request, listing: Listing, kind: str, columns: Sequence[Column]) -> Measured:
@@ -78,7 +89,8 @@ def measured(request: Request, listing: Listing, kind: str, columns: Sequence[Co
     workspace = Run.objects.of(request.workspace)
     if listing.state.chosen:
         chosen = workspace.filter(uid__in=listing.state.chosen)
-        return Measured(many_values(chosen.newest(), columns), word=listing.chosen_word)
+        found, n = many_values(chosen.newest(), columns), _n_ticked(request, listing)
+        return Measured(found, word=listing.chosen_word, n_ticked=n)
     if kind in FIRST_OF_LIST:
         some = charted(request, listing, kind)
         found = many_values(workspace.filter(pk__in=[run.pk for run in some.runs]), columns)
@@ -100,10 +112,11 @@ def version_of(*facts: Any) -> str:
 
 
 def said_of(some: Charted | Measured, n_drawn: int, *, more: Sequence[str] = ()) -> str:
-    """Such as: the newest 5,000 runs · 12 without a value."""
-    n = len(some.runs)
+    """Such as: the newest 5,000 runs · 12 without a value; or 100 of 200 ticked runs."""
+    n, n_all = len(some.runs), max(len(some.runs), some.n_ticked)
     cut = "" if not some.is_cut else "the first " if n <= CAPS["line"] else "the newest "
-    said = [f"{cut}{n:,} {some.word}{'' if n == 1 else 's'}"]
+    of = "" if n == n_all else f" of {n_all:,}"
+    said = [f"{cut}{n:,}{of} {some.word}{'' if n_all == 1 else 's'}"]
     if not n_drawn:
         said.insert(0, NOTHING)
     elif n > n_drawn:

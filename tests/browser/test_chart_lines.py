@@ -1,4 +1,5 @@
-"""Lines hidden by ticks, zooms of bars and boxes, and news only while the tab is seen."""
+"""Lines hidden by ticks, charts of many ticks, zooms of bars and boxes, and news only while the tab
+is seen."""
 
 import re
 from collections.abc import Callable
@@ -183,4 +184,27 @@ def test_the_page_of_a_run_asks_nothing_while_its_tab_is_hidden(
     page.evaluate(SEEN, arg=True)
     wait_until(lambda: page.evaluate("1") and any(re.search("/header", url) for url in asked))
     wait_until(lambda: page.evaluate("1") and any("figure?" in url for url in asked))
+    assert tab.troubles == []
+
+
+def test_a_chart_says_of_how_many_ticked_runs_it_draws_some_and_draws_all_that_match(
+    open_tab: Open, people: Any, experiment: Any
+) -> None:
+    for i in range(230):
+        make.run(experiment, parameters={"lr": str(i)})
+    tab = open_tab(people.bob)
+    page = tab.open(address("kind=scatter&x=param.lr&y=param.lr", size="100"))
+    drawn(page)
+    badge = page.locator("[data-badge]")
+    page.locator("[data-tick-all]").check()
+    expect(badge).to_have_text("100 ticked runs", timeout=SLOW_MS)
+    page.get_by_role("link", name="Next 100").click()
+    expect(page.locator("[data-selection-bar]")).to_contain_text("100 selected")
+    page.locator("[data-tick-all]").check()
+    expect(badge).to_have_text("100 of 200 ticked runs", timeout=SLOW_MS)
+
+    page.locator("[data-all]").check()
+    expect(badge).to_have_text("230 runs", timeout=SLOW_MS)
+    page.locator("[data-all]").uncheck()
+    expect(badge).to_have_text("100 of 200 ticked runs", timeout=SLOW_MS)
     assert tab.troubles == []

@@ -90,6 +90,21 @@ def test_a_chart_follows_the_filter_and_the_ticks(bob_client: Client, five: list
     assert ticked["badge"] == "1 ticked run"
 
 
+@pytest.mark.parametrize("kind", ["line", "scatter"])
+def test_a_chart_of_some_of_the_ticked_runs_says_of_how_many(
+    bob_client: Client, five: list[Any], kind: str
+) -> None:
+    chosen = ",".join(run.uid for run in five[:2])
+
+    drawn = figure(bob_client, CHARTS[kind], chosen=chosen, ticked="1200")
+
+    assert drawn["badge"] == "2 of 1,200 ticked runs"
+    for no_more in ("2", "-7", "x"):
+        assert figure(bob_client, CHARTS[kind], chosen=chosen, ticked=no_more)["badge"] == (
+            "2 ticked runs"
+        )
+
+
 def test_hidden_lines_and_the_zoom_are_the_address_s(bob_client: Client, five: list[Any]) -> None:
     drawn = figure(bob_client, f"{CHARTS['line']}&hidden={five[0].uid}&zx=0.5..1.5&zy=1..2&log=y")
 
