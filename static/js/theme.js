@@ -15,6 +15,7 @@
       button.setAttribute("aria-label", `Theme: ${theme}. Change theme`);
       button.title = `Theme: ${theme}`;
     }
+    for (const name of document.querySelectorAll("[data-theme-name]")) name.textContent = theme;
   }
 
   document.addEventListener("click", (event) => {

@@ -1,6 +1,8 @@
 """What a newcomer stumbles over: focus that gets lost, rows that move, buttons without a script."""
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,8 @@ from tests.browser.conftest import sign_in
 
 pytestmark = pytest.mark.browser
 LIST = "/w/lab/runs"
+# Where to keep the pictures, for eyes; else with the other files of the test.
+PICTURES = os.environ.get("STUDIO_SCREENSHOTS")
 Open = Callable[..., Any]
 
 
@@ -129,12 +133,54 @@ def test_without_scripts_no_button_is_dead_and_every_page_is_in_reach(
     page = context.new_page()
     page.goto(f"{live_server.url}{LIST}/{run.uid}")
 
-    dead = page.locator("[data-theme-button], [data-copy], [data-rail-open], [data-rail-narrow]")
+    dead = page.locator(
+        "[data-theme-button], [data-copy], [data-rail-open], [data-rail-narrow], .on-phone"
+    )
     expect(dead.filter(visible=True)).to_have_count(0)
     page.get_by_role("link", name="Experiments").click()
     page.wait_for_load_state()
     assert page.url.endswith("/experiments")
     context.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_theme_and_help_are_in_the_account_menu_of_a_phone(
+    open_tab: Open, people: Any, run: Any, theme: str, tmp_path: Path
+) -> None:
+    tab = open_tab(people.bob, width=390, height=844, theme=theme)
+    page = tab.open(LIST)
+    account = page.get_by_role("button", name="Account of bob")
+    account.press("Enter")
+    menu = page.get_by_role("menu", name="Account")
+    expect(menu).to_be_visible()
+    for item in menu.get_by_role("menuitem").all():
+        box = item.bounding_box()
+        assert box is not None
+        assert box["height"] >= 44
+        assert box["width"] >= 44
+    page.screenshot(path=Path(PICTURES or tmp_path) / f"account-menu-390-{theme}.png")
+
+    turn = menu.get_by_role("menuitem", name="Theme")
+    for _ in range(menu.get_by_role("menuitem").count()):
+        if "Theme" not in page.evaluate("document.activeElement.textContent"):
+            page.keyboard.press("ArrowDown")
+    expect(turn).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(turn).to_have_text("Theme: light")
+    expect(page.locator("html")).to_have_attribute("data-theme", "light")
+    page.keyboard.press("Enter")
+    expect(turn).to_have_text("Theme: dark")
+
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    sheet = page.get_by_role("dialog", name="Keyboard shortcuts")
+    expect(sheet.locator("kbd").first).to_be_visible()
+    expect(menu).to_be_hidden()
+    page.keyboard.press("Escape")
+    expect(sheet).to_be_hidden()
+    expect(account).to_be_focused()
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    assert tab.troubles == []
 
 
 @pytest.mark.parametrize("width", [1440, 390])
