@@ -75,6 +75,12 @@
     tick();
   }
 
+  // Days of a query are those of the times that are shown: the server reads them in this zone.
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone ?? "";
+  if (/^[A-Za-z0-9_+/-]{1,64}$/.test(zone)) {
+    document.cookie = `studio_zone=${zone};path=/;max-age=31536000;samesite=lax`;
+  }
+
   localise(document);
   document.addEventListener("htmx:load", (event) => localise(event.target.parentElement ?? document));
   document.addEventListener("visibilitychange", tick);

@@ -1,6 +1,6 @@
 """The link with which a person sets the password of an account: good once and for a week."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
@@ -33,7 +33,8 @@ class Tokens(PasswordResetTokenGenerator):
         self.now = now
 
     def _now(self) -> datetime:
-        return timezone.make_naive(self.now or timezone.now())
+        # In one zone for all: who makes the link and who opens it may be in two.
+        return timezone.make_naive(self.now or timezone.now(), UTC)
 
 
 def link_parts(user: User) -> tuple[str, str]:

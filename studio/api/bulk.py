@@ -1,5 +1,6 @@
 """Changing many runs at once, and the background work that does it."""
 
+from dataclasses import fields
 from typing import Any
 
 from django.http import HttpRequest, JsonResponse
@@ -106,6 +107,11 @@ def work_answer(work: Work, *, status: int = 200) -> JsonResponse:
     return JsonResponse(work_dict(work), status=status)
 
 
+def _chosen(asked: BulkRequest | LogSearchRequest) -> Selection:
+    said = asked.selection
+    return Selection(**{f.name: getattr(said, f.name) for f in fields(said)})
+
+
 @router.post(
     "/bulk", response=answers(DryRun, made=WorkItem), openapi_extra=documented(BulkRequest)
 )
@@ -113,7 +119,7 @@ def change_many(request: HttpRequest, workspace: Path[str]) -> Any:
     """Start an action on every run of a selection (201), or tell what it would do (`dry_run`,
     200)."""
     room, asked = workspace_of(request, workspace), read_body(request, BulkRequest)
-    chosen = Selection(**{name: getattr(asked.selection, name) for name in Selection.__slots__})
+    chosen = _chosen(asked)
     by = actor_of(request)
     if asked.dry_run:
         found = dry_run(room, chosen, by=by, action=asked.action, arguments=asked.arguments)
@@ -132,7 +138,7 @@ def search_logs(request: HttpRequest, workspace: Path[str]) -> Any:
     """Start to look for every `log~` of a query in the logs of the runs that meet its other
     conditions; the list of runs with that query finds what was found so far."""
     room, asked = workspace_of(request, workspace), read_body(request, LogSearchRequest)
-    chosen = Selection(**{name: getattr(asked.selection, name) for name in Selection.__slots__})
+    chosen = _chosen(asked)
     work = start_log_search(room, chosen, by=actor_of(request))
     work.refresh_from_db()
     return work_answer(work)

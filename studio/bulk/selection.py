@@ -13,6 +13,7 @@ from studio.runs.models import Run
 from studio.runs.querysets import RunQuerySet
 from studio.search.apply import apply, asks_for_archived
 from studio.search.syntax import parse
+from studio.search.zones import zone_called
 
 MAX_UIDS = 10_000
 UIDS_PER_QUERY = 500
@@ -23,7 +24,7 @@ class Selection:
     """Explicit `uids`, or (None) what `query` matches: root runs, with `children` all, of one
     `experiment` or every one; with `parent`, a uid, its child runs, with `children` those of all
     levels; `trash`: what people deleted instead. Relative dates mean `at`, and runs made after it
-    are left out."""
+    are left out; days are those of the time zone called `zone`, "" for that of `at`."""
 
     uids: tuple[str, ...] | None = None
     query: str = ""
@@ -32,9 +33,12 @@ class Selection:
     trash: bool = False
     at: str = ""
     parent: str = ""
+    zone: str = ""
 
     def dump(self) -> dict[str, Any]:
-        return asdict(self)
+        found = asdict(self)
+        # A worker of an older release reads all but those of a zone.
+        return found if self.zone else {name: found[name] for name in found if name != "zone"}
 
     @classmethod
     def load(cls, data: dict[str, Any]) -> Self:
@@ -43,7 +47,14 @@ class Selection:
 
     @property
     def moment(self) -> datetime:
-        return datetime.fromisoformat(self.at) if self.at else timezone.now()
+        """In its zone. Raises Invalid for one that this machine does not know."""
+        moment = datetime.fromisoformat(self.at) if self.at else timezone.now()
+        if not self.zone:
+            return moment
+        zone = zone_called(self.zone)
+        if zone is None:
+            raise Invalid("selection.zone", f"There is no time zone “{self.zone[:80]}” here.")
+        return moment.astimezone(zone)
 
 
 def checked(selection: Selection) -> Selection:
@@ -61,7 +72,8 @@ def checked(selection: Selection) -> Selection:
             )
         selection = replace(selection, uids=tuple(dict.fromkeys(selection.uids)))
     parse(selection.query)
-    return replace(selection, at=_moment(selection.at).isoformat())
+    fixed = replace(selection, at=_moment(selection.at).isoformat())
+    return replace(fixed, at=fixed.moment.isoformat())
 
 
 def _moment(at: str) -> datetime:
@@ -83,7 +95,7 @@ def _base(selection: Selection, workspace: Workspace) -> RunQuerySet:
 
 
 def matching(selection: Selection, workspace: Workspace, *, user: User | None) -> RunQuerySet:
-    """The runs of a selection by query, in no order. Raises SearchSyntaxError."""
+    """The runs of a selection by query, in no order. Raises Invalid, SearchSyntaxError."""
     node = parse(selection.query)
     runs = _base(selection, workspace).filter(created_at__lte=selection.moment)
     if not selection.trash:

@@ -52,7 +52,8 @@ def apply(
     """Return the runs of `queryset` that match a tree.
 
     user: whose stars and runs `is:` means, and whose workspaces are looked in; None: nobody's,
-    and all. now: aware, its zone is the person's. workspace: the only one `queryset` has runs of,
+    and all. now: aware, in the zone whose days the query means; None: now, in the active one.
+    workspace: the only one `queryset` has runs of,
     when the caller knows. Archived runs are left in: see `asks_for_archived`.
     Queries: to find the better plan up to three per condition or word, 24 in all; one per
     condition on experiment, submitter or target; three more in all.
@@ -60,7 +61,7 @@ def apply(
     """
     if node is None:
         return queryset
-    scope = Scope.of(user, now or timezone.now(), workspace)
+    scope = Scope.of(user, now or timezone.localtime(), workspace)
     parts = sorted(node.children, key=_cost) if isinstance(node, And) else [node]
     return all_of(queryset, parts, scope, condition)
 

@@ -94,7 +94,7 @@ def explain(
     10,000 runs, and none begins when `budget_s` seconds are over.
     Raises SearchSyntaxError.
     """
-    query = _Query.of(runs, node, Scope.of(user, now or timezone.now(), workspace), budget_s)
+    query = _Query.of(runs, node, Scope.of(user, now or timezone.localtime(), workspace), budget_s)
     n = query.count(query.all)
     # Where thousands match, what the newest runs say is enough, and soon said.
     effects = tuple(

@@ -13,6 +13,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseNotAllowed
 from django.shortcuts import render
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
@@ -30,6 +31,7 @@ from studio.accounts.models import User, Workspace
 from studio.accounts.permissions import Actor, NotAllowed, Permission, permissions_of
 from studio.runs.models import Experiment, Run
 from studio.web.run_signs import signed, sourced
+from studio.web.zones import zone_of
 
 View = Callable[..., HttpResponseBase]
 PERSONAL = "for whoever is signed in"
@@ -100,7 +102,9 @@ def _member_only(function: View, *, methods: tuple[str, ...]) -> View:
             return HttpResponseNotAllowed(methods)
         try:
             count(request)
-            return function(request, *args, **kwargs)
+            # The thread answers another person next.
+            with timezone.override(zone_of(request)):
+                return function(request, *args, **kwargs)
         except LimitReached as reached:
             return too_many(request, reached)
         except NotAllowed as refused:

@@ -107,7 +107,7 @@ def dialog_context(
     n = change["n_applies"]
     context = {
         **nothing_context(request, offer, error),
-        "carried": [*asked.carried, ("at", selection.at)],
+        "carried": [*asked.carried, ("at", selection.at), ("zone", selection.zone)],
         "back_url": asked.back_url,
         "n_selected": told["n_selected"],
         "n_applies": n,

@@ -1,7 +1,7 @@
 """What a form of the selection bar, or a dialog it opened, says: which runs, and what to do."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.http import QueryDict
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -15,11 +15,12 @@ from studio.search.pills import with_term
 from studio.search.printer import print_query
 from studio.search.syntax import parse
 from studio.search.tree import UNSTORABLE, Key, Op, Term
+from studio.search.zones import active_zone_name
 from studio.web.access import Request
 from studio.web.run_list_reading import find_parent, listing_of, listing_of_view
 from studio.web.run_rows import Listing
 
-# What the next form has to say again. `runs` and `at` are written anew.
+# What the next form has to say again. `runs`, `at` and `zone` are written anew.
 CARRIED = ("list", "view", "experiment", "type", "parent", "name", "trash", "back")
 KEEP, PUT, REMOVE = "keep", "put", "remove"
 _UID = re.compile(UID_RULE)
@@ -39,13 +40,15 @@ def asked_of(request: Request) -> Asked:
 
     run, runs: ids, one in each and many joined by commas; or all=1 with list, the query part of
     the list's URL, and experiment, type and parent, its limits; for the trash, trash=1 and name
-    instead of list; at: the moment the dialog was opened.
+    instead of list; at, zone: when the dialog was opened, and in which time zone.
     Raises Invalid, SearchSyntaxError.
     """
     form = request.POST
     uids = ticked(form)
     if form.get("all") == "1":
         selection = _matching(request)
+        if "zone" in form:
+            selection = replace(selection, zone=form["zone"])
     elif uids:
         selection = Selection(uids=uids, trash=form.get("trash") == "1", at=form.get("at", ""))
     else:
@@ -95,7 +98,10 @@ def selection_of(listing: Listing, *, experiment: str, type: str, at: str = "") 
     # Who shows only ticked runs sees child runs among them.
     children = state.children == FLAT or state.only
     parent = listing.parent.uid if listing.parent else ""
-    return Selection(query=query, experiment=experiment, children=children, at=at, parent=parent)
+    zone = active_zone_name()
+    return Selection(
+        query=query, experiment=experiment, children=children, at=at, parent=parent, zone=zone
+    )
 
 
 def listed(request: Request) -> Listing:

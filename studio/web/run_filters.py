@@ -124,7 +124,7 @@ def run_list_filter(request: Request) -> HttpResponse:
     try:
         node = _asked(editor)
         if node is not None:
-            condition(node, Scope.of(request.user, timezone.now(), request.workspace))
+            condition(node, Scope.of(request.user, timezone.localtime(), request.workspace))
         state = put(editor.listing.state, editor.place, node)
     except SearchSyntaxError as error:
         return _answer(editor, _view(editor) | {"error": error}, status=422)

@@ -10,6 +10,7 @@ from django.urls import reverse
 from studio.custom_views.models import CustomView
 from studio.runs.models import RunEvent
 from studio.search.errors import SearchSyntaxError
+from studio.search.zones import active_zone_name
 from studio.web.access import Request, page
 from studio.web.pins import pins_of
 from studio.web.render import render_parts
@@ -56,7 +57,7 @@ def rail(request: Request) -> HttpResponse:
 
 
 def _count(request: Request, view: CustomView, version: str) -> Pin:
-    key = f"pin:{view.uid}:{view.version}:{request.user.pk}"
+    key = f"pin:{view.uid}:{view.version}:{request.user.pk}:{active_zone_name()}"
     held: Pin | None = cache.get(key)
     if held is not None:
         return held

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from studio.runs.models import Run
 from tests import make
 from tests.browser.conftest import sign_in
 from tests.browser.looking import broken_rules
@@ -117,6 +119,22 @@ def test_picked_times_are_the_readers_own(
     expect(page.locator("#runs-q")).to_have_value("submitted:2024-02-29T23:30Z..")
     page.locator("#runs-pill_0").click()
     expect(page.get_by_label("From")).to_have_value("2024-03-01T08:30")
+    context.close()
+
+
+def test_a_day_of_a_query_is_the_readers_own(
+    browser: Browser, live_server: Any, transactional_db: None, people: Any, tagged: list[Any]
+) -> None:
+    last_of_february = datetime(2024, 2, 29, 23, 30, tzinfo=UTC)
+    Run.objects.filter(pk=tagged[0].pk).update(created_at=last_of_february)
+    context = browser.new_context(timezone_id="Asia/Tokyo")
+    sign_in(context, people.bob, live_server.url)
+    page = context.new_page()
+    page.goto(f"{live_server.url}{LIST}")
+    page.goto(f"{live_server.url}{LIST}?q=submitted:2024-03-01")
+
+    expect(page.locator("tbody tr")).to_have_count(1)
+    expect(page.locator(f"#runs-row-{tagged[0].uid}")).to_be_visible()
     context.close()
 
 
