@@ -1,6 +1,6 @@
 """Lines of a file by their numbers, whatever its size: what is read is bounded, not the file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from studio.artifacts.line_index import BLOCK_BYTES, LONGEST_MARK, MARKS, LineIndex, Mark
@@ -9,6 +9,8 @@ from studio.artifacts.line_index import BLOCK_BYTES, LONGEST_MARK, MARKS, LineIn
 SHOWN_BYTES = 4_000
 # What one call may read in all, however long its lines are.
 MAX_READ_BYTES = 2 * 1024 * 1024
+# How much of the end of a file is looked through for a line.
+END_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,22 @@ def previous_mark(index: LineIndex, mark: Mark, *, before: int) -> int | None:
             if found:
                 return found[-1]
     return None
+
+
+def last_line(index: LineIndex, endings: Iterable[str] = ()) -> int | None:
+    """The number of the last line that ends with the first of `endings` which stands near the end
+    of the file; of the last one that says something where none does. None for an empty file, and
+    while the index is behind."""
+    if index.is_behind or not index.size:
+        return None
+    data = index.read(max(0, index.size - END_BYTES), index.size)
+    lines = [line.strip() for line in data.removesuffix(b"\n").split(b"\n")]
+    total = index.n_lines()
+    for ending in (*(text.strip().encode() for text in endings if text.strip()), b""):
+        for back, line in enumerate(reversed(lines)):
+            if line and line.endswith(ending):
+                return total - back
+    return total
 
 
 def marked_lines(index: LineIndex, mark: Mark, block: int) -> list[int]:

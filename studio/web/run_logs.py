@@ -7,9 +7,11 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from studio.artifacts import file_tree
+from studio.artifacts import file_tree, log_pages
 from studio.artifacts.actions import find_artifact
-from studio.artifacts.models import MAIN_LOG
+from studio.artifacts.log_lines import last_line
+from studio.artifacts.models import MAIN_LOG, Artifact
+from studio.blobs import BlobNotFound
 from studio.runs.models import Run
 from studio.web.access import Request, find_run, page
 from studio.web.frame import frame
@@ -21,17 +23,23 @@ from studio.web.run_files import Place, opened_view, tabs_of
 from studio.web.run_lineage import name_model_folders
 
 MAX_SEARCH = 200
+# What a link may ask for instead of the number of a line, which it would have to count.
+LAST_LINE, ERROR_LINE = "last", "error"
 
 
 @page
 def logs(request: Request, uid: str) -> HttpResponse:
     """The opened file is `path`, else the main log; a run that has none yet is waited for. With a
-    moment (`t`) and no `line`: on to the line that had arrived by then."""
+    moment (`t`) and no `line`: on to the line that had arrived by then. `line` may be LAST_LINE or
+    ERROR_LINE: on to its number."""
     run = find_run(request, uid)
     files = file_tree.tree_of_run(run, search=search_of(request))
     wanted = request.GET.get("path", "") or files.first_path or MAIN_LOG
     place = Place.of(request, run).with_front(wanted)
     opened = find_artifact(run, wanted)
+    line = line_meant(request, run, opened)
+    if line is not None:
+        return redirect(f"{Place.of(request, run).url_of(wanted, line=line)}#L{line}")
     moment = moment_of(request, run)
     if moment.at is not None and opened and "line" not in request.GET and not wants_part(request):
         line_url = log_url_at(request, run, opened, moment)
@@ -48,6 +56,21 @@ def logs(request: Request, uid: str) -> HttpResponse:
         **opened_view(request, run, opened, wanted, place),
     }
     return render_page(request, "runs/logs.html", context, part="runs/_logs.html")
+
+
+def line_meant(request: Request, run: Run, log: Artifact | None) -> int | None:
+    """The line that the address names by what it is; None for a number and where nobody knows."""
+    asked = request.GET.get("line", "")
+    if asked not in (LAST_LINE, ERROR_LINE) or log is None or not log.is_log or wants_part(request):
+        return None
+    told = run.error if asked == ERROR_LINE and run.error else {}
+    message, traceback = (str(told.get(key) or "").strip() for key in ("message", "traceback"))
+    # As the page of details shows them: the message, which may go on below, or the last lines.
+    endings = (message.partition("\n")[0], traceback.rpartition("\n")[2])
+    try:
+        return last_line(log_pages.load_index(log), endings)
+    except BlobNotFound:
+        return None
 
 
 @page

@@ -123,6 +123,31 @@ def test_endless_lines_are_passed_by_without_being_read(place: LocalStore) -> No
     ]
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_the_last_line_is_the_one_that_splitting_the_file_finds(
+    place: LocalStore, seed: int
+) -> None:
+    data = made_up(seed) + b"ValueError: NaN\nbye\n \n\n"
+    place.append(KEY, 0, data)
+    index = line_index.load(place, KEY)
+    n = len(split(data))
+
+    assert log_lines.last_line(index) == n - 2
+    assert log_lines.last_line(index, ["", "NaN"]) == n - 3
+    assert log_lines.last_line(index, ["nothing", "ValueError: NaN "]) == n - 3
+    assert log_lines.last_line(index, ["nothing"]) == n - 2
+
+
+def test_an_open_or_empty_or_huge_end_has_a_last_line_too(place: LocalStore) -> None:
+    place.append(KEY, 0, b"one\nopen")
+    assert log_lines.last_line(line_index.load(place, KEY)) == 2
+    place.append("blank", 0, b"\n\n")
+    assert log_lines.last_line(line_index.load(place, "blank")) == 2
+    place.append("long", 0, b"a\n" + b"z" * (log_lines.END_BYTES + 9) + b"\nlast\n")
+    assert log_lines.last_line(line_index.load(place, "long"), ["zz"]) == 2
+    assert log_lines.last_line(line_index.load(place, "none")) is None
+
+
 def test_a_torn_or_missing_or_short_index_is_made_good(place: LocalStore) -> None:
     data = made_up(3) * 4
     place.append(KEY, 0, data)

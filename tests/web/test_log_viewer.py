@@ -16,7 +16,7 @@ from studio.artifacts.log_lines import SHOWN_BYTES
 from studio.artifacts.logs import append_log, close_log
 from studio.artifacts.models import MAIN_LOG
 from studio.artifacts.store import store
-from studio.runs.actions import complete_run
+from studio.runs.actions import complete_run, fail_run
 from tests import make
 
 ROW = re.compile(
@@ -264,6 +264,31 @@ def test_odd_numbers_in_the_address_are_no_crash(ask: Any, log: Any, number: str
     assert ask("log-line", line=number).status_code in {200, 404}
     assert ask("log-line", line=1, at=number).status_code == 200
     assert ask("logs", line=number).status_code == 200
+
+
+def test_a_link_to_the_error_or_the_last_line_leads_to_its_number(
+    log: Any, ask: Any, run: Any, by: Any
+) -> None:
+    log(b"epoch 1\n" * 2_000 + b"ValueError: NaN\nnot closed\nbye\n\n")
+    assert ask("logs", line="error")["Location"].endswith("line=2003#L2003")
+    trace = "Traceback\n  in train\nValueError: NaN"
+    told = {"message": "The loss is NaN", "traceback": trace}
+    fail_run(run, by=by, error=told)
+
+    assert ask("logs", line="last")["Location"] == f"{at(run)}&line=2003#L2003"
+    assert ask("logs", line="error")["Location"] == f"{at(run)}&line=2001#L2001"
+    assert 2_001 in rows(ask("logs", line=2_001))
+    part = ask("logs", line="last", headers={"HX-Request": "true"})
+    assert list(rows(part))[-1] == 2_004
+
+
+def test_without_a_log_such_a_link_opens_the_page(ask: Any, run: Any) -> None:
+    assert ask("logs", line="error").status_code == 200
+    assert ask("logs", line="last").status_code == 200
+
+
+def at(run: Any) -> str:
+    return f"{run.page_path}/logs?path=logs%2Foutput.txt"
 
 
 def test_programs_read_lines_too(log: Any, run: Any, people: Any) -> None:

@@ -98,7 +98,9 @@ def test_a_failed_run_shows_its_error_before_anything_else(
     error = {"code": "UserError", "message": "ValueError: NaN", "traceback": trace}
     actions.fail_run(run, by=make.actor(people.bob), error=error)
 
-    text = read(bob_client.get(path(run), headers=HTMX)).text
+    page = read(bob_client.get(path(run), headers=HTMX))
+    text = page.text
+    assert page.one("a", href=f"{path(run)}/logs?line=error")
     assert text.index("ValueError: NaN") < text.index("Description")
     assert "line 29" in text
     assert "Whole traceback" in text
