@@ -34,7 +34,7 @@ class Card:
 
     `other_url` draws a confusion matrix the other way: as counts or as shares. `columns`: those of
     a table to choose the axes from, `pair` those chosen. `said` is its name where one name stands
-    on a page more than once.
+    on a page more than once. `live_url` asks for a newer `table`, "" where none will come.
     """
 
     key: str
@@ -50,6 +50,7 @@ class Card:
     columns: Sequence[str] = ()
     pair: tuple[str, str] | None = None
     said: str = ""
+    live_url: str = ""
 
 
 def find_metric(request: Request, uid: str) -> tuple[Run, Metric]:
@@ -177,28 +178,50 @@ class Cards:
         drawn = state.of_one(metric.name).query(with_list=False).removeprefix("?")
         figure_url = f"{reverse('run-figure', args=address)}?{named}"
         figure_url += f"&variant={variant}" if variant else ""
+        table_url = table_address(self.run, metric, variant)
         is_matrix = metric.kind == Kind.CONFUSION_MATRIX
         other = replace(state, shares=not state.shares) if is_matrix else None
         columns = [] if table else self.columns.get(metric.name, [])
         return Card(
-            key=key_of(f"{variant}:{metric.name}" if variant else metric.name),
+            key=key_of_card(metric, variant),
             name=metric.name,
             title=title,
             kind=metric.kind,
             label=label_of(metric),
             figure_url=figure_url + (f"&{drawn}" if drawn else ""),
-            table_url=f"{reverse('run-metric-table', args=address)}?{named}",
+            table_url=table_url,
             csv_url=f"{reverse('run-metric-csv', args=address)}?{named}",
             table=table,
             other_url=reverse("run-metrics", args=address) + other.query() if other else "",
             columns=columns,
             pair=pair_of(columns, *state.pair_of(metric.name)) if columns else None,
+            live_url=news_address(self.run, metric, table_url) if table else "",
         )
 
 
 def key_of(text: str) -> str:
     """A name as an id of an element."""
     return sha256(text.encode()).hexdigest()[:10]
+
+
+def key_of_card(metric: Metric, variant: str) -> str:
+    return key_of(f"{variant}:{metric.name}" if variant else metric.name)
+
+
+def table_address(run: Run, metric: Metric, variant: str) -> str:
+    """Where the table below a card is asked for."""
+    query = {"m": metric.name} | ({"variant": variant} if variant else {})
+    return f"{reverse('run-metric-table', args=[run.workspace.name, run.uid])}?{urlencode(query)}"
+
+
+def news_address(run: Run, metric: Metric, table_url: str) -> str:
+    """Where a table asks for newer points, "" when none will come."""
+    return "" if run.is_terminal else f"{table_url}&v={version_of(run, metric)}"
+
+
+def version_of(run: Run, metric: Metric) -> str:
+    """Another one with each point, and with the end of the run: then nobody need ask again."""
+    return f"{metric.n_points}-{'over' if run.is_terminal else 'live'}"
 
 
 @page
@@ -208,7 +231,7 @@ def figure(request: Request, uid: str) -> HttpResponseBase:
     `is_live` tells the page to ask again; the version changes with the last answer of a run too.
     """
     run, metric = find_metric(request, uid)
-    version = f"{metric.n_points}-{'over' if run.is_terminal else 'live'}"
+    version = version_of(run, metric)
     if request.GET.get("v") == version:
         return HttpResponse(status=204)
     bounds = (bound_of(request.GET.get("from", "")), bound_of(request.GET.get("to", "")))
@@ -230,10 +253,18 @@ def figure(request: Request, uid: str) -> HttpResponseBase:
 
 @page
 def table(request: Request, uid: str) -> HttpResponse:
-    """The table of one metric, for its place under the chart."""
-    _, metric = find_metric(request, uid)
-    key = key_of(metric.name)
-    context = {"table": table_of(metric, points_of(metric)), "key": key, "name": metric.name}
+    """The table of one metric, for its place under the chart or in place of it; 204 while it is
+    still the version the page has."""
+    run, metric = find_metric(request, uid)
+    if request.GET.get("v") == version_of(run, metric):
+        return HttpResponse(status=204)
+    variant = request.GET.get("variant", "")
+    context = {
+        "table": table_of(metric, points_of(metric)),
+        "key": key_of_card(metric, variant),
+        "name": metric.name,
+        "live_url": news_address(run, metric, table_address(run, metric, variant)),
+    }
     return render_parts(request, ["runs/_points.html"], context)
 
 

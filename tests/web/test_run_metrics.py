@@ -5,12 +5,15 @@ import io
 
 import numpy as np
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from studio.metrics import curves
 from studio.runs import actions
 from tests import make
 from tests.browser import charting
+from tests.web.pages import read
 
 pytestmark = pytest.mark.django_db
 
@@ -285,3 +288,62 @@ def test_curves_are_drawn_before_tables_when_nothing_is_ticked(run, bob_client) 
     assert 'id="name-' in text
     assert text.count("data-figure-url") == 6
     assert ' title="a table">a table</h2>' not in text
+
+
+# ------------------------------------------------------------------------- tables while it runs
+
+
+def live_url_of(answer) -> str:
+    """Where the only table of an answer asks for its news, "" when it does not."""
+    (part,) = [own for tag, own in read(answer).elements if "data-points" in own]
+    assert part.get("hx-trigger", "every 2s") == "every 2s"
+    assert part.get("hx-target", "this") == "this"
+    return part.get("hx-get", "")
+
+
+@pytest.mark.parametrize("asked", ["page", "part"])
+def test_a_table_asks_for_its_news_until_the_run_is_over(asked, run, bob_client) -> None:
+    charting.log(run, charting.scalars("loss", [0.5, 0.4]))
+    first = (
+        get(bob_client, run, m="loss", **{"as": "table"})
+        if asked == "page"
+        else get(bob_client, run, "run-metric-table", m="loss")
+    )
+    url = live_url_of(first)
+    assert bob_client.get(url).status_code == 204
+
+    charting.log(run, charting.scalars("loss", [0.125], first=2))
+    second = bob_client.get(url)
+    assert "0.125" in read(second).texts
+    assert read(second).ids("runs-points-") == read(first).ids("runs-points-")
+    assert live_url_of(second) != url
+
+    actions.complete_run(run, by=make.actor(run.submitter))
+    last = bob_client.get(live_url_of(second))
+    assert (last.status_code, live_url_of(last)) == (200, "")
+    assert live_url_of(get(bob_client, run, m="loss", **{"as": "table"})) == ""
+
+
+def test_texts_shown_as_a_table_among_charts_are_live_too(run, bob_client) -> None:
+    notes = [f"note {i}" for i in range(20)]
+    charting.log(run, charting.others("note", "text", notes))
+    url = live_url_of(get(bob_client, run, m="note"))
+    charting.log(run, charting.others("note", "text", ["the end"]))
+
+    assert "the end" in read(bob_client.get(url)).texts
+
+
+def test_no_news_cost_no_reading_of_points(run, bob_client) -> None:
+    charting.log(run, charting.scalars("loss", [0.5] * 9))
+    url = live_url_of(get(bob_client, run, "run-metric-table", m="loss"))
+    with CaptureQueriesContext(connection) as seen:
+        assert bob_client.get(url).status_code == 204
+    assert not [one for one in seen.captured_queries if "metrics_metricchunk" in one["sql"]]
+
+
+def test_tables_of_two_charts_of_one_metric_are_two_parts(full, bob_client) -> None:
+    page = read(get(bob_client, full, m="table of accuracy"))
+    links = [own["href"] for tag, own in page.elements if "data-table-link" in own]
+    ids = [read(bob_client.get(link)).ids("runs-points-")[0] for link in links]
+
+    assert len(set(ids)) == len(links) > 1
