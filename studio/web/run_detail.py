@@ -27,6 +27,7 @@ from studio.web.run_evidence import is_by_person, known_of
 from studio.web.run_header import header_context
 from studio.web.run_lineage import lineage_context
 from studio.web.run_signs import signed, version_of
+from studio.web.sparklines import sparklines
 
 MAX_METRICS_SHOWN = 500
 EVENTS_PAGE = 100
@@ -97,7 +98,7 @@ def _details(request: Request, run: Run) -> HttpResponse:
 
 
 def details_context(request: Request, run: Run) -> dict[str, Any]:
-    """What the tab Details shows besides the header (9 queries, 10 of a step, and those of
+    """What the tab Details shows besides the header (10 queries, 11 of a step, and those of
     `linked` and `lineage_context`)."""
     source, copies = relatives_of(run)
     description = description_of_run(run)
@@ -121,7 +122,7 @@ def details_context(request: Request, run: Run) -> dict[str, Any]:
         "is_known_folded": is_by_person(run),
         "client_tags": by_key(run.tags.filter(OF_MACHINES).order_by("key")),
         **lineage_context(request, run),
-        **values_context(run),
+        **drawn_values(values_context(run)),
     }
 
 
@@ -137,6 +138,11 @@ def values_context(run: Run) -> dict[str, Any]:
     }
 
 
+def drawn_values(context: dict[str, Any]) -> dict[str, Any]:
+    """The same with the lines of `sparklines` (1 query where there are numbers)."""
+    return {**context, "sparklines": sparklines(context["metrics"])}
+
+
 @page
 def values(request: Request, uid: str) -> HttpResponse:
     """The last values while the run goes on: 204 while there is no new point."""
@@ -145,7 +151,7 @@ def values(request: Request, uid: str) -> HttpResponse:
     is_over = run.status in TERMINAL
     if request.GET.get("v") == context["values_version"] and not is_over:
         return HttpResponse(status=204)
-    context |= {**frame(request, active="runs"), "run": run}
+    context = {**frame(request, active="runs"), **drawn_values(context), "run": run}
     return render_parts(request, ["runs/_values.html"], context)
 
 
