@@ -21,7 +21,7 @@ from studio.api.schemas import Beat, RunItem, answers
 from studio.api.serialize import beat_dict, run_dict, with_parts
 from studio.queries.fixed import fixed
 from studio.runs import actions
-from studio.runs.actions.beats import note_heartbeat
+from studio.runs.actions.beats import Dropped, note_heartbeat
 from studio.runs.limits import Invalid
 from studio.runs.models import Run
 from studio.runs.querysets import RunQuerySet
@@ -164,6 +164,9 @@ def heartbeat(request: HttpRequest, workspace: Path[str], uid: str) -> Any:
     run = run_of(request, workspace, uid)
     told = read_body(request, wire.Heartbeat)
     run = note_heartbeat(
-        run, by=actor_of(request), warning=told.warning or "", n_dropped=told.n_dropped or 0
+        run,
+        by=actor_of(request),
+        warning=told.warning or "",
+        dropped=Dropped(told.n_dropped or 0, told.sender or ""),
     )
     return JsonResponse(beat_dict(run))

@@ -20,6 +20,7 @@ from studio.sdk.spool import Request, Spool, folder
 log = logging.getLogger("studio.sdk")
 
 SEND_S = 10.0
+WITHOUT_VALUES = ("heartbeat", "start", "complete", "canceled", "fail")
 HANGS_S = 1.0  # a failure that took longer: the next try may take as long
 Count = Callable[[Channel, int], None]
 
@@ -38,6 +39,7 @@ class Line:
         self._count_dropped = count_dropped
         # By workspace and run id: whose requests are on disk.
         self._senders: dict[tuple[str, str], Channel] = {}
+        self._strangers: dict[tuple[str, str], Channel] = {}
         self._attempt, self._retry_at_s = 0, 0.0
         self._warned: set[str] = set()
 
@@ -59,14 +61,14 @@ class Line:
             return
         waits = self.spool.n_records > 0 or self.away()
         if waits or not self.send(channel.client, request, channel):
-            self._keep(channel, request)
+            self.keep(channel, request)
 
     def replay(self) -> None:
         """Send what is on disk, in order, until done or away."""
         if not self.spool.n_records or self.away():
             return
         for request in self.spool.pending():
-            channel = self._senders.get(_sender_of(request))
+            channel = self._senders.get(sender_of(request))
             if channel is None or channel.gone:
                 continue
             if not self.send(channel.client, request, channel):
@@ -91,18 +93,20 @@ class Line:
             return self._mend_gap(channel, request, int(error.extra.get("size", 0)))
         if answer.status in RETRIED or answer.status == 401:
             return self._failed(str(error), answer.headers.get("Retry-After"))
+        channel = channel or self._stranger(client, request)
         self._refused(request, channel, f"{answer.status} {error}")
         if channel is not None and answer.status in (404, 410):
             # A log or file may be refused alone; without its batches a run is gone for good.
             channel.gone = request.path.endswith(("/batches", "/heartbeat"))
         return True
 
-    def _keep(self, channel: Channel, request: Request) -> None:
+    def keep(self, channel: Channel, request: Request, *, must_fit: bool = False) -> None:
+        """Keep it on disk behind what waits there, else drop and count it."""
         try:
-            self.spool.append(request)
-            self._senders[_sender_of(request)] = channel
+            self.spool.append(request, must_fit=must_fit)
+            self._senders[sender_of(request)] = channel
         except OSError as problem:
-            self._count_dropped(channel, max(1, request.n_points))
+            self._count_dropped(channel, n_lost(request))
             self._warn("spool", f"the studio is away and the disk refuses ({problem}): dropping")
 
     def _failed(self, why: str, retry_after: str | None) -> bool:
@@ -125,9 +129,18 @@ class Line:
     def _refused(self, request: Request, channel: Channel | None, why: str) -> None:
         """Never retried: kept in a dead-letter file for a person to look at."""
         self._warn(f"refused:{why[:40]}", f"the studio refused {request.path}: {why}")
-        if channel is not None:
-            self._count_dropped(channel, max(1, request.n_points))
-        dead_letter(request, why)
+        n = n_lost(request)
+        if channel is not None and n:
+            self._count_dropped(channel, n)
+        if _call_of(request) != "heartbeat":
+            dead_letter(request, why)
+
+    def _stranger(self, client: Client, request: Request) -> Channel | None:
+        """The channel of a run of a dead process, for telling what was refused of it."""
+        sender = sender_of(request)
+        if sender[1] and sender not in self._strangers:
+            self._strangers[sender] = Channel(client, sender[1])
+        return self._strangers.get(sender)
 
     def _warn(self, key: str, text: str) -> None:
         if key not in self._warned:
@@ -141,6 +154,17 @@ def _answered(channel: Channel, answer: Any) -> None:
     if isinstance(cancel, dict) and channel.on_cancel is not None:
         notify, channel.on_cancel = channel.on_cancel, None
         notify(cancel)
+
+
+def n_lost(request: Request) -> int:
+    """How many values go with a request that is refused or can't be kept: none with a sign of life
+    or with a word about the run's end."""
+    return 0 if _call_of(request) in WITHOUT_VALUES else max(1, request.n_points)
+
+
+def _call_of(request: Request) -> str:
+    """What is asked of a run: its path after the run's id."""
+    return "/".join(request.path.split("/")[3:])
 
 
 def dead_letter(request: Request, why: str) -> None:
@@ -160,7 +184,7 @@ def parsed(data: bytes) -> Any:
         return None
 
 
-def _sender_of(request: Request) -> tuple[str, str]:
+def sender_of(request: Request) -> tuple[str, str]:
     """The workspace and the run that a request speaks for; "" for one that makes a run."""
     uid = request.path.split("/")[2] if request.path.startswith("/runs/") else ""
     return request.workspace, uid

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import json
 import logging
 import math
 import os
@@ -95,9 +94,10 @@ class Outbox:
         self._start()
 
     def forget(self, channel: Channel) -> None:
-        """The run has ended: no more heartbeats."""
+        """The run has ended: no more heartbeats, but one for drops that are not told yet."""
         channel.beats, channel.on_cancel, channel.monitor = False, None, None
-        self._channels.pop(channel, None)
+        if channel.n_dropped <= channel.n_dropped_told:
+            self._channels.pop(channel, None)
 
     def flush(self, timeout_s: float = 300.0, channel: Channel | None = None) -> bool:
         """Wait until all that was put before has arrived, or with a channel all that was put for
@@ -115,7 +115,8 @@ class Outbox:
 
     def count_dropped(self, channel: Channel, n: int) -> None:
         """Remember lost points; the next heartbeat tells them."""
-        channel.n_dropped += n
+        with self._lock:
+            channel.count_dropped(n)
         self._channels.setdefault(channel, None)
 
     def _room(self) -> bool:
@@ -229,12 +230,11 @@ class Outbox:
             silent_s = time.monotonic() - channel.answered_at_s
             news = channel.n_dropped > channel.n_dropped_told
             due = channel.beats and silent_s >= BEAT_S
-            if channel.gone or line.away() or not (due or (news and silent_s > 1.0)):
+            soon = silent_s > 1.0 or self._exiting
+            if channel.gone or line.away() or not (due or (news and soon)):
                 continue
             n_dropped = channel.n_dropped
-            body = json.dumps({"n_dropped": n_dropped} if n_dropped else {}).encode()
-            request = channel.request(channel.path("heartbeat"), body)
-            if line.send(channel.client, request, channel):
+            if line.send(channel.client, channel.heartbeat(), channel):
                 channel.n_dropped_told = max(n_dropped, channel.n_dropped_told)
 
     def _spare_time(self) -> None:
@@ -281,6 +281,7 @@ class Outbox:
             self._thread.join(EXIT_DRAIN_S)
         if self._queue and (self._thread is None or not self._thread.is_alive()):
             self._guarded(self._turn)
+        self._guarded(self._keep_counts)
         for line in self._lines.values():
             if line.spool.n_records:
                 text = "%d requests wait in %s; studio.sdk.sync sends them"
@@ -288,6 +289,13 @@ class Outbox:
             line.spool.close()
             line.exiting = line.only_spool = False
         self._thread, self._exiting = None, False
+
+    def _keep_counts(self) -> None:
+        """What was dropped and is not told is kept on disk too: nobody else knows it."""
+        for channel in list(self._channels):
+            if channel.n_dropped > channel.n_dropped_told and not channel.gone:
+                channel.n_dropped_told = channel.n_dropped
+                self._line(channel).keep(channel, channel.heartbeat(), must_fit=True)
 
     def after_fork(self) -> None:
         """In the child: forget the parent's records, thread and spool."""

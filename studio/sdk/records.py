@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
+import socket
 import threading
 import time
 import uuid
@@ -38,6 +40,8 @@ class Channel:
         self.is_late = False  # requests of the run are kept on disk, or behind such
         self.answered_at_s = time.monotonic()
         self.n_dropped = self.n_dropped_told = 0
+        self._counts = ""  # whose count it is: that of this run, by this process
+        self._counted_in = 0
         self.log_sizes: dict[str, int] = {}
         self.monitor: Monitor | None = None  # samples the machine, in the sender thread
 
@@ -48,6 +52,19 @@ class Channel:
     def request(self, path: str, body: bytes, *, method: str = "POST", n: int = 0) -> Request:
         """A request of this run, with all that is needed to send it later."""
         return Request(path, body, method, self.client.url, self.client.workspace, n)
+
+    def count_dropped(self, n: int) -> None:
+        """Remember that points were lost. A forked child begins a count of its own."""
+        if self._counted_in != os.getpid():
+            self._counted_in, self.n_dropped, self.n_dropped_told = os.getpid(), 0, 0
+            host = re.sub(r"[^A-Za-z0-9_.-]", "_", socket.gethostname())[:32]
+            self._counts = f"{host}-{os.getpid()}-{os.urandom(3).hex()}"
+        self.n_dropped += n
+
+    def heartbeat(self) -> Request:
+        """A sign of life, which tells what was lost so far."""
+        lost = {"n_dropped": self.n_dropped, "sender": self._counts} if self.n_dropped else {}
+        return self.request(self.path("heartbeat"), json.dumps(lost).encode())
 
 
 class Point(NamedTuple):

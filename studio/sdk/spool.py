@@ -90,11 +90,12 @@ class Spool:
             spool._end = end
         return spool
 
-    def append(self, request: Request) -> None:
-        """Add a record; OSError when the disk is full or the spool has reached 1 GiB."""
+    def append(self, request: Request, *, must_fit: bool = False) -> None:
+        """Add a record; OSError when the disk is full or the spool has reached 1 GiB, which does
+        not count for what `must_fit`."""
         file = self._file or self._create()
         payload = request.pack()
-        if self._end - self._front + len(payload) > MOST_BYTES:
+        if self._end - self._front + len(payload) > MOST_BYTES and not must_fit:
             raise OSError("the spool is full")
         record = _HEAD.pack(len(payload), zlib.crc32(payload)) + payload
         file.seek(self._end)

@@ -17,9 +17,10 @@ from pathlib import Path
 
 from studio.sdk import config
 from studio.sdk.client import RETRIED, Client, retry_delay_s
-from studio.sdk.delivery import dead_letter, parsed
+from studio.sdk.delivery import dead_letter, n_lost, parsed, sender_of
 from studio.sdk.errors import ConnectionFailedException, ServiceException, service_error
-from studio.sdk.spool import Spool, folder, orphans
+from studio.sdk.records import Channel
+from studio.sdk.spool import Request, Spool, folder, orphans
 
 
 @dataclass
@@ -39,10 +40,10 @@ def sync(client: Client, where: Path | None = None) -> SyncReport:
     Raises ConnectionFailedException when the studio cannot be reached: everything stays on disk.
     Sending twice is harmless, batches carry their ids.
     """
-    report = SyncReport()
+    report, runs = SyncReport(), dict[str, Channel]()
     for spool in orphans(where):
         try:
-            _send(spool, client, report)
+            _send(spool, client, report, runs)
         except OSError as problem:
             text = f"no answer from {client.url}: {problem}"
             raise ConnectionFailedException(text) from problem
@@ -52,7 +53,7 @@ def sync(client: Client, where: Path | None = None) -> SyncReport:
     return report
 
 
-def _send(spool: Spool, client: Client, report: SyncReport) -> None:
+def _send(spool: Spool, client: Client, report: SyncReport, runs: dict[str, Channel]) -> None:
     for request in spool.pending():
         if (request.url, request.workspace) != (client.url, client.workspace):
             return
@@ -60,10 +61,21 @@ def _send(spool: Spool, client: Client, report: SyncReport) -> None:
         if answer.status in RETRIED or answer.status in (401, 403):
             raise service_error(answer.status, parsed(answer.data))
         if answer.status >= 400:
+            _tell_refused(request, client, runs)
             dead_letter(request, str(service_error(answer.status, parsed(answer.data))))
             report.n_refused += 1
         else:
             report.n_sent += 1
+
+
+def _tell_refused(request: Request, client: Client, runs: dict[str, Channel]) -> None:
+    """Have it counted on its run, before it is put aside: OSError keeps it in the spool."""
+    _, uid = sender_of(request)
+    if uid and (n := n_lost(request)):
+        channel = runs.setdefault(uid, Channel(client, uid))
+        channel.count_dropped(n)
+        told = channel.heartbeat()
+        client.send(told.method, told.path, body=told.body)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -23,6 +23,7 @@ UID = re.compile(r"[A-Za-z0-9_-]{1,256}")
 EXPERIMENT = re.compile(r"[a-zA-Z0-9][\w\-]{0,254}")
 DIGEST = re.compile(r"[0-9a-f]{64}")
 PYTHON = re.compile(r"[A-Za-z0-9][\w.+-]*", re.ASCII)
+SENDER = re.compile(r"[A-Za-z0-9_.-]+")
 VARIABLE = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 SET_BY_THE_STUDIO = {
     *("STUDIO_RUN_ID", "STUDIO_WORKSPACE", "STUDIO_URL", "STUDIO_TOKEN", "STUDIO_TARGET"),

@@ -279,10 +279,12 @@ class CanceledRequest(Message):
 
 @dataclass(frozen=True)
 class Heartbeat(Message):
-    """A sign of life, with what the client had to drop so far."""
+    """A sign of life, with what the client had to drop so far. `sender` names the process whose
+    count it is: counts of several add up."""
 
     warning: str | None = _optional(checks.long_text)
     n_dropped: int | None = _optional(integer())
+    sender: str | None = _optional(text(least=1, most=64, pattern=checks.SENDER))
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,14 @@ class TestCancel:
 
 
 class TestHeartbeat:
+    @pytest.fixture
+    def dropped(self, api, run):
+        def read():
+            warnings = api.get(f"/runs/{run.uid}").json()["warnings"]
+            return [text.partition("keep: ")[2] for text in warnings]
+
+        return read
+
     def test_it_is_heard(self, send, run):
         Run.objects.filter(pk=run.pk).update(last_beat_at=None)
         assert send("heartbeat").json() == {"status": "Running", "cancel": None}
@@ -103,7 +111,27 @@ class TestHeartbeat:
             send("heartbeat", {"warning": "slow disk", "n_dropped": n_dropped})
         warnings = api.get(f"/runs/{run.uid}").json()["warnings"]
         assert len(warnings) == 2
-        assert "1,234" in warnings[1]
+        assert warnings[1].endswith(": 1,234.")
+
+    def test_drops_of_several_processes_add_up(self, send, dropped):
+        send("heartbeat", {"n_dropped": 5})
+        for n_dropped, sender in [(1000, "node-1"), (1200, "node-2"), (1100, "node-1")]:
+            send("heartbeat", {"n_dropped": n_dropped, "sender": sender})
+        # Kept on disk, and sent after a newer one.
+        send("heartbeat", {"n_dropped": 7, "sender": "node-2"})
+        assert dropped() == ["2,305 (unnamed: 5; node-1: 1,100; node-2: 1,200)."]
+
+    def test_drops_of_many_processes_stay_in_the_sum(self, send, dropped):
+        for i in range(50):
+            send("heartbeat", {"n_dropped": 100, "sender": f"node-{i}"})
+        (told,) = dropped()
+        assert told.startswith("5,000 (others: 3,100; node-31: 100; ")
+
+    def test_a_warning_that_looks_like_a_count_spoils_none(self, send, dropped):
+        prefix = "The client dropped points it could not keep: "
+        send("heartbeat", {"warning": f"{prefix}, many (so: ,)"})
+        assert send("heartbeat", {"n_dropped": 3, "sender": "a"}).status_code == 200
+        assert dropped() == ["3 (a: 3)."]
 
 
 class TestChildren:

@@ -64,3 +64,13 @@ class Refused(Exception):
     def __init__(self, status: int, code: str, message: str, **extra: Any) -> None:
         self.status = status
         self.error = {"code": code, "message": message, **extra}
+
+
+def counts_of(studio: Any, uid: str) -> list[int]:
+    """The greatest count of lost values that each sender told of the run."""
+    told: dict[str, int] = {}
+    for run, beat in studio.store.heartbeats:
+        if run == uid and "n_dropped" in beat:
+            sender = beat.get("sender", "")
+            told[sender] = max(told.get(sender, 0), beat["n_dropped"])
+    return list(told.values())

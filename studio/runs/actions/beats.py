@@ -1,5 +1,7 @@
 """Signs of life between batches."""
 
+import re
+from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db import transaction
@@ -17,20 +19,38 @@ from studio.runs.status import Status
 BEAT_EVERY = timedelta(seconds=1)
 OBEYED = "Its program has ended since"
 DROPPED = "The client dropped points it could not keep: "
+# How many processes of a run are counted apart; what the longest unheard of them dropped stays in
+# the sum.
+MOST_SENDERS = 20
+UNNAMED, OTHERS = "unnamed", "others"
+COUNT = re.compile(r"^\d[\d,]*")
+SENDER_COUNT = re.compile(r"([\w.-]+): (\d[\d,]*)", re.ASCII)
 
 
-def note_heartbeat(run: Run, *, by: Actor, warning: str = "", n_dropped: int = 0) -> Run:
+@dataclass(frozen=True)
+class Dropped:
+    """What one process could not keep of its run so far."""
+
+    n_points: int = 0
+    sender: str = ""
+
+
+NOTHING = Dropped()
+
+
+def note_heartbeat(run: Run, *, by: Actor, warning: str = "", dropped: Dropped = NOTHING) -> Run:
     """Note that the run was heard, with what its client has to say; returns it fresh.
 
-    `n_dropped` is the client's count so far: one warning holds the newest.
+    One warning holds how much was dropped by all processes together, and by each: a count may
+    arrive twice, or after a newer one.
     """
     require_on(by, Permission.LOG_TO_RUN, run)
     if not run.is_terminal:
         beat(run)
     if warning:
         warn_run(run, clean_text(warning, field="warning", most=MAX_REASON))
-    if n_dropped:
-        _note_dropped(run, n_dropped)
+    if dropped.n_points:
+        _note_dropped(run, dropped)
     run.refresh_from_db()
     return run
 
@@ -56,8 +76,39 @@ def note_program_ended(run: Run, *, by: Actor) -> Run:
     return run
 
 
-def _note_dropped(run: Run, n_dropped: int) -> None:
+def _note_dropped(run: Run, dropped: Dropped) -> None:
     with transaction.atomic():
         warnings = Run.objects.select_for_update().values_list("warnings", flat=True).get(pk=run.pk)
         others = [text for text in warnings if not text.startswith(DROPPED)]
-        Run.objects.filter(pk=run.pk).update(warnings=[*others, f"{DROPPED}{n_dropped:,}."])
+        known = [text.removeprefix(DROPPED) for text in warnings if text.startswith(DROPPED)]
+        counts = _counts_in(known[0]) if known else {}
+        name = dropped.sender or UNNAMED
+        counts[name] = max(counts.pop(name, 0), dropped.n_points)
+        warning = DROPPED + _counts_text(_bounded(counts))
+        Run.objects.filter(pk=run.pk).update(warnings=[*others, warning])
+
+
+def _counts_text(counts: dict[str, int]) -> str:
+    """As 1,239 (node1-4711-a8c1: 1,234; node1-4712-0b3f: 5)."""
+    total = f"{sum(counts.values()):,}"
+    if list(counts) == [UNNAMED]:
+        return f"{total}."
+    return f"{total} ({'; '.join(f'{name}: {n:,}' for name, n in counts.items())})."
+
+
+def _counts_in(text: str) -> dict[str, int]:
+    """The inverse of `_counts_text`."""
+    total, _, of_each = text.rstrip(".").partition(" (")
+    # A client may have sent a warning of its own that begins alike.
+    counts = SENDER_COUNT.findall(of_each) or [(UNNAMED, n) for n in COUNT.findall(total)[:1]]
+    return {name: int(n.replace(",", "")) for name, n in counts}
+
+
+def _bounded(counts: dict[str, int]) -> dict[str, int]:
+    """With the counts of all but the newest senders as one."""
+    if len(counts) <= MOST_SENDERS:
+        return counts
+    names = [name for name in counts if name != OTHERS]
+    old, new = names[: -(MOST_SENDERS - 1)], names[-(MOST_SENDERS - 1) :]
+    n_old = counts.get(OTHERS, 0) + sum(counts[name] for name in old)
+    return {OTHERS: n_old, **{name: counts[name] for name in new}}
