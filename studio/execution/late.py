@@ -1,4 +1,4 @@
-"""What a script logged and could not send before it ended.
+"""What a script logged and could not send before it ended, and what the studio refused of it.
 
 The SDK keeps it in a folder of the run, and a process of the SDK sends it, with the rights that the
 script had: the server does not import the SDK.
@@ -18,6 +18,7 @@ from studio.accounts.models import Scope, new_token
 from studio.compute.models import Job
 from studio.execution.claims import Claim
 from studio.execution.environment import inherited
+from studio.execution.verdict import storable
 from studio.runs.actions import warn_run
 from studio.runs.lifecycle import LeaseLost
 
@@ -31,6 +32,11 @@ STILL_WAITS = (
     "{n_left} requests with the last of what the script logged could not be sent: they wait in "
     "{kept_in} on its machine, and `studio sync` there sends them"
 )
+REFUSED = (
+    "{n_refused} requests of the script, with {n_points_refused:,} points, were refused for good: "
+    "{why_refused}. They are kept in {kept_in} on its machine"
+)
+MOST_WHY = 500
 
 
 def new_secret(claim: Claim) -> str:
@@ -55,16 +61,21 @@ def new_secret(claim: Claim) -> str:
 
 
 def send_late(claim: Claim, folder: Path, *, patience_s: float = PATIENCE_S) -> bool:
-    """Send what waits in the spool of the run's folder; nothing happens when nothing waits. What
-    could not be sent is told by a warning on the run. False when it lies in the folder still."""
+    """Send what waits in the spool of the run's folder, and keep what was refused; nothing happens
+    when there is neither. Both are told by warnings on the run. False when something lies in the
+    folder still."""
     spool = folder / FOLDER
-    if not any(file.stat().st_size for file in spool.glob("*.spool")):
+    kept = [*spool.glob("*.spool"), *spool.glob("*.dead")]
+    if not any(file.stat().st_size for file in kept):
         return True
     try:
         report = _run_sync(claim, spool, patience_s)
     except (OSError, ValueError, subprocess.SubprocessError) as problem:
         logger.warning("late points not sent run=%s because=%s", claim.run.uid, problem)
-        report = {"n_left": "Some", "kept_in": str(spool)}
+        report = {"n_left": "Some", "n_refused": 0, "kept_in": str(spool)}
+    if report["n_refused"]:
+        report["why_refused"] = str(report["why_refused"])[:MOST_WHY].rstrip(".")
+        warn_run(claim.run, storable(REFUSED.format(**report)))
     if report["n_left"]:
         warn_run(claim.run, STILL_WAITS.format(**report))
     return report["kept_in"] != str(spool)

@@ -13,9 +13,10 @@ from collections.abc import Callable
 from typing import Any
 
 from studio.sdk.client import RETRIED, Client, retry_delay_s
+from studio.sdk.dead import dead_letter
 from studio.sdk.errors import service_error
 from studio.sdk.records import Channel
-from studio.sdk.spool import Request, Spool, folder
+from studio.sdk.spool import Request, Spool
 
 log = logging.getLogger("studio.sdk")
 
@@ -165,15 +166,6 @@ def n_lost(request: Request) -> int:
 def _call_of(request: Request) -> str:
     """What is asked of a run: its path after the run's id."""
     return "/".join(request.path.split("/")[3:])
-
-
-def dead_letter(request: Request, why: str) -> None:
-    """Append a refused request to `<pid>.dead` in the spool folder."""
-    try:
-        with (folder() / f"{os.getpid()}.dead").open("ab") as file:
-            file.write(json.dumps({"why": why}).encode() + b"\n" + request.pack() + b"\n")
-    except OSError as problem:
-        log.warning("studio: a refused request could not be kept: %s", problem)
 
 
 def parsed(data: bytes) -> Any:

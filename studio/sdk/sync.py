@@ -2,7 +2,8 @@
 
 `python -m studio.sdk.sync FOLDER SECONDS` is for the worker, after a script has ended: it sends the
 spools of one folder to the studio of the environment, again and again within the given time, and
-moves what is left to the folder of all spools. It prints {"n_sent", "n_left", "kept_in"} as JSON.
+moves what is left, and what was refused, to the folder of all spools. It prints {"n_sent",
+"n_left", "kept_in", "n_refused", "n_points_refused", "why_refused"} as JSON.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from pathlib import Path
 
 from studio.sdk import config
 from studio.sdk.client import RETRIED, Client, retry_delay_s
-from studio.sdk.delivery import dead_letter, n_lost, parsed, sender_of
+from studio.sdk.dead import dead_file, dead_letter, read_dead
+from studio.sdk.delivery import n_lost, parsed, sender_of
 from studio.sdk.errors import ConnectionFailedException, ServiceException, service_error
 from studio.sdk.records import Channel
 from studio.sdk.spool import Request, Spool, folder, orphans
@@ -97,9 +99,18 @@ def main(arguments: Sequence[str]) -> int:
             time.sleep(delay_s)
             attempt += 1
     n_left = sum(spool.n_records for spool in orphans(where))
+    refused = [one for file in {*where.glob("*.dead"), dead_file()} for one in read_dead(file)]
     for file in [*where.glob("*.spool"), *where.glob("*.dead")]:
         shutil.move(file, folder() / file.name)
-    print(json.dumps({"n_sent": n_sent, "n_left": n_left, "kept_in": str(folder())}))
+    report = {
+        "n_sent": n_sent,
+        "n_left": n_left,
+        "kept_in": str(folder()),
+        "n_refused": len(refused),
+        "n_points_refused": sum(request.n_points for _, request in refused),
+        "why_refused": refused[0][0] if refused else "",
+    }
+    print(json.dumps(report))
     return 1 if n_left else 0
 
 

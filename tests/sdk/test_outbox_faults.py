@@ -325,11 +325,14 @@ def test_what_could_not_be_sent_in_time_moves_to_the_spools_of_the_machine(
     studio.stop()
     assert module.main([str(tmp_path / "of the run"), "0"]) == 1
     told = json.loads(capsys.readouterr().out)
-    assert told == {"n_sent": 0, "n_left": 1, "kept_in": str(private_spool)}
+    assert (told["n_sent"], told["n_left"], told["kept_in"]) == (0, 1, str(private_spool))
     assert list((tmp_path / "of the run").iterdir()) == []
     assert len(list(private_spool.glob("*.spool"))) == 1
     studio.start()
     assert module.main([str(private_spool), "5"]) == 0, "refused for good: nothing waits"
+    told = json.loads(capsys.readouterr().out)
+    assert (told["n_left"], told["n_refused"], told["n_points_refused"]) == (0, 1, 0)
+    assert "no run" in told["why_refused"]
 
 
 def test_a_pickle_of_a_run_holds_no_token_and_finds_it_again(
