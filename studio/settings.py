@@ -193,6 +193,8 @@ def database(url: str) -> dict[str, Any]:
 DATABASES = {"default": database(env("DATABASE_URL"))}
 # For a second database, which one command moves to.
 DATABASE_OF = database
+# For one question of a request to a web server; 0 for no limit.
+QUERY_TIMEOUT_S = env_float("STUDIO_QUERY_TIMEOUT_S", 30)
 if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     INSTALLED_APPS.insert(1, "django.contrib.postgres")
 

@@ -2,8 +2,11 @@
 
 import os
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
+
+from studio.queries.patience import within
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "studio.settings")
 
-application = get_wsgi_application()
+application = within(get_wsgi_application(), settings.QUERY_TIMEOUT_S)

@@ -22,7 +22,8 @@
   document.addEventListener("htmx:responseError", (event) => {
     if (isPoll(event)) return;
     const { status } = event.detail.xhr;
-    tell(WORDS[status] ?? `The studio failed (${status}). Try again in a moment.`);
+    const reason = event.detail.xhr.getResponseHeader("X-Studio-Reason");
+    tell(reason ?? WORDS[status] ?? `The studio failed (${status}). Try again in a moment.`);
   });
   document.addEventListener("htmx:sendError", (event) => {
     if (!isPoll(event)) tell("The studio does not answer. Check your connection and try again.");

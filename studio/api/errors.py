@@ -25,6 +25,7 @@ from studio.bulk.undoing import CannotUndo
 from studio.compute.actions import UnknownTarget
 from studio.compute.targets import TargetInUse, TargetTaken, WrongTarget
 from studio.custom_views.actions import ViewConflict
+from studio.queries.patience import TOO_LONG, took_too_long
 from studio.runs.actions import EditConflict, PropertyConflict, Seen, TagConflict, UidTaken
 from studio.runs.actions.experiments import NameTaken
 from studio.runs.history import Refused
@@ -120,7 +121,8 @@ def _database_down(request: HttpRequest, problem: OperationalError) -> HttpRespo
     if "full" in text:
         return error(507, "storage_full", "The studio's disk is full. Ask its admin for room.")
     logger.warning("database unavailable path=%s error=%s", request.path, problem)
-    answer = error(503, "unavailable", "The database is busy. Send the same request again.")
+    busy = "The database is busy. Send the same request again."
+    answer = error(503, "unavailable", TOO_LONG if took_too_long(problem) else busy)
     answer["Retry-After"] = RETRY_AFTER_S
     return answer
 

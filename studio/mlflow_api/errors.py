@@ -19,6 +19,7 @@ from studio.artifacts.listing import FolderTooLarge
 from studio.blobs import DigestMismatch, StorageFull, StoreAway
 from studio.lineage.checks import NoSuchModel
 from studio.mlflow_api.answers import as_json
+from studio.queries.patience import TOO_LONG, took_too_long
 from studio.runs.actions.experiments import NameTaken
 from studio.runs.history import Refused
 from studio.runs.lifecycle import InvalidTransition, LeaseLost
@@ -74,9 +75,9 @@ def _as(code: str) -> Callable[[Any], HttpResponse]:
 
 
 def _locked(problem: OperationalError) -> HttpResponse:
-    answer = refusal(
-        "TEMPORARILY_UNAVAILABLE", "The database is busy; the request may be repeated."
-    )
+    busy = "The database is busy; the request may be repeated."
+    said = TOO_LONG if took_too_long(problem) else busy
+    answer = refusal("TEMPORARILY_UNAVAILABLE", said)
     answer["Retry-After"] = RETRY_AFTER_S
     logger.warning("database not available: %s", problem)
     return answer

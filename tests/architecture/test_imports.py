@@ -53,7 +53,7 @@ ROOT_MODULES = {
     "celery": {"broker", "settings"},
     "apps": {"celery", "checks"},
     "checks": {"celery"},
-    "wsgi": {"settings"},
+    "wsgi": {"settings", "queries"},
     "asgi": {"settings"},
 }
 # The worker's command starts the Celery application itself.
