@@ -35,7 +35,7 @@ class TokenAuth(HttpBearer):
 # What the rest of an address behind the workspace begins or ends with.
 UPLOADED = ("/artifacts/", "/logs/", "/blobs/", "/attachments")
 EXPORTED = ("/runs-export", "/views.yaml", "/zip", "/export.zip")
-SEARCHED = ("/runs", "/experiments", "/find", "/tags", "/values")
+SEARCHED = ("/runs", "/experiments", "/find", "/tags", "/values", "/events")
 
 
 def kind_of(request: HttpRequest) -> str:

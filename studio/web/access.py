@@ -116,10 +116,13 @@ def _member_only(function: View, *, methods: tuple[str, ...]) -> View:
 
 # Pages that ask as much of the studio as a search, and whole lists as files, by name of address.
 SEARCHES_BY_NAME = frozenset(
-    {"run-list", "run-list-counts", "run-list-explain", "run-suggest", "run-find", "run-list-logs"}
+    {
+        *("run-list", "run-list-counts", "run-list-explain", "run-list-logs"),
+        *("run-suggest", "run-find", "monitor"),
+    }
 )
 EXPORTS_BY_NAME = frozenset(
-    {"run-list-export", "run-compare-file", "monitor-export", "view-export"}
+    {"run-list-export", "run-compare-table", "monitor-export", "view-export"}
 )
 UPLOADS_BY_NAME = frozenset({"run-description-images", "experiment-description-images"})
 

@@ -48,6 +48,23 @@ def test_each_kind_of_request_has_a_limit_of_its_own(experiment: Any, people: An
     assert statuses(other, "GET", search, 3) == [200, 200, 429]
 
 
+def test_the_history_of_a_workspace_is_a_search(experiment: Any, people: Any) -> None:
+    events = "/api/v1/workspaces/lab/events"
+    assert statuses(make.token(people.bob), "GET", events, 3) == [200, 200, 429]
+
+
+def test_a_comparison_as_a_file_is_an_export_and_two_files_on_a_page_are_none(
+    run: Any, experiment: Any, people: Any
+) -> None:
+    bob, two = make.client(people.bob), f"runs={run.uid},{make.run(experiment).uid}"
+    page = [bob.get(f"/w/lab/compare/file?{two}&path=train.py").status_code for _ in range(4)]
+    table = [bob.get(f"/w/lab/compare/table?{two}&format=csv").status_code for _ in range(4)]
+
+    assert 429 not in page
+    # A person has three times as much as a token.
+    assert table == [200, 200, 200, 429]
+
+
 def test_small_files_that_travel_together_count_one_by_one(
     experiment: Any, people: Any, settings: Any
 ) -> None:
