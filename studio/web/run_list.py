@@ -6,7 +6,6 @@ from typing import Any
 
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
-from django.urls import reverse
 from django_htmx.http import push_url, retarget
 
 from studio.custom_views.finding import default_view
@@ -31,7 +30,7 @@ from studio.web.run_list_links import (
     paging_links,
     table_context,
 )
-from studio.web.run_list_parts import count_context, newer_news_url
+from studio.web.run_list_parts import count_context, counts_url, newer_news_url
 from studio.web.run_list_reading import (
     Reading,
     Wrong,
@@ -232,10 +231,9 @@ def counted(request: Request, listing: Listing) -> dict[str, Any]:
     """The total and the counters come after the page, by HTMX; without JavaScript with the page,
     when its address asks for them."""
     asked = request.GET.get("counts") == "1"
-    address = reverse("run-list-counts", args=[request.workspace.name])
     more = "&" if listing.state.to_query() else "?"
     found = {
-        "counts_url": "" if asked else listing.without_ticks().aside(address),
+        "counts_url": "" if asked else counts_url(request, listing),
         "counted_url": listing.url(listing.state) + f"{more}counts=1",
         "n": None,
         "is_exact": True,

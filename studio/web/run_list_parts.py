@@ -1,5 +1,7 @@
 """What a run list loads after its rows: total and counters, and whether something changed."""
 
+import time
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,7 +9,7 @@ from django.http import HttpResponse
 from django.urls import reverse
 
 from studio.runs.models import Run
-from studio.runs.status import COUNTERS
+from studio.runs.status import COUNTERS, TERMINAL
 from studio.search.choosing import status_counts
 from studio.search.errors import SearchSyntaxError
 from studio.search.sweeps import primary_of
@@ -20,14 +22,18 @@ from studio.web.run_list_links import counter_links
 from studio.web.run_list_reading import listing_aside, matching, reading_of, scope
 from studio.web.run_rows import Listing, news
 from studio.web.sweeps import best_context
+from studio.web.view_rail import version_of
 
 MAX_NEWER = 100
+# A count that takes long is asked for less often, so that no list is what a server does most.
+COUNTED_EVERY_S = 3
+COUNTED_TIMES = 30
 COUNTED = ["runs/_total.html", "runs/_counters.html"]
 
 
 def count_context(request: Request, listing: Listing) -> dict[str, Any]:
-    """How many runs match, and the six counters over the filter without its status terms. A query
-    that can't be read counts nothing."""
+    """How many runs match, the six counters over the filter without its status terms, and whether
+    one of these runs goes on. A query that can't be read counts nothing."""
     others = listing.state.without_key("status")
     try:
         found = status_counts(matching(request, listing, parse(others.q)), EXACT_UP_TO + 1)
@@ -37,8 +43,14 @@ def count_context(request: Request, listing: Listing) -> dict[str, Any]:
         else:
             n, is_exact = count_of(matching(request, listing, listing.state.node))
     except SearchSyntaxError:
-        return {"n": None, "is_exact": True, "counters": counter_links(listing, {})}
-    return {"n": n, "is_exact": is_exact, "counters": counter_links(listing, _counts(found))}
+        links = counter_links(listing, {})
+        return {"n": None, "is_exact": True, "counters": links, "can_change": False}
+    return {
+        "n": n,
+        "is_exact": is_exact,
+        "counters": counter_links(listing, _counts(found)),
+        "can_change": not found.keys() <= TERMINAL,
+    }
 
 
 def _counts(found: Mapping[str, int]) -> dict[str, tuple[int, bool]]:
@@ -64,10 +76,29 @@ def _best_of_all(request: Request, listing: Listing) -> dict[str, Any]:
 
 @page
 def run_list_counts(request: Request) -> HttpResponse:
-    """The total and the counters of a list, swapped in their places."""
+    """The total and the counters of a list, swapped in their places; while a run of it goes on, the
+    answer asks again. 204 while nothing has happened in the workspace since `v`; nothing is swapped
+    while the numbers are those of `shown`."""
+    version = version_of(request.workspace)
+    if request.GET.get("v") == version:
+        return HttpResponse(status=204)
     listing = listing_aside(request)
+    began = time.monotonic()
     context = {**frame(request, active="runs"), **count_context(request, listing)}
-    return render_parts(request, ["runs/_counts.html", *COUNTED], context)
+    taken_s = time.monotonic() - began
+    numbers = [(counter.n, counter.is_exact) for counter in context["counters"]]
+    shown = f"{zlib.crc32(repr((context['n'], context['is_exact'], numbers)).encode()):x}"
+    if context["can_change"]:
+        context["counts_url"] = counts_url(request, listing, v=version, shown=shown)
+        context["counts_every_s"] = max(COUNTED_EVERY_S, round(COUNTED_TIMES * taken_s))
+    parts = [] if request.GET.get("shown") == shown else COUNTED
+    return render_parts(request, ["runs/_counts.html", *parts], context)
+
+
+def counts_url(request: Request, listing: Listing, **known: str) -> str:
+    """Where the total and the counters of a list are."""
+    address = reverse("run-list-counts", args=[request.workspace.name])
+    return listing.without_ticks().aside(address, **known)
 
 
 def newer_news_url(request: Request, listing: Listing, shown: list[Run], *, told: int = 0) -> str:
@@ -102,10 +133,12 @@ def run_list_newer(request: Request) -> HttpResponse:
         "max_newer": MAX_NEWER,
         "first_page_url": listing.url(listing.state.first_page()),
         "newer_news_url": _news_address(request, listing, since=since, told=n),
+        # Where no run went on, nobody asks for the counters any more.
+        "counts_url": counts_url(request, listing),
         # Nothing can move under a reader where nothing is.
         "comes_by_itself": listing.parent is not None and not since,
     }
-    return render_parts(request, ["runs/_newer.html"], context)
+    return render_parts(request, ["runs/_newer.html", "runs/_counts.html"], context)
 
 
 @page

@@ -7,6 +7,7 @@ from django.core.cache import cache
 from django.http import HttpResponse
 from django.urls import reverse
 
+from studio.accounts.models import Workspace
 from studio.custom_views.models import CustomView
 from studio.runs.models import RunEvent
 from studio.search.errors import SearchSyntaxError
@@ -43,9 +44,7 @@ def rail(request: Request) -> HttpResponse:
     """The numbers of the pins, each swapped in its place; 204 while nothing has happened in the
     workspace since `v`, which is told once no number is older. 2 queries and one for each pin that
     was not counted of late."""
-    newest = RunEvent.objects.filter(workspace=request.workspace).order_by("-id")
-    # Relative dates move on without any event.
-    version = f"{newest.values_list('pk', flat=True).first() or 0}-{int(time.time() // 60)}"
+    version = version_of(request.workspace)
     if request.GET.get("v") == version:
         return HttpResponse(status=204)
     counts = [_count(request, view, version) for view in pins_of(request)]
@@ -54,6 +53,13 @@ def rail(request: Request) -> HttpResponse:
     rail_url = f"{address}?v={version}" if is_all_new else address
     context = {"pin_counts": counts, "rail_url": rail_url}
     return render_parts(request, ["views/_rail_counts.html"], context)
+
+
+def version_of(workspace: Workspace) -> str:
+    """Changes with everything that happens to the runs of a workspace (1 query)."""
+    newest = RunEvent.objects.filter(workspace=workspace).order_by("-id")
+    # Relative dates move on without any event.
+    return f"{newest.values_list('pk', flat=True).first() or 0}-{int(time.time() // 60)}"
 
 
 def _count(request: Request, view: CustomView, version: str) -> Pin:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
+from studio.runs import actions
 from tests import make
 from tests.browser.charting import log, scalars
 from tests.browser.conftest import sign_in
@@ -37,6 +38,25 @@ def test_new_runs_are_told_without_moving_a_row(
     expect(page.locator("tbody tr")).to_have_count(2)
     expect(page.locator("tbody tr").first).to_have_id(f"runs-row-{newer.uid}")
     expect(hint).to_have_count(0)
+    assert tab.troubles == []
+
+
+def test_counters_keep_up_with_runs_of_other_pages(
+    open_tab: Open, people: Any, experiment: Any
+) -> None:
+    by = make.actor(make.contributor_of(experiment.workspace))
+    run = make.run(experiment)
+    for _ in range(25):
+        actions.complete_run(make.run(experiment), by=by)
+    tab = open_tab(people.bob)
+    page = tab.open(f"{LIST}?size=25")
+    counter = page.locator("#runs-counter_running b")
+    expect(counter).to_have_text("1")
+    expect(page.locator("#runs-live")).to_have_count(0)
+    actions.complete_run(run, by=by)
+    expect(counter).to_have_text("0")
+    expect(page.locator("#runs-total")).to_have_text("26 runs")
+    expect(page.locator("#runs-counts[hx-get]")).to_have_count(0)
     assert tab.troubles == []
 
 
