@@ -19,7 +19,7 @@ from studio.web.run_list_reading import listing_of_found, matching
 
 COUNTED_TO = 1_000
 # A count that took long is kept the longer, so that the sidebar never is what a server does most.
-KEPT_AT_LEAST_S = 5.0
+KEPT_AT_LEAST_S = 2.0
 KEPT_TIMES = 100
 
 

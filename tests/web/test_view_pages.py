@@ -255,8 +255,9 @@ def test_pins_stand_in_the_sidebar_in_their_order_with_numbers(
     asked = page.one("div", id="views-rail_counts")["hx-get"]
     told = read(bob_client.get(asked, headers=HTMX))
     assert [text for text in told.texts if text != "runs"] == ["0", "1", "–"]
-    again = told.one("div", id="views-rail_counts")["hx-get"]
-    assert bob_client.get(again, headers=HTMX).status_code == 204
+    again = told.one("div", id="views-rail_counts")
+    assert again["hx-trigger"] == "every 3s"
+    assert bob_client.get(again["hx-get"], headers=HTMX).status_code == 204
 
 
 def test_a_number_that_was_kept_is_asked_for_again(
