@@ -5,6 +5,8 @@
   // values; parallel coordinates are marked instead.
   const ZOOMED = { line: ["zx", "zy"], scatter: ["zx", "zy"], contour: ["zx", "zy"], bar: ["zx"], box: ["zy"] };
   const HIDDEN_DIGITS = 12; // as custom_views/charts.py
+  const MAX_CHARACTERS = 4000; // as search/scanner.py: what is longer no link and no view holds
+  const MAX_ADDRESS = 7500; // as web/view_dialogs.py
   const cardOf = (element) => element.closest("[data-chart][data-kind]");
 
   // A chart's text as the server wrote it, with what was done to the chart since.
@@ -20,11 +22,20 @@
       if (value) chart.set(name, value);
       else chart.delete(name);
     }
-    card.dataset.chartNow = written(chart);
+    const now = written(chart);
     const query = new URLSearchParams(location.search);
-    query.set("charts", [...document.querySelectorAll("[data-chart-text]")].map(textOf).join(";"));
-    history.replaceState(history.state, "", `${location.pathname}?${written(query)}${location.hash}`);
+    const charts = [...document.querySelectorAll("[data-chart-text]")].map((one) => (one === card ? now : textOf(one))).join(";");
+    query.set("charts", charts);
+    const address = `${location.pathname}?${written(query)}${location.hash}`;
+    if (charts.length > MAX_CHARACTERS || address.length > MAX_ADDRESS) return tellTooLong();
+    card.dataset.chartNow = now;
+    history.replaceState(history.state, "", address);
     document.dispatchEvent(new CustomEvent("studio:address"));
+  }
+
+  function tellTooLong() {
+    const text = "This does not fit into the address of the page any more, so links and views do not keep it. To see few of many runs, tick them; or show hidden lines again, or remove a chart.";
+    document.dispatchEvent(new CustomEvent("studio:toast", { detail: { text, level: "error" } }));
   }
 
   // Links and forms hold the charts of their time: what was zoomed and hidden since goes with them.

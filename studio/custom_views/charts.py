@@ -176,6 +176,13 @@ def parse_charts(text: str) -> tuple[ChartSpec, ...]:
     return tuple(chart for chart in found if chart is not None)[:MAX_CHARTS]
 
 
+def fitting(text: str, most: int) -> str:
+    """The charts of a text from the first on, as many as fit whole into `most` characters."""
+    if len(text) <= most:
+        return text
+    return text[: max(0, text.rfind(";", 0, most + 1))]
+
+
 def with_chart(
     charts: tuple[ChartSpec, ...], index: int, chart: ChartSpec
 ) -> tuple[ChartSpec, ...]:

@@ -27,6 +27,8 @@ MAX_CHOSEN = 100
 MAX_OPEN = 50
 MAX_PINS = 5
 MIN_WIDTH, MAX_WIDTH = 40, 1_000
+# No address that reaches a page is longer (the command `web`).
+LONGEST = 8_190
 TREE, FLAT = "tree", "flat"
 KNOWN = {
     *("q", "off", "order", "columns", "widths", "pins", "group", "children", "open", "mine"),
@@ -140,7 +142,17 @@ class ViewState:
         return changed | self.base.marks(is_changed=bool(changed.keys() - PASSING))
 
     def texts(self) -> dict[str, str]:
-        """The whole state as texts, defaults left out."""
+        """The whole state as texts for an address, defaults left out."""
+        # What is too long to be read would only make every link of the page as long.
+        return {key: value for key, value in self.said().items() if len(value) <= MAX_CHARACTERS}
+
+    @property
+    def too_long(self) -> dict[str, str]:
+        """What no address and no view holds, which a person is to be told."""
+        return {key: value for key, value in self.said().items() if len(value) > MAX_CHARACTERS}
+
+    def said(self) -> dict[str, str]:
+        """The whole state as texts of any length that came by an address, defaults left out."""
         parts = {
             "q": self.q,
             "off": self.off,
@@ -160,8 +172,13 @@ class ViewState:
             "after": self.after,
             "before": self.before,
         }
-        # What is too long to be read would only make every link of the page as long.
-        return {key: value for key, value in parts.items() if 0 < len(value) <= MAX_CHARACTERS}
+        return {key: value[:LONGEST] for key, value in parts.items() if value}
+
+    def to_form(self) -> str:
+        """The whole state as a form's field: as `to_query`, but what is too long is in it, so that
+        who reads the form refuses it in words."""
+        text = urlencode(self.said(), safe=":,", quote_via=quote)
+        return f"?{text}" if text else ""
 
     def to_query(self) -> str:
         """The query part of the URL, "" for the default view, else beginning with "?"."""
@@ -174,9 +191,10 @@ class ViewState:
         return replace(self, base=None)
 
     def kept(self, *, ticks: bool = False) -> dict[str, str]:
-        """What a custom view keeps of the state; `ticks`: the ticked runs too."""
+        """What a custom view is to keep of the state, of any length; `ticks`: the ticked runs
+        too."""
         passing = PASSING if ticks else PASSING | TICKS
-        return {name: text for name, text in self.texts().items() if name not in passing}
+        return {name: text for name, text in self.said().items() if name not in passing}
 
     @property
     def node(self) -> Node | None:

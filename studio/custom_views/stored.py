@@ -36,6 +36,27 @@ EXPECTED = {
 }
 
 
+# How a part that is too long is called, and what to do about it.
+LONG = {
+    "q": ("The query", "Make it shorter."),
+    "off": ("What is switched off", "Remove a condition."),
+    "columns": ("The columns", "Remove some of them."),
+    "widths": ("The widths of the columns", "Leave some of them empty."),
+    "charts": ("The charts", "Show hidden lines again, or remove a chart."),
+}
+
+
+def long_words(name: str, text: str) -> str:
+    """What to say of a part of a state that is too long; "" for one that is not."""
+    if len(text) <= MAX_CHARACTERS:
+        return ""
+    what, way_out = LONG.get(name, (f"“{name}”", "Make it shorter."))
+    told = (
+        f"{what} of this list would take {len(text):,} characters; at most {MAX_CHARACTERS:,} fit"
+    )
+    return f"{told} into its address or a view. {way_out}"
+
+
 def state_of(texts: object) -> ViewState:
     """The state that was stored; what can't be read any more falls back to its default."""
     held = texts if isinstance(texts, Mapping) else {}
@@ -60,6 +81,8 @@ def checked(texts: object) -> dict[str, str]:
         if not isinstance(name, str) or name not in KEPT:
             told = f"“{_shown(name)}” is no part of a view. There are: {', '.join(KEPT)}."
             raise Invalid("state", told)
+        if isinstance(text, str) and (long := long_words(name, text)):
+            raise Invalid(name, long)
         cleaned[name] = clean_text(text, field=name, most=MAX_CHARACTERS).strip()
         _check(name, cleaned[name])
     return state_of(cleaned).kept(ticks=True)

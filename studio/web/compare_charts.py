@@ -8,10 +8,12 @@ from django.http import HttpResponse, QueryDict
 from django.urls import reverse
 from django_htmx.http import push_url
 
-from studio.custom_views.charts import ChartSpec, print_charts
+from studio.custom_views.charts import ChartSpec, fitting, print_charts
+from studio.custom_views.stored import long_words
 from studio.runs.models import Run
 from studio.search.columns import Column
 from studio.search.comparing import Common, common_metrics
+from studio.search.scanner import MAX_CHARACTERS
 from studio.web.access import Request
 from studio.web.compare_state import Comparison
 from studio.web.compared_runs import compared_runs
@@ -50,8 +52,10 @@ def charts_context(request: Request, state: Comparison) -> dict[str, Any]:
     common = common_metrics(runs)
     text = state.charts or print_charts(usual_charts(common))
     here = reverse("run-compare", args=[request.workspace.name])
+    drawn = fitting(text, MAX_CHARACTERS)
     return {
-        **chart_context(compared_runs(request, state, text), request.workspace.name),
+        **chart_context(compared_runs(request, state, drawn), request.workspace.name),
+        "charts_told": long_words("charts", text),
         "n_common": len(common),
         "n_usual": min(MAX_USUAL, len(common)),
         "is_usual": not state.charts,

@@ -8,7 +8,6 @@ from urllib.parse import quote, urlencode
 from studio.runs.limits import MAX_KEY
 from studio.runs.models import UID_RULE
 from studio.search.comparing import MOST_RUNS, SECTIONS, STATS, Asked
-from studio.search.scanner import MAX_CHARACTERS
 
 # Any text without a chart would do.
 NO_CHARTS = "none"
@@ -48,7 +47,7 @@ class Comparison:
             find=query.get("find", "").replace("\0", "").strip()[:MAX_KEY],
             folded=_sections(query.get("folded", "")),
             whole=_sections(query.get("whole", "")),
-            charts=query.get("charts", "")[:MAX_CHARACTERS],
+            charts=query.get("charts", ""),
             n_asked=len(asked),
         )
         return found.with_base(base) if base in chosen else found

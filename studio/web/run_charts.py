@@ -36,7 +36,7 @@ from studio.web.render import render_page
 from studio.web.run_chart_data import drawn, label_of
 from studio.web.run_list_reading import listing_aside, reading_of
 from studio.web.run_rows import Listing
-from studio.web.view_dialogs import applied, shown
+from studio.web.view_dialogs import applied, refusal, shown
 
 MAX_NAMES = 200
 FIELD_LABELS = {
@@ -105,6 +105,7 @@ def _card(listing: Listing, workspace: str, some: tuple[ChartSpec, ...], index: 
     def becomes(changed: tuple[ChartSpec, ...]) -> str:
         return listing.url(listing.state.with_charts(changed))
 
+    twice = charts.duplicated(some, index)
     taller = replace(chart, height=chart.height % len(HEIGHTS) + 1)
     return Card(
         index,
@@ -113,7 +114,7 @@ def _card(listing: Listing, workspace: str, some: tuple[ChartSpec, ...], index: 
         table_url=figure("run-list-chart-table"),
         csv_url=figure("run-list-chart-csv"),
         edit_url=listing.aside(reverse("run-list-chart-edit", args=[workspace]), chart=str(index)),
-        copy_url=becomes(charts.duplicated(some, index)),
+        copy_url="" if listing.state.with_charts(twice).too_long else becomes(twice),
         remove_url=becomes(charts.without_chart(some, index)),
         width_url=becomes(charts.with_chart(some, index, charts.resized(chart))),
         height_url=becomes(charts.with_chart(some, index, taller)),
@@ -222,7 +223,11 @@ def edit_chart(request: Request) -> HttpResponse:
     if "apply" in request.GET and not errors:
         chart = replace(chart, zoom_x=None, zoom_y=None)
         state = listing.state.with_charts(charts.with_chart(some, index, chart))
-        return applied(request, replace(listing, state=state))
+        becomes = replace(listing, state=state)
+        if told := refusal(becomes):
+            errors["y"] = told
+        else:
+            return applied(request, becomes)
     context = {
         **frame(request, active="runs"),
         "listing": listing,

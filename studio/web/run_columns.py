@@ -24,7 +24,7 @@ from studio.web.render import render_parts
 from studio.web.run_list_reading import listing_aside, reading_of, shown_columns
 from studio.web.run_rows import Listing
 from studio.web.typed import storable
-from studio.web.view_dialogs import applied, found_text, moved, shown
+from studio.web.view_dialogs import applied, found_text, moved, refusal, shown
 
 NAME = Column("name")
 # A metric comes with three values, so as many are read for the 50 names on screen.
@@ -107,6 +107,8 @@ def edit_columns(request: Request) -> HttpResponse:
     except Refused as refused:
         error, field = str(refused), refused.field
     becomes = draft.listing(listing)
+    if not error:
+        error = refusal(becomes)
     address = reverse("run-list-columns", args=[request.workspace.name])
     if not error and "apply" in request.GET:
         return applied(request, becomes)

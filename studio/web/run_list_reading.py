@@ -13,6 +13,7 @@ from studio.custom_views.finding import base_of
 from studio.custom_views.models import CustomView, Place
 from studio.custom_views.scope import in_state
 from studio.custom_views.state import NO_VIEW, TREE, Base, ViewState
+from studio.custom_views.stored import long_words
 from studio.runs.models import Experiment, Run
 from studio.runs.querysets import RunQuerySet
 from studio.search.apply import apply
@@ -20,6 +21,7 @@ from studio.search.columns import DEFAULT_COLUMNS, Column, parse_columns
 from studio.search.errors import SearchSyntaxError
 from studio.search.grouping import parse_group
 from studio.search.order import NEWEST, Order, SortKey, parse_order
+from studio.search.scanner import MAX_CHARACTERS
 from studio.search.tree import Node
 from studio.web.access import Request, find_experiment
 from studio.web.compared_runs import compared_aside
@@ -29,6 +31,7 @@ from studio.web.typed import number_in
 from studio.web.views_found import found_view
 
 MAX_CHILDREN_IN_PLACE = 50
+A_CHART = "kind=line&y=metric.loss"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +142,10 @@ def reading_of(listing: Listing) -> Reading:
     keys = read("order", state.order, parse_order, NEWEST)
     columns = read("columns", state.columns, parse_columns, ())
     group = read("group", state.group, parse_group, ())
+    if long := long_words("charts", state.charts):
+        # So that it is said before a link or a view leaves them out.
+        n_more = len(state.charts) - MAX_CHARACTERS
+        wrongs.append(Wrong("charts", state.charts, MAX_CHARACTERS, n_more, long, A_CHART))
     wrong = wrongs[0] if wrongs else None
     return Reading(node, keys, shown_columns(listing, columns), group, wrong)
 

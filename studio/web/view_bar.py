@@ -23,7 +23,9 @@ def place_of(listing: Listing) -> str:
 
 def view_context(request: Request, listing: Listing) -> dict[str, Any]:
     """Context of `views/_bar.html` and of the button that saves a new view (1 query)."""
-    new = listing.aside(reverse("view-new", args=[request.workspace.name]))
+    # What is too long goes to the form, too: it refuses in words what would be lost.
+    form = reverse("view-new", args=[request.workspace.name])
+    new = listing.aside(form, **listing.state.too_long)
     view, base = listing.view, listing.state.base
     if view is None or base is None:
         return {"view": None, "new_view_url": new}

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from django.http import HttpResponse, HttpResponseRedirect
 from django_htmx.http import trigger_client_event
 
+from studio.custom_views.stored import long_words
 from studio.web.access import Request
 from studio.web.render import render_page, render_parts, wants_part
 from studio.web.run_rows import Listing
@@ -16,6 +17,21 @@ from studio.web.typed import storable
 
 T = TypeVar("T")
 MAX_FIND = 200
+# Of one whole address, its path and what parts of a page add to it; the server reads 8,190
+# characters (the command `web`).
+MAX_ADDRESS = 7_500
+
+
+def refusal(listing: Listing) -> str:
+    """Why a draft of a list can't be applied, "" where it can: what is too long for its address
+    would be left out of it."""
+    for name, text in listing.state.too_long.items():
+        return long_words(name, text)
+    n = len(listing.url(listing.state))
+    if n <= MAX_ADDRESS:
+        return ""
+    told = f"The address of the list would have {n:,} characters; at most {MAX_ADDRESS:,} fit."
+    return f"{told} Remove columns or charts, or untick runs."
 
 
 def applied(request: Request, listing: Listing) -> HttpResponse:

@@ -37,7 +37,7 @@ def new_view(request: Request) -> HttpResponse:
     if listing.parent is not None:
         state = among_all_runs(state, listing.parent)
     fields = {
-        "state": state.first_page().whole.to_query(),
+        "state": state.first_page().to_form(),
         "place": place_of(listing),
         "experiment": listing.experiment.name if listing.experiment else "",
         "back": listing.url(listing.state),
@@ -153,7 +153,7 @@ def _conflict(
         "my_changes": differences(base, mine),
         "clashes": clashes(base, mine, theirs),
         "version": version,
-        "state": state.to_query(),
+        "state": state.to_form(),
         "save_as_url": _save_as_url(request, view, state),
     }
     return render_page(
@@ -165,7 +165,7 @@ def _fields_of(view: CustomView, state: ViewState) -> dict[str, str]:
     """What the form for a new view begins with, in the place of one that can't be saved."""
     name = view.experiment.name if view.experiment else ""
     place = Place.RUNS if view.place == Place.EXPERIMENT and not name else view.place
-    return {"state": state.to_query(), "place": place, "experiment": name, "of": view.name}
+    return {"state": state.to_form(), "place": place, "experiment": name, "of": view.name}
 
 
 def _save_as_url(request: Request, view: CustomView, state: ViewState) -> str:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -85,6 +86,26 @@ def test_a_line_among_many_is_hidden_by_keyboard_and_stays_so_in_the_link(
     expect(other.page.locator("[data-legend] summary")).to_have_text("Lines: 0 of 14 runs shown")
     assert len(chart_fields(other.page)["hidden"].split(",")) == 14
     assert tab.troubles == other.troubles == []
+
+
+def test_more_hidden_lines_than_an_address_holds_are_told_and_change_nothing_in_it(
+    open_tab: Open, people: Any, many: list[Any]
+) -> None:
+    long = f"kind=line&y=metric.loss&smooth=0.6&title={quote('é' * 100)}"
+    tab = open_tab(people.bob)
+    page = tab.open(address(*[long] * 6))
+    drawn(page, 6)
+    before = page.url
+    page.locator("[data-legend] summary").first.click()
+    page.get_by_role("button", name="Hide all", exact=True).first.click()
+
+    expect(page.locator("#toasts")).to_contain_text("does not fit into the address of the page")
+    assert page.url == before
+    page.locator("#runs-q").fill("net")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**q=net**")
+    expect(page.locator("[data-chart-text]")).to_have_count(6)
+    assert tab.troubles == []
 
 
 def test_a_hidden_line_stays_hidden_when_new_points_come(
