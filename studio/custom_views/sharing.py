@@ -1,7 +1,7 @@
 """Who sees and edits a view, and what each person keeps of views for themselves: pins, defaults,
 last use."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -34,10 +34,16 @@ USE_KEPT_TO_S = 60
 
 
 def share_view(
-    view: CustomView, *, everyone: str, people: Mapping[str, str], by: Actor
+    view: CustomView,
+    *,
+    everyone: str,
+    people: Mapping[str, str],
+    by: Actor,
+    among: Collection[str] | None = None,
 ) -> CustomView:
     """Set who besides the owner may see or edit: `everyone` in the workspace, and `people` by user
-    name, both as Access. What was granted before and is not named ends at once.
+    name, both as Access. What was granted before and is not named ends at once; with `among`, user
+    names, only what was granted to these.
 
     Raises Invalid for an access there is not, a person who is no member, and a view that was
     deleted meanwhile; NotAllowed.
@@ -52,7 +58,10 @@ def share_view(
         before = sharing_of(current)
         current.everyone = everyone
         CustomView.objects.filter(pk=view.pk).update(everyone=everyone)
-        ViewGrant.objects.filter(view=view).delete()
+        granted = ViewGrant.objects.filter(view=view)
+        if among is not None:
+            granted = granted.filter(user__username__in={*among, *people})
+        granted.delete()
         ViewGrant.objects.bulk_create(
             ViewGrant(view=view, user=members[name], access=access)
             for name, access in people.items()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import Case, Q, When
 from django.http import HttpResponse
 
 from studio.accounts.models import Membership, Role
@@ -44,16 +45,18 @@ def share(request: Request, address: str) -> HttpResponse:
     """Set who sees and edits: `everyone`, and `person-<user name>` for each member."""
     view, form = found_view(request, address), request.POST
     everyone = form.get("everyone", "")
-    people = {
-        name.removeprefix("person-"): access
-        for name, access in ((name, form.get(name, "")) for name in form)
-        if name.startswith("person-") and access
+    asked = {
+        name.removeprefix("person-"): form.get(name, "")
+        for name in form
+        if name.startswith("person-")
     }
+    people = {name: access for name, access in asked.items() if access}
     try:
-        share_view(view, everyone=everyone, people=people, by=request.actor)
+        # Whom the form did not show, nobody decided about.
+        share_view(view, everyone=everyone, people=people, by=request.actor, among=asked)
     except Invalid as wrong:
         return _form(request, view, everyone, people, error=str(wrong), status=422)
-    messages.success(request, f"“{view.name}” is {sharing_words(everyone, len(people))}.")
+    messages.success(request, f"“{view.name}” is {sharing_words(everyone, view.grants.count())}.")
     return done(request, permalink(request, view))
 
 
@@ -97,10 +100,14 @@ def _form(
 
 
 def members_of(request: Request, view: CustomView, people: dict[str, str]) -> list[Person]:
-    """The members of the workspace by name, at most MAX_MEMBERS, and what each may do (1 query)."""
-    found = Membership.objects.filter(workspace=request.workspace, user__is_active=True)
-    named = found.select_related("user").order_by("user__username")
-    return [_person(view, member, people) for member in named[:MAX_MEMBERS]]
+    """The members of the workspace by name, at most MAX_MEMBERS, and what each may do (1 query).
+    Who is named already is among them, also with an account that is switched off."""
+    is_named = Q(user__username__in=people)
+    found = Membership.objects.filter(is_named | Q(user__is_active=True))
+    found = found.filter(workspace=request.workspace).select_related("user")
+    named_first = found.order_by(Case(When(is_named, then=0), default=1), "user__username")
+    shown = sorted(named_first[:MAX_MEMBERS], key=lambda one: one.user.get_username())
+    return [_person(view, member, people) for member in shown]
 
 
 def _person(view: CustomView, member: Membership, people: dict[str, str]) -> Person:
@@ -112,4 +119,5 @@ def _person(view: CustomView, member: Membership, people: dict[str, str]) -> Per
     access = people.get(name, "")
     # A reader may be named for editing, and can once the role allows it.
     note = "a reader: may not edit" if member.role == Role.READER and access == "edit" else ""
+    note = note if member.user.is_active else "switched off"
     return Person(name, role, access, note, is_fixed=False)

@@ -6,10 +6,11 @@ import pytest
 from django.core.cache import cache
 from django.test import Client
 
-from studio.accounts.models import Membership
+from studio.accounts.models import Membership, Role, User
 from studio.custom_views.actions import save_view
 from studio.custom_views.models import CustomView, ViewGrant, ViewUse
 from studio.custom_views.sharing import order_pins, pin_view, set_default, share_view
+from studio.web import view_sharing
 from tests import make
 from tests.web.pages import HTMX, read
 from tests.web.test_url_map import FORMS, methods_of
@@ -164,8 +165,29 @@ def test_sharing_names_people_and_everyone_and_ends_at_once(
     assert "Who can see this?" in panel.text
     assert not [tag for tag, _ in panel.elements if tag == "select"]
     assert "Your role in this workspace may look at views" in panel.text
-    bob_client.post(f"{page_of(view)}/sharing", {"everyone": ""})
+    bob_client.post(f"{page_of(view)}/sharing", {"everyone": "", "person-carol": ""})
     assert carol_client.get(page_of(view)).status_code == 404
+
+
+def test_sharing_ends_nothing_for_people_whom_the_form_did_not_show(
+    bob_client: Client, workspace: Any, people: Any
+) -> None:
+    others = [User(username=f"m{n:03}") for n in range(view_sharing.MAX_MEMBERS)]
+    last, gone = User(username="zoe"), User(username="zed", is_active=False)
+    made = User.objects.bulk_create([*others, last, gone])
+    held = [Membership(user=one, workspace=workspace, role=Role.READER) for one in made]
+    Membership.objects.bulk_create(held)
+    view = view_of(workspace, people.bob, {}, people={"zoe": "see", "zed": "edit", "carol": "see"})
+    form = read(bob_client.get(f"{page_of(view)}/share"))
+    shown = {own["name"] for tag, own in form.elements if tag == "select"}
+    assert {"person-zoe", "person-zed", "person-carol"} <= shown
+    assert "switched off" in form.text
+
+    asked = {"everyone": "", "person-carol": "", "person-alice": "see"}
+    assert bob_client.post(f"{page_of(view)}/sharing", asked).status_code == 303
+
+    grants = set(ViewGrant.objects.values_list("user__username", "access"))
+    assert grants == {("alice", "see"), ("zoe", "see"), ("zed", "edit")}
 
 
 def test_a_description_is_not_overwritten_by_a_form_without_a_version(
