@@ -35,6 +35,7 @@ from studio.web.zones import zone_of
 
 View = Callable[..., HttpResponseBase]
 PERSONAL = "for whoever is signed in"
+LAST_WORKSPACE = "studio_workspace"
 
 
 class Request(HttpRequest):
@@ -104,7 +105,7 @@ def _member_only(function: View, *, methods: tuple[str, ...]) -> View:
             count(request)
             # The thread answers another person next.
             with timezone.override(zone_of(request)):
-                return function(request, *args, **kwargs)
+                return noted(request, function(request, *args, **kwargs))
         except LimitReached as reached:
             return too_many(request, reached)
         except NotAllowed as refused:
@@ -112,6 +113,29 @@ def _member_only(function: View, *, methods: tuple[str, ...]) -> View:
 
     wrapper.studio_policy = "member"  # type: ignore[attr-defined]
     return wrapper
+
+
+def noted(request: Request, answer: HttpResponseBase) -> HttpResponseBase:
+    """Remember in the browser which workspace was on screen last: `/` leads there. GET stores
+    nothing."""
+    is_whole = answer.headers.get("Content-Type", "").startswith("text/html") and not request.htmx
+    if request.method == "GET" and is_whole and answer.status_code == 200:
+        note_workspace(request, answer)
+    return answer
+
+
+def note_workspace(request: Request, answer: HttpResponseBase) -> None:
+    name = request.workspace.name
+    if request.COOKIES.get(LAST_WORKSPACE) == name:
+        return
+    answer.set_cookie(
+        LAST_WORKSPACE,
+        name,
+        max_age=365 * 24 * 3600,
+        httponly=True,
+        secure=request.is_secure(),
+        samesite="Lax",
+    )
 
 
 # Pages that ask as much of the studio as a search, and whole lists as files, by name of address.

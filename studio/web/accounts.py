@@ -17,10 +17,8 @@ from studio.accounts.passwords import TOO_MANY, WRONG, refused
 from studio.accounts.sign_ins import record_sign_in
 from studio.accounts.sources import source_of
 from studio.accounts.tries import Tries
-from studio.web.access import Request, page, public, to_sign_in
+from studio.web.access import LAST_WORKSPACE, Request, note_workspace, page, public, to_sign_in
 from studio.web.signing import begin
-
-LAST_WORKSPACE = "studio_workspace"
 
 
 class SignInForm(AuthenticationForm):
@@ -129,12 +127,5 @@ def last_workspace(request: HttpRequest, user: User) -> Workspace | None:
 def workspace_home(request: Request) -> HttpResponse:
     """The way in through the switcher; the choice is the browser's, so that GET stores nothing."""
     answer = redirect("run-list", workspace=request.workspace.name)
-    answer.set_cookie(
-        LAST_WORKSPACE,
-        request.workspace.name,
-        max_age=365 * 24 * 3600,
-        httponly=True,
-        secure=request.is_secure(),
-        samesite="Lax",
-    )
+    note_workspace(request, answer)
     return answer

@@ -7,7 +7,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from tests import make
-from tests.web.pages import read
+from tests.web.pages import HTMX, read
 
 RIGHT = {"username": "bob", "password": "correct horse battery"}
 
@@ -60,6 +60,22 @@ def test_home_leads_to_a_workspace_of_ones_own(bob_client: Client, people: Any) 
     make.workspace("a-first-one", owner=people.alice)
 
     assert bob_client.get("/")["Location"] == "/w/lab/runs"
+
+
+def test_home_leads_to_the_workspace_whose_page_was_seen_last(
+    bob_client: Client, people: Any
+) -> None:
+    make.workspace("zoo", owner=people.alice, reader=people.bob)
+    make.workspace("theirs", owner=people.alice)
+    assert bob_client.get("/")["Location"] == "/w/lab/runs"
+
+    bob_client.get("/w/zoo/members")
+    assert bob_client.get("/")["Location"] == "/w/zoo/runs"
+    assert "studio_workspace" not in bob_client.get("/w/zoo/runs").cookies
+    # Parts of a page that is open beside, pages that are none of theirs.
+    bob_client.get("/w/lab/runs", headers=HTMX)
+    assert bob_client.get("/w/theirs/runs").status_code == 404
+    assert bob_client.get("/")["Location"] == "/w/zoo/runs"
 
 
 def test_home_says_so_when_there_is_no_workspace(dave_client: Client) -> None:
