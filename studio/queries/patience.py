@@ -79,4 +79,6 @@ def _watch_sqlite(connection: BaseDatabaseWrapper, seconds: float) -> None:
 
     raw: Any = connection.connection
     raw.set_progress_handler(lambda: time.monotonic() > _asking.until, STEPS)
-    connection.execute_wrappers.append(begin)
+    # They stay when a connection is made anew.
+    others = [one for one in connection.execute_wrappers if one.__qualname__ != begin.__qualname__]
+    connection.execute_wrappers[:] = [begin, *others]
