@@ -124,6 +124,15 @@ class Environment:
         """An interpreter of the worker, a path or a name such as python3.12, as it is."""
         return cls(name, python=interpreter_path)
 
+    @classmethod
+    def told(cls, facts: dict[str, Any]) -> Environment:
+        """The environment that the studio tells of a run, whose variables it keeps to itself."""
+        made = cls(str(facts.get("name") or ""), facts.get("python"), facts.get("requirements"))
+        for package in facts.get("packages") or ():
+            made.python.conda_dependencies.add_pip_package(package)
+            made.python.user_managed_dependencies = False
+        return made
+
     def __repr__(self) -> str:
         return f"Environment({self.name!r})"
 

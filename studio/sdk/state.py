@@ -14,6 +14,7 @@ from studio.sdk.records import Channel, Post
 from studio.wire import TERMINAL
 
 if TYPE_CHECKING:
+    from studio.sdk.environment import Environment
     from studio.sdk.experiment import Experiment
 
 log = logging.getLogger("studio.sdk")
@@ -141,6 +142,17 @@ class RunState:
         }
         absent = ("endTimeUtc", "error", "startTimeUtc", "maxRunDurationSeconds", "evidence")
         return {k: v for k, v in details.items() if v is not None or k not in absent}
+
+    def get_environment(self) -> Environment:
+        """How the Python of a submitted script was made, without its variables; UserErrorException
+        for a run that was not submitted."""
+        from studio.sdk.environment import Environment
+
+        facts = (self._fetch().get("definition") or {}).get("environment")
+        if not isinstance(facts, dict):
+            text = f"run {self._uid} was not submitted: it has no environment of its own"
+            raise UserErrorException(text)
+        return Environment.told(facts)
 
     def get_portal_url(self) -> str:
         """The address of the run's page."""

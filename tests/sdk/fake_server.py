@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from studio import wire
 from studio.wire.bundles import BadBundle, read_bundle
-from tests.sdk.fake_store import Fault, Refused, Store
+from tests.sdk.fake_store import Fault, Refused, Store, new_record
 
 BASE = "/api/v1/workspaces/default"
 TERMINAL = wire.TERMINAL
@@ -293,22 +293,7 @@ class Handler(BaseHTTPRequestHandler):
         store = self.studio.store
         if message.uid in store.runs:
             return store.runs[message.uid]
-        status = "Queued" if message.submit else "Running" if message.start else "NotStarted"
-        record = {
-            **message.dump(),
-            "number": len(store.runs) + 1,
-            "status": status,
-            "parent": message.parent,
-            "display_name": message.display_name or "",
-            "description": message.description or "",
-            "error": None,
-            "target": "local",
-            "started_at": "2026-11-21T04:00:00.000000Z",
-            "ended_at": None,
-            "submitter": "ada",
-            "warnings": [],
-            "url": f"{self.studio.url}/w/default/runs/{message.uid}",
-        }
+        record = new_record(message, len(store.runs) + 1, self.studio.url)
         store.runs[message.uid] = record
         return 201, record, {}
 

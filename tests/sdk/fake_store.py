@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from studio.wire import dump_numbers
+from studio.wire import RunCreate, dump_numbers
 from studio.wire.measures import PREFIX
 
 
@@ -64,6 +64,30 @@ class Refused(Exception):
     def __init__(self, status: int, code: str, message: str, **extra: Any) -> None:
         self.status = status
         self.error = {"code": code, "message": message, **extra}
+
+
+def new_record(message: RunCreate, number: int, url: str) -> dict[str, Any]:
+    """A run as it is told right after it was made."""
+    definition = dict(message.definition)
+    if message.submit:
+        definition["environment"] = message.submit.environment.dump()
+        del definition["environment"]["variables"]
+    return {
+        **message.dump(),
+        "definition": definition,
+        "number": number,
+        "status": "Queued" if message.submit else "Running" if message.start else "NotStarted",
+        "parent": message.parent,
+        "display_name": message.display_name or "",
+        "description": message.description or "",
+        "error": None,
+        "target": "local",
+        "started_at": "2026-11-21T04:00:00.000000Z",
+        "ended_at": None,
+        "submitter": "ada",
+        "warnings": [],
+        "url": f"{url}/w/default/runs/{message.uid}",
+    }
 
 
 def counts_of(studio: Any, uid: str) -> list[int]:

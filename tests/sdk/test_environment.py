@@ -9,6 +9,7 @@ import pytest
 from studio.sdk import (
     CondaDependencies,
     Environment,
+    Experiment,
     RunConfiguration,
     ScriptRunConfig,
     UserErrorException,
@@ -125,3 +126,33 @@ def test_what_the_studio_can_not_make_is_refused_here(
     monkeypatch.chdir(source)
     with pytest.raises(UserErrorException, match=words):
         sent(source, chosen(change))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda e: None,
+        lambda e: setattr(e.python, "interpreter_path", "python3.12"),
+        lambda e: e.python.conda_dependencies.add_pip_package("six==1.16"),
+        lambda e: setattr(e, "requirements", "deep/req.txt"),
+    ],
+)
+def test_a_submitted_run_tells_its_environment(
+    change: Callable[[Environment], Any], source: Path, experiment: Experiment
+) -> None:
+    environment = chosen(change)
+    environment.environment_variables["KEY"] = "secret"
+    run = experiment.submit(ScriptRunConfig(source, "train.py", environment=environment))
+
+    told = run.get_environment()
+
+    expected = sent(source, environment)
+    assert expected.pop("variables") == {"KEY": "secret"}
+    assert sent(source, told) == expected
+
+
+def test_a_run_that_was_not_submitted_has_no_environment(experiment: Experiment) -> None:
+    run = experiment.start_logging(snapshot_directory=None)
+    with pytest.raises(UserErrorException, match="was not submitted"):
+        run.get_environment()
+    run.complete()

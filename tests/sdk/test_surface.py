@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -83,6 +84,7 @@ SURFACE = {
         "append_prefix=True timeout_seconds=None",
         "take_snapshot": "path",
         "get_snapshot_id": "",
+        "get_environment": "",
         "restore_snapshot": "snapshot_id=None path=None",
         "get_metrics": "name=None recursive=False run_type=None populate=False",
         "get_portal_url": "",
@@ -111,6 +113,11 @@ EXCEPTIONS = (
     *("ServiceException", "ModelPathNotFoundException", "RunConfigurationException"),
     *("AuthenticationException", "WorkspaceException"),
 )
+NOT_HERE = [
+    *((Experiment, "delete"), (Workspace, "create")),
+    *((Run, "register_model"), (Run, "get_secret")),
+]
+ROOT = Path(__file__).resolve().parents[2]
 # Ours may come behind the original's, by keyword only, or as a positional one behind them.
 OURS_BEHIND = {("cancel", "reason")}
 
@@ -132,6 +139,13 @@ def test_a_call_takes_the_arguments_of_the_original(cls: type, name: str, expect
     assert inspect.getdoc(getattr(cls, name))
 
 
+@pytest.mark.parametrize(("cls", "name"), NOT_HERE)
+def test_what_is_not_here_is_told_in_the_docs(cls: type, name: str) -> None:
+    text = (ROOT / "docs" / "sdk.md").read_text().partition("## What is not here")[2]
+    assert not hasattr(cls, name)
+    assert f"{name}`" in text
+
+
 @pytest.mark.parametrize("cls", PROPERTIES)
 def test_what_is_read_of_an_object_has_the_names_of_the_original(cls: type) -> None:
     known = set(dir(cls)) | {"name", "workspace"}
@@ -150,9 +164,6 @@ def test_an_offline_run_has_every_call_of_a_run() -> None:
 
 def test_the_version_is_that_of_the_package() -> None:
     import tomllib
-    from pathlib import Path
 
-    project: dict[str, Any] = tomllib.loads(
-        (Path(__file__).resolve().parents[2] / "pyproject.toml").read_text()
-    )
+    project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
     assert project["project"]["version"] == sdk.VERSION == sdk.__version__
