@@ -238,6 +238,28 @@ class WrongPassword(models.Model):
         return f"{self.account[:12]} from {self.address}"
 
 
+class KeptAnswer(models.Model):
+    """What the API answered to a change that came with an idempotency key. `address` and `body`:
+    SHA-256 in hex of what was asked, and with what; `code`: the HTTP status."""
+
+    at = models.DateTimeField(default=timezone.now, db_index=True)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+", db_index=False)
+    workspace = models.ForeignKey(Workspace, null=True, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=255)
+    address = models.CharField(max_length=64)
+    body = models.CharField(max_length=64)
+    code = models.PositiveSmallIntegerField()
+    answer = models.TextField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "key", "address"], name="kept_answer_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key} of {self.user}: {self.code}"
+
+
 class Scope(models.TextChoices):
     READ = "read", "Read"
     WRITE = "write", "Read and write"

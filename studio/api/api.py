@@ -32,6 +32,7 @@ from studio.api import (
 )
 from studio.api.access import TokenAuth
 from studio.api.errors import add_handlers
+from studio.api.repeating import PARAMETER, takes_key, with_key
 from studio.api.schemas import ErrorBody, Refusal
 
 IN_WORKSPACE = "/workspaces/{workspace}"
@@ -40,7 +41,7 @@ REF = "#/components/schemas/{model}"
 
 class Api(NinjaAPI):
     def get_openapi_schema(self, **asked: Any) -> OpenAPISchema:
-        """The document, with the one shape of every refusal."""
+        """The document, with the one shape of every refusal, and the header of changes."""
         document = super().get_openapi_schema(**asked)
         parts = document["components"]["schemas"]
         for model in (Refusal, ErrorBody):
@@ -48,8 +49,10 @@ class Api(NinjaAPI):
             told.pop("$defs", None)
             parts[model.__name__] = told
         content = {"application/json": {"schema": {"$ref": REF.format(model=Refusal.__name__)}}}
-        for operations in document["paths"].values():
-            for operation in operations.values():
+        for path, operations in document["paths"].items():
+            for method, operation in operations.items():
+                if takes_key(method, path):
+                    operation["parameters"].append(PARAMETER)
                 for code, answer in operation["responses"].items():
                     if int(code) >= HTTPStatus.BAD_REQUEST:
                         answer.setdefault("content", content)
@@ -64,6 +67,7 @@ api = Api(
     auth=TokenAuth(),
 )
 add_handlers(api)
+api.add_decorator(with_key)
 api.add_router("", workspaces.router)
 # First what programs ask hundreds of times a second: addresses are tried one after the other.
 for part in (

@@ -16,6 +16,7 @@ from studio.accounts.new_workspaces import WrongWorkspace
 from studio.accounts.permissions import NotAllowed
 from studio.api.access import NotFound
 from studio.api.body import BadRequest, UnsupportedMediaType
+from studio.api.repeating import UnderWay
 from studio.artifacts.actions import TooLarge
 from studio.artifacts.bodies import BadUpload
 from studio.artifacts.find_slots import TooManyFinds
@@ -177,6 +178,7 @@ CONFLICTS = (
     LastOwner,
     TargetTaken,
     TargetInUse,
+    UnderWay,
 )
 
 

@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from studio.accounts.kept_answers import forget_answers
 from studio.accounts.sessions import forget_sessions
 from studio.accounts.sign_ins import forget_sign_ins
 from studio.accounts.tries import forget_tries
@@ -29,3 +30,4 @@ def sweep() -> None:
     forget_sessions()
     forget_sign_ins()
     forget_tries()
+    forget_answers()

@@ -18,6 +18,7 @@ from django.core.management.base import CommandError
 from django.db import IntegrityError, connection
 from django.utils import timezone
 
+from studio.accounts.kept_answers import Asked
 from studio.accounts.models import SignInEvent, Workspace
 from studio.accounts.permissions import Actor, NotAllowed
 from studio.artifacts.holding import held_bytes
@@ -106,6 +107,8 @@ def everything_in_a_workspace(people: Any) -> Any:
     actions.set_parameters(run, {"lr": 1}, by=by)
     set_default(CustomView.objects.get(uid="a" * 10), by=by)
     ImportedRun.objects.create(workspace=room, run=run, source="wandb", origin="x")
+    answered = Asked(people.bob, room, key="one", address="a", body="b")
+    answered.keep(201, "{}")
     Removal.objects.create(workspace=room, prefix=f"runs/{room.pk}/0/")
     return room
 
