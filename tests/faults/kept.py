@@ -78,6 +78,8 @@ KEPT: dict[str, tuple[str, ...]] = {
         "tests/artifacts/test_purging.py::test_",
         "tests/runs/test_keeping.py::test_a_program_that_still_writes_gets_404",
     ),
+    "P30 a backup made under load": ("tests/operations/test_backup.py::test_",),
+    "P30 a studio starts from a backup": ("tests/live/test_restored.py::test_",),
 }
 
 

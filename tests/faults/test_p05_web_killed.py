@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from studio.web.management.commands.up import answers
+from tests.faults.conftest import Promise
 from tests.faults.trainings import LONG, Client
 from tests.live.conftest import show_log
 from tests.live.studio import Studio
@@ -41,7 +42,10 @@ def is_going(clients: list[Client]) -> bool:
     return any(client.process.poll() is None for client in clients)
 
 
-def test_killed_processes_of_the_web_server_lose_double_and_mix_nothing(studio: Studio) -> None:
+def test_killed_processes_of_the_web_server_lose_double_and_mix_nothing(
+    studio: Studio, promise: Promise
+) -> None:
+    promise("P5", "web processes killed while programs log", n=N_POINTS * N_CLIENTS)
     clients = [Client(studio, f"value{i}", N_POINTS) for i in range(N_CLIENTS)]
     wait_until(lambda: all(client.n_acknowledged() for client in clients), 60, "first answers")
     n_kills, began = 0, time.monotonic()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks import storm
+from tests.faults.conftest import Promise
 
 pytestmark = [pytest.mark.live, pytest.mark.faults]
 
@@ -23,7 +24,8 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("way", storm.WAYS)
-def test_all_that_are_cancelled_at_once_end_once(way: str, studio: Any) -> None:
+def test_all_that_are_cancelled_at_once_end_once(way: str, studio: Any, promise: Promise) -> None:
+    promise("P14", f"cancelled at once, {way}", n=N_RUNNING + N_QUEUED)
     found = storm.storm(studio, storm.WAYS[way], n_running=N_RUNNING, n_queued=N_QUEUED)
 
     assert set(found.statuses) == {"Canceled"}

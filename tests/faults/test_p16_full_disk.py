@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.faults.conftest import Promise
 from tests.faults.trainings import LONG
 from tests.live.conftest import show_log
 from tests.live.studio import Studio, status_of, write_script
@@ -74,8 +75,9 @@ def stored(run: Any, name: str) -> bytes:
 
 
 def test_a_full_disk_is_told_and_everything_goes_on_when_there_is_room(
-    studio: Studio, disk: Path, tmp_path: Path
+    studio: Studio, disk: Path, tmp_path: Path, promise: Promise
 ) -> None:
+    promise("P16", "a full disk is told")
     from studio.sdk import Experiment
 
     side = Experiment(studio.workspace, "side").start_logging(snapshot_directory=None)

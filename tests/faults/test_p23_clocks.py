@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.conftest import Promise
 from tests.faults.trainings import Training, moves
 from tests.live.conftest import show_log
 from tests.live.studio import ROOT, Studio, status_of
@@ -95,8 +96,9 @@ def worker(studio: Studio, tmp_path: Path) -> Iterator[LyingWorker]:
 
 
 def test_a_worker_whose_clock_jumps_by_days_loses_no_run(
-    studio: Studio, worker: LyingWorker, tmp_path: Path
+    studio: Studio, worker: LyingWorker, tmp_path: Path, promise: Promise
 ) -> None:
+    promise("P23", "a clock that jumps loses no run")
     training = Training(studio, tmp_path / "a", compute_target="lying").begun()
     for wrong_by_s in (DAY_S, -DAY_S, 3_600, -7_200, 0):
         worker.set(wrong_by_s)
@@ -117,8 +119,9 @@ def test_a_worker_whose_clock_jumps_by_days_loses_no_run(
 
 
 def test_a_run_that_began_tomorrow_and_ended_yesterday_took_no_negative_time(
-    studio: Studio, worker: LyingWorker, tmp_path: Path
+    studio: Studio, worker: LyingWorker, tmp_path: Path, promise: Promise
 ) -> None:
+    promise("P23", "no negative duration")
     worker.set(DAY_S)
     training = Training(studio, tmp_path / "a", compute_target="lying").begun()
     worker.set(-DAY_S)

@@ -12,6 +12,7 @@ from statistics import median
 import pytest
 
 from studio.web.management.commands.up import answers
+from tests.faults.conftest import Promise
 from tests.faults.crowd import Crowd
 from tests.faults.trainings import LONG, settles
 from tests.live.conftest import show_log
@@ -22,7 +23,7 @@ pytestmark = [pytest.mark.live, pytest.mark.faults]
 
 SECONDS = 60 if LONG else 6
 N_SLOW = 60  # nearly four times the threads of the web server
-POLITE = {200, 201, 204, 413, 422, 429, 503}
+POLITE = {200, 201, 204, 413, 429, 503}
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +48,9 @@ def crowd_of(studio: Studio, times: int) -> Crowd:
 N_RESTLESS = 48  # half as many again as the threads of two processes
 
 
-def test_connections_that_never_pause_keep_nobody_waiting(studio: Studio) -> None:
+def test_connections_that_never_pause_keep_nobody_waiting(studio: Studio, promise: Promise) -> None:
     """Half as many again as there are threads: each has its turn, and so has a newcomer."""
+    promise("P24", "connections that never pause", n=N_RESTLESS)
     from studio.sdk import Experiment
 
     over = threading.Event()
@@ -80,7 +82,8 @@ def lasts(crowd: Crowd, seconds: float) -> None:
     crowd.stop()
 
 
-def test_overload_is_answered_politely_and_passes(studio: Studio) -> None:
+def test_overload_is_answered_politely_and_passes(studio: Studio, promise: Promise) -> None:
+    promise("P24", "ten times the load", seconds=SECONDS)
     normal = crowd_of(studio, 1)
     lasts(normal, SECONDS / 4)
     crowd = crowd_of(studio, 10)
@@ -109,8 +112,9 @@ def is_normal(studio: Studio) -> bool:
 
 
 def test_clients_that_never_finish_a_request_take_no_thread_from_the_others(
-    studio: Studio,
+    studio: Studio, promise: Promise
 ) -> None:
+    promise("P24", "clients that never finish a head", n=N_SLOW)
     crowd = crowd_of(studio, 1)
     crowd.add(N_SLOW, crowd.crawl)
     wait_until(lambda: len(crowd.health_s) >= (100 if LONG else 10), 90, "ten answers")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.conftest import Promise
 from tests.faults.trainings import LONG, Client
 from tests.live.conftest import show_log
 from tests.live.studio import ROOT, Studio
@@ -53,7 +54,8 @@ def studio(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Studio]:
         show_log(made)
 
 
-def test_tables_change_beside_writers_and_nothing_is_lost(studio: Studio) -> None:
+def test_tables_change_beside_writers_and_nothing_is_lost(studio: Studio, promise: Promise) -> None:
+    promise("P25", "tables change beside writers", n=2 * N_POINTS)
     clients = [Client(studio, f"value{i}", N_POINTS) for i in range(2)]
     wait_until(lambda: all(client.n_acknowledged() for client in clients), 60, "first answers")
     n_changes, took_s = 0, []

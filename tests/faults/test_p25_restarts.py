@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.conftest import Promise
 from tests.faults.trainings import LONG, Training, moves
 from tests.live.conftest import show_log
 from tests.live.studio import Studio, status_of
@@ -68,7 +69,10 @@ def pid_of(training: Training) -> int:
     return int(found[1])
 
 
-def test_runs_outlive_every_process_of_the_studio(studio: Studio, train: Train) -> None:
+def test_runs_outlive_every_process_of_the_studio(
+    studio: Studio, train: Train, promise: Promise
+) -> None:
+    promise("P25", "runs outlive restarts", n=N_RUNS)
     every_s = 0.2 if LONG else 0.02
     trainings = [train(str(i), every_s) for i in range(N_RUNS)]
     cancelled = train("cancelled")
@@ -99,7 +103,10 @@ def test_runs_outlive_every_process_of_the_studio(studio: Studio, train: Train) 
 ORDER = ["Queued", "Starting", "Preparing", "Running", "Finalizing", "Completed"]
 
 
-def test_the_death_of_a_worker_that_took_runs_up_ends_them(studio: Studio, train: Train) -> None:
+def test_the_death_of_a_worker_that_took_runs_up_ends_them(
+    studio: Studio, train: Train, promise: Promise
+) -> None:
+    promise("P25", "an adopted run ends with its worker")
     training = train("a").begun()
     replaced(studio, "worker", signal.SIGHUP)
     assert training.advances()

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
+from tests.faults.conftest import Promise
 from tests.faults.hosts import Host, bridge, reachable, studio_for_hosts, two_hosts
 from tests.faults.trainings import moves
 from tests.live.conftest import show_log
@@ -99,8 +100,9 @@ def one_on_each(studio: Studio, folder: Path, hosts: tuple[Host, Host]) -> list[
 
 
 def test_a_cancel_reaches_the_machine_that_runs_it(
-    studio: Studio, hosts: tuple[Host, Host], tmp_path: Path
+    studio: Studio, hosts: tuple[Host, Host], tmp_path: Path, promise: Promise
 ) -> None:
+    promise("two machines: a cancel reaches")
     on_alpha, on_beta = one_on_each(studio, tmp_path, hosts)
     began = time.monotonic()
     on_beta.run.cancel()
@@ -113,8 +115,9 @@ def test_a_cancel_reaches_the_machine_that_runs_it(
 
 
 def test_a_machine_without_network_loses_its_run_and_writes_nothing_when_it_is_back(
-    studio: Studio, hosts: tuple[Host, Host], tmp_path: Path
+    studio: Studio, hosts: tuple[Host, Host], tmp_path: Path, promise: Promise
 ) -> None:
+    promise("two machines: a cable pulled")
     alpha = hosts[0]
     on_alpha, on_beta = one_on_each(studio, tmp_path, hosts)
     alpha.pull_cable()
@@ -139,8 +142,9 @@ def test_a_machine_without_network_loses_its_run_and_writes_nothing_when_it_is_b
 
 
 def test_what_a_dead_machine_ran_is_told_and_what_waited_runs_on_the_other(
-    studio: Studio, hosts: tuple[Host, Host], tmp_path: Path
+    studio: Studio, hosts: tuple[Host, Host], tmp_path: Path, promise: Promise
 ) -> None:
+    promise("two machines: one dies")
     on_alpha, on_beta = one_on_each(studio, tmp_path, hosts)
     waiting = Job(studio, tmp_path / "waiting")
     assert waiting.run.get_status() == "Queued"
