@@ -1,13 +1,14 @@
-"""The link with which a person sets the password of an account: good once and for a week."""
+"""The link with which a person sets the password of an account: good once, for a week, or for an
+hour where the account has a password already."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.db import transaction
 from django.utils import timezone
 from django.utils.encoding import force_bytes, force_str
-from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
+from django.utils.http import base36_to_int, urlsafe_base64_decode, urlsafe_base64_encode
 
 from studio.accounts.members import WrongMember, find_member, lock_for, record
 from studio.accounts.models import MemberEvent, Membership, User, Workspace
@@ -16,6 +17,8 @@ from studio.accounts.sessions import end_sessions
 from studio.accounts.sign_ins import record_sign_in
 from studio.accounts.sources import Source
 
+# A new person may be on holiday; who lost a password asks for the link and waits for it.
+RESET_WITHIN = timedelta(hours=1)
 ADMIN_ONLY = (
     "Only an admin of the studio can make a password link for {name}: the account has a password or"
     " single sign-on, is used in other workspaces, or was not created here."
@@ -24,13 +27,19 @@ ADMIN_ONLY = (
 
 class Tokens(PasswordResetTokenGenerator):
     """Signed over the account's password and last sign-in, so that setting one ends the link.
-    `settings.PASSWORD_RESET_TIMEOUT` says for how long it is good."""
+    `settings.PASSWORD_RESET_TIMEOUT` says for how long it is good, RESET_WITHIN for who has one."""
 
     key_salt = "studio.accounts.welcome"
 
     def __init__(self, now: datetime | None = None) -> None:
         super().__init__()
         self.now = now
+
+    def check_token(self, user: User | None, token: str | None) -> bool:
+        if user is None or not token or not super().check_token(user, token):
+            return False
+        age_s = self._num_seconds(self._now()) - base36_to_int(token.split("-")[0])
+        return not user.has_usable_password() or age_s <= RESET_WITHIN.total_seconds()
 
     def _now(self) -> datetime:
         # In one zone for all: who makes the link and who opens it may be in two.

@@ -1,4 +1,4 @@
-"""The link with which a person sets a password: once, for a week, and only for whom it may be."""
+"""The link with which a person sets a password: once, for a time, and only for whom it may be."""
 
 from datetime import timedelta
 from typing import Any
@@ -32,6 +32,13 @@ def test_a_link_is_good_for_a_week_and_until_a_password_is_set(erin: User) -> No
     erin.set_password("correct horse battery")
     erin.save()
     assert user_of_link(uidb64, token) is None
+
+
+def test_a_link_to_an_account_with_a_password_is_good_for_an_hour(people: Any) -> None:
+    uidb64, token = link_parts(people.bob)
+    soon, late = (timezone.now() + timedelta(minutes=minutes) for minutes in (59, 61))
+    assert user_of_link(uidb64, token, now=soon) == people.bob
+    assert user_of_link(uidb64, token, now=late) is None
 
 
 def test_a_link_is_used_once(erin: User) -> None:

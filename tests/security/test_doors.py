@@ -166,6 +166,22 @@ def test_a_foreign_host_and_trace_get_nowhere_and_are_not_repeated(run: Any, peo
         assert CANARY.encode() not in traced.content, address
 
 
+def test_no_repository_settings_or_listing_is_served(run: Any, people: Any) -> None:
+    client = make.client(people.alice)
+    files = ("/.git/config", "/.git/", "/.env", "/manage.py", "/var/secret_key", "/blobs/")
+    static = ("/static/", "/static/js/", "/static/../manage.py", "/static/%2e%2e/manage.py")
+    for address in (*files, *static):
+        assert client.get(address).status_code == 404, address
+
+
+def test_a_token_in_an_address_opens_nothing(run: Any, people: Any) -> None:
+    secret = make.token(people.carol)
+    for name in ("token", "access_token", "api_key", "authorization"):
+        assert Client().get(f"/api/v1/whoami?{name}={secret}").status_code == 401, name
+        opened = Client().get(f"{run.page_path}?{name}={secret}")
+        assert (opened.status_code, opened["Location"].split("?")[0]) == (302, "/sign-in"), name
+
+
 def test_errors_repeat_no_markup_whatever_was_sent(run: Any, people: Any) -> None:
     client = make.client(people.carol)
     headers = bearer(make.token(people.carol))
