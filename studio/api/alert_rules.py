@@ -12,10 +12,11 @@ from studio.alerts import actions
 from studio.alerts.drafts import Address, RuleDraft, draft_of
 from studio.alerts.models import Delivery
 from studio.alerts.rights import require_edit, require_new, visible_rules
-from studio.api.access import actor_of, run_of, workspace_of
+from studio.api.access import NotFound, actor_of, run_of, workspace_of
 from studio.api.alert_items import (
     AlertRuleItem,
     AlertRulePage,
+    DeliveryItem,
     DeliveryPage,
     EndNotice,
     SubscriptionItem,
@@ -39,6 +40,7 @@ from studio.wire.alert_changes import (
     AlertSwitch,
     ViewSubscription,
 )
+from studio.wire.changes import NothingToSay
 
 router = Router(tags=["alert rules"])
 RULE = "/alert-rules/{rule}"
@@ -167,6 +169,24 @@ def list_deliveries(
     return page(
         list(found[: limit + 1]), limit=limit, item=delivery_item, cursor=lambda one: str(one.pk)
     )
+
+
+@router.post(
+    RULE + "/deliveries/{delivery}/retry",
+    response=answers(DeliveryItem),
+    openapi_extra=documented(NothingToSay),
+)
+def retry_delivery(request: HttpRequest, workspace: Path[str], rule: str, delivery: str) -> Any:
+    """Try a message that was given up once more; another one stays as it is."""
+    of = rule_of(request, workspace, rule)
+    read_body(request, NothingToSay)
+    known = delivery.isascii() and delivery.isdecimal() and len(delivery) < 19
+    found = _deliveries().filter(firing__rule=of, pk=delivery).first() if known else None
+    if found is None:
+        raise NotFound(f"There is no delivery “{delivery[:80]}” of this rule.")
+    found.firing.rule = of
+    actions.retry_delivery(found, by=actor_of(request))
+    return JsonResponse(delivery_item(_deliveries().get(pk=found.pk)))
 
 
 def _deliveries() -> Any:

@@ -13,6 +13,7 @@ from studio.api import (
     bulk,
     creating,
     custom_views,
+    descriptions,
     events,
     experiments,
     export,
@@ -90,6 +91,7 @@ for part in (
     view_code,
     custom_views,
     attachments,
+    descriptions,
     events,
     alert_rules,
 ):

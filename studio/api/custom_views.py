@@ -28,10 +28,12 @@ from studio.api.view_items import (
     view_to_change,
 )
 from studio.custom_views import actions, sharing
+from studio.custom_views.finding import find_deleted_view
 from studio.custom_views.listing import is_cursor, listed_views, view_page
 from studio.custom_views.models import CustomView, Place, ViewRevision
 from studio.runs.limits import Invalid
 from studio.runs.models import Experiment
+from studio.wire.changes import NothingToSay
 from studio.wire.view_changes import (
     ViewCopy,
     ViewCreate,
@@ -142,6 +144,21 @@ def delete_view(request: HttpRequest, workspace: Path[str], view: str) -> Any:
     found = view_to_change(request, workspace, view)
     actions.delete_view(found, by=actor_of(request))
     return view_answer(request, found)
+
+
+@router.post(
+    "/views/{view}/undelete", response=answers(ViewItem), openapi_extra=documented(NothingToSay)
+)
+def undelete_view(request: HttpRequest, workspace: Path[str], view: str) -> Any:
+    """Bring back a deleted view, with its versions and whom it was shared with; for who could
+    delete it."""
+    room = workspace_of(request, workspace)
+    require_writing(request, room)
+    read_body(request, NothingToSay)
+    found = find_deleted_view(room, actor_of(request), view)
+    if found is None:
+        found = view_of(request, workspace, view)
+    return view_answer(request, actions.bring_back(found, by=actor_of(request)))
 
 
 @router.post("/views/{view}/share", response=answers(ViewItem), openapi_extra=documented(ViewShare))

@@ -55,12 +55,14 @@ class _Span:
         return self.newest - self.n
 
 
-def versions_of(described: Run | Experiment, *, below: int | None = None) -> VersionPage:
-    """The PAGE_SIZE newest versions, or those under `below` (2 queries, one more for the text of a
+def versions_of(
+    described: Run | Experiment, *, below: int | None = None, size: int = PAGE_SIZE
+) -> VersionPage:
+    """The `size` newest versions, or those under `below` (2 queries, one more for the text of a
     run that nobody saved)."""
     span = _span(described)
     end = span.n if below is None else min(max(below - span.first - 1, 0), span.n)
-    start = max(0, end - PAGE_SIZE)
+    start = max(0, end - size)
     events = list(_events(described)[start:end])
     found = [_saved(event, span.first + at) for at, event in enumerate(events, start + 1)]
     found.reverse()

@@ -89,6 +89,14 @@ class NothingToSay(Message):
 
 
 @dataclass(frozen=True)
+class DescriptionRestore(Message):
+    """The version whose text comes back. `description_version` is the one the writer saw."""
+
+    version: int = field(metadata={"check": integer()})
+    description_version: int | None = field(default=None, metadata={"check": integer()})
+
+
+@dataclass(frozen=True)
 class ExperimentEdit(Message):
     """What to change of an experiment; what is left out stays. `description_version` is the one the
     writer saw."""

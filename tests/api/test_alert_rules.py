@@ -188,3 +188,19 @@ def test_the_token_of_a_run_has_no_rules(api: make.Api, run: Any, workspace: Any
     assert program.post(f"/runs/{run.uid}/notify", {"on": True}).status_code == 403
     assert program.get("/alert-rules").json()["items"] == []
     assert program.get("/events").status_code == 200
+
+
+def test_a_message_that_was_given_up_is_tried_again(api: make.Api, reader: make.Api) -> None:
+    rule = api.post("/alert-rules", FAILED).json()["uid"]
+    (told,) = api.post(f"/alert-rules/{rule}/test").json()["items"]
+    path = f"/alert-rules/{rule}/deliveries/{told['id']}/retry"
+    Delivery.objects.update(state="failed", n_tries=5)
+
+    assert reader.post(path).status_code == 404
+    again = api.post(path).json()
+    assert (again["state"], again["n_tries"]) == ("waiting", 0)
+    assert api.post(path).json() == again
+    assert [one.kind for one in RuleEvent.objects.all()].count("retried") == 1
+    other = api.post("/alert-rules", FAILED).json()["uid"]
+    for wrong in (path.replace(rule, other), path.replace(str(told["id"]), "x")):
+        assert api.post(wrong).status_code == 404

@@ -186,6 +186,30 @@ class TestSaving:
         assert api.get(path).status_code == delete(api, path).status_code == 404
         assert names(api.get("/views")) == []
 
+    def test_a_deleted_view_is_brought_back_by_who_could_delete_it(
+        self, api: make.Api, alice: make.Api, people: Any, workspace: Any
+    ) -> None:
+        view = made(api)
+        shared(api, view, everyone="see")
+        before = api.get(f"/views/{view['uid']}").json()
+        back = f"/views/{view['uid']}/undelete"
+        assert delete(api, f"/views/{view['uid']}").json()["deleted_at"]
+
+        assert error(make.Api(people.carol, workspace).post(back))[0] == 403
+        assert error(make.Api(people.bob, workspace, scope="read").post(back))[0] == 403
+        assert api.post(back).json() == before
+        assert api.post(back).json() == before
+        assert error(api.post("/views/nothing/undelete"))[0] == 404
+        delete(api, f"/views/{view['uid']}")
+        made(api)
+        assert error(api.post(back)) == (422, "invalid", "name")
+
+    def test_a_private_view_stays_gone_for_others(self, api: make.Api, alice: make.Api) -> None:
+        view = made(api)
+        delete(api, f"/views/{view['uid']}")
+
+        assert error(alice.post(f"/views/{view['uid']}/undelete"))[0] == 404
+
 
 class TestListing:
     def test_pages_join_in_the_order_of_names(self, api: make.Api) -> None:

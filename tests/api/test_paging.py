@@ -67,6 +67,8 @@ def lab(people: Any, workspace: Any) -> dict[str, str]:
         *(owner.send("PUT", f"/runs/{run.uid}/artifacts/{n}.bin", b"x", raw) for n in "ab"),
         *(owner.post(f"/runs/{one.uid}/tags", {"set": {"seen": one.uid}}) for one in (run, other)),
         *(owner.post("/bulk", TAG_ALL) for _ in range(2)),
+        *(owner.patch(f"/runs/{run.uid}", {"description": text}) for text in "ab"),
+        *(owner.patch("/experiments/vision", {"description": text}) for text in "ab"),
         owner.post("/targets", {"name": "gpu"}),
         owner.post("/views", {"name": "two"}),
         owner.patch(f"/views/{view}", {"name": "first", "version": 1}),

@@ -72,10 +72,12 @@ BODIES: dict[str, Any] = {
     "/notify": {"on": True},
     "/views/{view}/subscribe": {"edge": "enter"},
     "/views/{view}/share": {"everyone": ""},
+    "/description/restore": {"version": 1},
     "/views/{view}/restore": {"version": 1},
     "/views/{view}/pin": {"pinned": True},
     "/views/{view}/default": {"on": True},
 }
+TEXT = {"description": "a text"}
 YAML = b"version: 1\nviews:\n- name: as code\n"
 FILE, LOG = "outputs/model.bin", "logs/output.txt"
 QUERIES = {
@@ -99,7 +101,8 @@ OWN_TO_A_READER = {
 OWNERS_ONLY = {"/targets", "/targets/{target}", "/targets/{target}/drain"}
 OWNERS_ONLY |= {f"/members{end}" for end in ("", "/{user}", "/{user}/link")}
 # The rule asked for is one of the workspace.
-OWNERS_ONLY |= {f"/alert-rules/{{rule}}{end}" for end in ("", "/mute", "/enable", "/test")}
+ENDS = ("", "/mute", "/enable", "/test", "/deliveries/{delivery}/retry")
+OWNERS_ONLY |= {f"/alert-rules/{{rule}}{end}" for end in ENDS}
 THEIR_TABLES = {
     *("runs.star", "runs.experimentstar", "work.work", "artifacts.logsearch"),
     *("custom_views.viewpin", "custom_views.defaultview"),
@@ -122,6 +125,7 @@ def send(name: str, values: dict[str, str], secret: str | None) -> Any:
     own = {"digest": DIGEST} if "/blobs/" in path else {"path": LOG} if "/logs/" in path else {}
     own |= {"target": "spare"} if method == "DELETE" and "{target}" in path else {}
     own |= {"digest": IMAGE} if "/attachments/" in path else {}
+    own |= {"view": values["deleted"]} if path.endswith("/undelete") else {}
     if path.endswith("/resubmit"):
         own = {"uid": values["submitted"]}
     address = path.format_map({**values, **own}) + of(QUERIES, name, "")
@@ -144,6 +148,14 @@ def writes(name: str) -> bool:
     return not name.startswith("GET ")
 
 
+def deleted_view(api: make.Api) -> str:
+    """The id of one that everybody saw."""
+    uid = str(api.post("/views", {"name": "deleted"}).json()["uid"])
+    assert api.post(f"/views/{uid}/share", {"everyone": "see"}).status_code == 200
+    assert api.send("DELETE", f"/views/{uid}", b"", "application/json").status_code == 200
+    return uid
+
+
 @pytest.fixture(scope="module")
 def all_values(lasting_lab: Any, everybody: People) -> dict[str, str]:
     """A value for every path parameter; the run has one metric to ask for."""
@@ -159,6 +171,7 @@ def all_values(lasting_lab: Any, everybody: People) -> dict[str, str]:
         api.send("POST", f"/runs/{run.uid}/logs/{LOG}?offset=0", BYTES, raw),
         api.send("PUT", f"/blobs/{DIGEST}", BYTES, raw),
         api.send("POST", f"/runs/{run.uid}/images?file=plot.png", PNG, raw),
+        *(api.patch(one, TEXT) for one in (f"/runs/{run.uid}", "/experiments/vision")),
         api.post("/snapshots", SOURCES),
     ]
     assert all(answer.status_code in {200, 201} for answer in made), made
@@ -170,6 +183,7 @@ def all_values(lasting_lab: Any, everybody: People) -> dict[str, str]:
     owner = make.Api(everybody.alice, lasting_lab)
     shared = {"name": "all", "statuses": ["Failed"], "shared": True}
     rule = owner.post("/alert-rules", shared).json()["uid"]
+    (told,) = owner.post(f"/alert-rules/{rule}/test").json()["items"]
     assert owner.post("/members", {"name": "erin", "new": True}).status_code == 201
     Target.objects.create(name="spare", workspace=run.workspace)
     gpu = Target.objects.create(name="gpu", workspace=run.workspace)
@@ -189,6 +203,8 @@ def all_values(lasting_lab: Any, everybody: People) -> dict[str, str]:
         "view": view,
         "target": "gpu",
         "rule": rule,
+        "delivery": str(told["id"]),
+        "deleted": deleted_view(api),
         "user": "erin",
     }
 
