@@ -58,6 +58,9 @@
   function toChildren(isOpening) {
     const row = here();
     const expander = row?.querySelector(".expander");
+    // The deepest rows of a tree have a link instead, to a page of their child runs.
+    const isLink = expander && !expander.hasAttribute("aria-expanded");
+    if (isOpening && isLink) return press(".expander", row);
     const wanted = isOpening ? "false" : "true";
     if (expander?.getAttribute("aria-expanded") === wanted) return press(".expander", row);
     if (isOpening || !row?.matches(".child")) return false;

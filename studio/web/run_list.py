@@ -43,7 +43,7 @@ from studio.web.run_list_reading import (
     with_children,
 )
 from studio.web.run_pills import pill_context
-from studio.web.run_rows import Listing, live_url, rows_of
+from studio.web.run_rows import Listing, live_url, rows_of, tell_more
 from studio.web.run_suggest import typing_context
 from studio.web.sweeps import sweep_context, usual_state
 from studio.web.view_bar import place_of, view_context
@@ -214,6 +214,8 @@ def row_context(
     )
     runs, depths = with_children(request, listing, shown.runs)
     rows = rows_of(request, listing, runs, reading.columns, depths=depths)
+    if depths:
+        tell_more(rows)
     is_first, newest = not (state.after or state.before), shown.runs
     if reading.keys != NEWEST:
         # A sweep stands in the order of its metric, and goes on.

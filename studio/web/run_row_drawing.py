@@ -69,6 +69,7 @@ def looks(row: "Row", *, is_oob: bool) -> str:
         row.is_chosen,
         row.is_open,
         row.toggle_url,
+        row.is_deepest,
         row.can_edit,
         row.rollup,
         is_oob,

@@ -4,6 +4,7 @@ import base64
 import binascii
 import struct
 import zlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -33,7 +34,8 @@ ITEM = struct.Struct(">QIB")
 class Row:
     """One line of the table. depth: 0 for a root run, more below an opened parent; toggle_url:
     opens or closes its child runs in place, "" where there are none or the list is no tree;
-    can_edit: whether name and tags have pencils."""
+    is_deepest: its child runs have only a page of their own; can_edit: whether name and tags have
+    pencils; more: what is said below it of child runs that are not shown."""
 
     run: Run
     cells: list[Cell]
@@ -42,7 +44,9 @@ class Row:
     is_chosen: bool = False
     is_open: bool = False
     toggle_url: str = ""
+    is_deepest: bool = False
     can_edit: bool = False
+    more: tuple["MoreChildren", ...] = ()
 
     @property
     def html(self) -> Markup:
@@ -59,6 +63,15 @@ class Row:
         values = [cell.value for cell in self.cells if cell.shown.kind != "duration"]
         shown = f"{self.run.status_at.timestamp()}{self.rollup}{self.run.display_name}{values}"
         return zlib.crc32(shown.encode("utf-8", "replace"))
+
+
+@dataclass(frozen=True, slots=True)
+class MoreChildren:
+    """How many child runs of an opened run are not among the rows; depth: of these."""
+
+    run: Run
+    n: int
+    depth: int
 
 
 @dataclass(frozen=True)
@@ -134,11 +147,27 @@ def rows_of(
         is_chosen = run.uid in chosen
         row = Row(run, cells[run.pk], children.get(run.pk), is_chosen=is_chosen, can_edit=can_edit)
         row.depth = min(depths.get(run.pk, 0), MAX_DEPTH) if depths else 0
-        if state.children == TREE and row.rollup:
+        if state.children == TREE and row.rollup and row.depth == MAX_DEPTH:
+            row.is_deepest = True
+        elif state.children == TREE and row.rollup:
             row.is_open = run.uid in opened
             row.toggle_url = listing.url(state.with_open(run.uid, is_open=not row.is_open))
         found.append(row)
     return found
+
+
+def tell_more(rows: Sequence[Row]) -> None:
+    """Say below the last row of each opened run how many of its child runs are not shown."""
+    n_shown = Counter(row.run.parent_id for row in rows if row.depth)
+    above: list[Row] = []
+    for at, row in enumerate(rows):
+        above.append(row)
+        next_depth = rows[at + 1].depth if at + 1 < len(rows) else 0
+        while above and above[-1].depth >= next_depth:
+            over = above.pop()
+            n = over.rollup.n - n_shown[over.run.pk] if over.is_open and over.rollup else 0
+            if n > 0:
+                row.more += (MoreChildren(over.run, n, over.depth + 1),)
 
 
 @fixed(user=BigIntegerField(), runs=IdsField())

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from studio.web import run_list_reading
 from tests import make
 from tests.web.pages import read, rows
 
@@ -40,6 +41,54 @@ def test_a_tree_opens_in_place_level_by_level(bob_client: Client, family: list[A
 
     closed = bob_client.get(expander(whole, parent))
     assert rows(closed) == [alone.uid, parent.uid]
+
+
+def more(answer: Any) -> list[tuple[str, str]]:
+    """The rows that say how many child runs are not shown, each with the row before it."""
+    ids = [one.get("id", "") for tag, one in read(answer).elements if tag == "tr"]
+    return [(id, ids[at - 1]) for at, id in enumerate(ids) if id.startswith("runs-more-")]
+
+
+def test_an_opened_run_says_how_many_more_child_runs_it_has(
+    bob_client: Client, family: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parent, first, second, _, alone = family
+    last = make.run(first.experiment, parent=second, display_name="last")
+    opened = {"children": "tree", "open": f"{parent.uid},{first.uid},{second.uid}"}
+    assert more(bob_client.get(LIST, opened)) == []
+    monkeypatch.setattr(run_list_reading, "MAX_CHILDREN_IN_PLACE", 1)
+    make.run(first.experiment, parent=second, display_name="newest")
+
+    answer = bob_client.get(LIST, opened)
+
+    assert rows(answer)[:3] == [alone.uid, parent.uid, second.uid]
+    assert last.uid not in rows(answer)
+    shown = f"runs-row-{rows(answer)[-1]}"
+    ends = [(f"runs-more-{second.uid}", shown)]
+    assert more(answer) == [*ends, (f"runs-more-{parent.uid}", ends[0][0])]
+    page = read(answer)
+    assert page.text.count("1 more child run of") == 2
+    links = [own["href"] for _, own in page.elements if own.get("href", "").endswith("/children")]
+    everyone = rows(bob_client.get(f"{parent.page_path}/children"))
+    assert f"{parent.page_path}/children" in links
+    assert everyone == [second.uid, first.uid]
+
+
+def test_below_the_deepest_level_of_a_tree_an_expander_leads_to_the_child_runs(
+    bob_client: Client, experiment: Any
+) -> None:
+    line = [make.run(experiment)]
+    for _ in range(7):
+        line.append(make.run(experiment, parent=line[-1]))
+    opened = ",".join(run.uid for run in line)
+
+    answer = bob_client.get(LIST, {"children": "tree", "open": opened})
+
+    assert rows(answer) == [run.uid for run in line[:6]]
+    deepest = read(answer).one("a", id=f"runs-expander-{line[5].uid}")
+    assert "aria-expanded" not in deepest
+    assert rows(bob_client.get(deepest["href"])) == [line[6].uid]
+    assert more(answer) == []
 
 
 def test_only_runs_with_child_runs_open(bob_client: Client, family: list[Any]) -> None:
