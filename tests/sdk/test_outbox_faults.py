@@ -46,19 +46,14 @@ def test_a_fault_neither_loses_nor_doubles_a_point(
 
 
 def test_a_slow_studio_does_not_slow_the_caller(experiment: Experiment, studio: FakeStudio) -> None:
-    import time
-
     with experiment.start_logging(snapshot_directory=None) as run:
         studio.faults = [Fault("slow", seconds=1.5)]
         run.log("x", 0)
         wait_until(lambda: not studio.faults)
-        begin = time.perf_counter()
         for i in range(1, 1000):
             run.log("x", i)
-        took_s = time.perf_counter() - begin
         n_arrived = len(studio.values(run.id, "x"))
-    assert n_arrived <= 1, "the batch was not held up, so the test shows nothing"
-    assert took_s < 1.0
+    assert n_arrived <= 1, "the caller waited until the held-up batch had arrived"
     assert studio.values(run.id, "x") == list(range(1000))
 
 
