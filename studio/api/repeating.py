@@ -1,4 +1,4 @@
-"""Changes that may be sent again: the header `Idempotency-Key` (docs/adr/0062)."""
+"""Changes that may be sent again: the header `Idempotency-Key` (docs/adr/0064)."""
 
 import json
 import re
