@@ -1,6 +1,8 @@
 """Waiting for something to become true, with a deadline instead of a sleep."""
 
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -20,3 +22,12 @@ def wait_until(
             what = message or getattr(check, "__name__", "the condition")
             raise AssertionError(f"not within {timeout_s} s: {what} (last answer: {answer!r})")
         time.sleep(every_s)
+
+
+def answers(url: str) -> bool:
+    """Whether a server answers there with 200."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as response:
+            return bool(response.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from studio.web.management.commands.up import answers
 from tests.faults.conftest import Promise
 from tests.faults.trainings import LONG, Client
 from tests.live.conftest import show_log
 from tests.live.studio import Studio
 from tests.postgres import address_of, database_of_its_own
-from tests.waiting import wait_until
+from tests.waiting import answers, wait_until
 
 pytestmark = [pytest.mark.live, pytest.mark.faults]
 

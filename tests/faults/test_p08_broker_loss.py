@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from studio.web.management.commands.up import answers
 from tests.amount import form
 from tests.faults.brokers import Broker, EmbeddedBroker, RabbitBroker, RedisBroker, rabbitmq
 from tests.faults.conftest import SLOW, Promise, studio_on
@@ -15,7 +14,7 @@ from tests.faults.ledger import BOOK, Ledger
 from tests.faults.pausing import paused
 from tests.live.faults import rows
 from tests.live.studio import Studio, status_of, write_script
-from tests.waiting import wait_until
+from tests.waiting import answers, wait_until
 
 pytestmark = [pytest.mark.live, pytest.mark.faults]
 

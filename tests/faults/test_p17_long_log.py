@@ -17,11 +17,10 @@ import pytest
 import urllib3
 
 from studio.sdk import Experiment
-from studio.web.management.commands.up import answers
 from tests.amount import dice, form
 from tests.faults.conftest import Promise
 from tests.live.studio import ROOT, Studio
-from tests.waiting import wait_until
+from tests.waiting import answers, wait_until
 
 pytestmark = [pytest.mark.live, pytest.mark.faults]
 

@@ -12,13 +12,12 @@ from statistics import median
 import pytest
 
 from studio.web.gunicorn_worker import HEAD_WITHIN_S
-from studio.web.management.commands.up import answers
 from tests.faults.conftest import Promise
 from tests.faults.crowd import Crowd
 from tests.faults.trainings import LONG, settles
 from tests.live.conftest import show_log
 from tests.live.studio import Studio
-from tests.waiting import wait_until
+from tests.waiting import answers, wait_until
 
 pytestmark = [pytest.mark.live, pytest.mark.faults]
 

@@ -9,10 +9,9 @@ from http.cookies import Morsel, SimpleCookie
 import pytest
 import requests
 
-from studio.web.management.commands.up import answers
 from tests.live.studio import PASSWORD, ROOT, free_port
 from tests.prepared import clean_environment, copy_database, prepared
-from tests.waiting import wait_until
+from tests.waiting import answers, wait_until
 
 pytestmark = pytest.mark.live
 

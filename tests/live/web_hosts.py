@@ -14,13 +14,12 @@ import requests
 
 from studio.sdk import Workspace
 from studio.sdk.client import Answer, Client
-from studio.web.management.commands.up import answers
 from tests.blobs.bucket import serving
 from tests.live.faults import Redis
 from tests.live.studio import PASSWORD, ROOT, free_port
 from tests.postgres import address_of, database_of_its_own
 from tests.prepared import clean_environment, prepared
-from tests.waiting import wait_until
+from tests.waiting import answers, wait_until
 from tests.web import oidc_provider
 
 KEY = "w7Tq-2kZ0pVx9LmR4sJd8NfHb6GyCuE1aXoQ5iWtKz3rBvPl"
