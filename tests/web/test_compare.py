@@ -355,7 +355,7 @@ def test_more_runs_than_fit_lead_back_to_the_list_with_a_word(
         assert "More than 100 runs do not fit side by side." in read(answer).text
 
 
-@pytest.mark.parametrize("form", [{}, {"run": "nobody"}, {"all": "1", "list": "?q=a:("}])
+@pytest.mark.parametrize("form", [{}, {"run": "no body"}, {"all": "1", "list": "?q=a:("}])
 def test_a_form_that_names_no_runs_leads_back_with_a_word(
     form: dict[str, str], run: Any, bob_client: Client
 ) -> None:

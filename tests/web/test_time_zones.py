@@ -161,6 +161,8 @@ def test_a_link_to_set_a_password_is_good_whoever_made_it_where(
     from studio.accounts.welcome import link_parts, user_of_link
 
     newcomer = make.user("newcomer")
+    newcomer.set_unusable_password()
+    newcomer.save()
     with timezone.override(ZoneInfo("Pacific/Kiritimati")):
         parts = link_parts(newcomer)
     just_before_its_end = timezone.now() + timedelta(days=7) - timedelta(hours=1)
