@@ -68,7 +68,7 @@ def test_the_theme_button_draws_charts_in_the_other_colours(run, people, open_ta
     light = page.evaluate(ink)
 
     for _ in range(2):  # system, light, dark
-        page.locator("[data-theme-button]").click()
+        page.locator("[data-theme-button]:visible").click()
 
     wait_until(lambda: page.evaluate(ink) != light, timeout_s=5)
 
