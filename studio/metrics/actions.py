@@ -165,6 +165,8 @@ METRICS = f"SELECT {METRIC_COLUMNS} FROM metrics_metric WHERE run_id = %s AND na
 
 
 def _metrics_of(run: Run, names: list[str]) -> dict[str, Metric]:
+    if not names:
+        return {}
     marks = ", ".join(["%s"] * len(names))
     found = read(Metric, METRIC, f"{METRICS}({marks})", [run.pk, *names])
     return {metric.name: metric for metric, _ in found}
