@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from functools import partial
+from io import BytesIO
 from typing import BinaryIO
 from urllib.parse import quote
 
@@ -141,4 +142,7 @@ def zip_answer(name: str, members: Iterable[ZipMember]) -> HttpResponseBase:
 def members_of(artifacts: Iterable[Artifact]) -> Iterator[ZipMember]:
     """Archive members for artifacts, as many bytes as each has now."""
     for artifact in artifacts:
-        yield ZipMember(artifact.path, partial(open_artifact, artifact), size_of(artifact))
+        n_bytes = size_of(artifact)
+        # A log that never began has no bytes to open.
+        read = partial(open_artifact, artifact) if n_bytes else BytesIO
+        yield ZipMember(artifact.path, read, n_bytes)

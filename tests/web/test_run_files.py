@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 
 from studio.artifacts.actions import put_artifact
-from studio.artifacts.logs import append_log
+from studio.artifacts.logs import append_log, close_log
 from studio.artifacts.models import MAIN_LOG, Artifact, hash_of_path
 from studio.blobs import safe_label
 from tests import make
@@ -145,6 +145,18 @@ def test_hostile_names_are_words_everywhere(put: Any, page: Any) -> None:
     archive = zipfile.ZipFile(io.BytesIO(page("zip", {"prefix": "outputs"}).getvalue()))
     assert sorted(archive.read(name) for name in archive.namelist()) == sorted(data.values())
     assert all(safe_label(name) == name for name in archive.namelist())
+
+
+def test_a_log_that_never_began_breaks_no_zip(put: Any, page: Any, run: Any) -> None:
+    put("outputs/a.txt", b"there")
+    close_log(run, MAIN_LOG, damage="5 bytes of output were lost.")
+
+    archive = zipfile.ZipFile(io.BytesIO(page("zip").getvalue()))
+
+    assert {name: archive.read(name) for name in archive.namelist()} == {
+        "outputs/a.txt": b"there",
+        MAIN_LOG: b"",
+    }
 
 
 def test_what_a_browser_would_run_is_never_run(put: Any, page: Any, run: Any) -> None:
